@@ -1,0 +1,116 @@
+package aadip
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/sluice-siem/sluice/formats"
+)
+
+// object is a JSON object whose members are read when asked for, by their exact names: decoding into
+// a struct would take ID for id. Of a repeated member the last counts.
+type object map[string]json.RawMessage
+
+// Bounds of what is read. Graph nests a security alert six levels deep; evidence is capped because an
+// alert with more would be no less an alert.
+const (
+	maxDepth = 32
+	maxItems = 100
+)
+
+// parse reads one JSON object and nothing behind it.
+func parse(b []byte) (object, error) {
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 || b[0] != '{' {
+		return nil, errors.New("no object")
+	}
+	if tooDeep(b) {
+		return nil, errors.New("nested too deeply")
+	}
+	var o object
+	if err := json.Unmarshal(b, &o); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// tooDeep counts brackets outside strings.
+func tooDeep(b []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// text returns the member if it is a string.
+func (o object) text(name string) string {
+	var s string
+	if raw := o[name]; len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// time returns the member if it is a time.
+func (o object) time(name string) time.Time { return instant(o.text(name)) }
+
+// child returns the member if it is an object; no object has no members.
+func (o object) child(name string) object {
+	var c object
+	if json.Unmarshal(o[name], &c) != nil {
+		return nil
+	}
+	return c
+}
+
+// objects returns the objects of a list.
+func (o object) objects(name string) []object {
+	var raw []json.RawMessage
+	if json.Unmarshal(o[name], &raw) != nil {
+		return nil
+	}
+	var list []object
+	for _, r := range raw[:min(len(raw), maxItems)] {
+		var c object
+		if json.Unmarshal(r, &c) == nil && c != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// list returns the strings of a list, none if there is anything else in it.
+func (o object) list(name string) []string {
+	var l []string
+	if json.Unmarshal(o[name], &l) != nil {
+		return nil
+	}
+	return l
+}
+
+// keep copies members that are strings to n.Extra.
+func (o object) keep(n *formats.Notification, names ...string) {
+	for _, name := range names {
+		if v := o.text(name); v != "" {
+			if n.Extra == nil {
+				n.Extra = make(map[string]string, len(names))
+			}
+			n.Extra[name] = v
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package cef_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-siem/sluice/formats/cef"
+)
+
+func TestParseFields(t *testing.T) {
+	const header = "CEF:0|V|P|1|c|n|3|"
+	tests := []struct {
+		name, extension string
+		want            []cef.Field
+	}{
+		{"none", "", nil},
+		{"empty values", "dvc= cs4Label=policyIDs cs4= c6a1=", []cef.Field{{"dvc", ""}, {"cs4Label", "policyIDs"}, {"cs4", ""}, {"c6a1", ""}}},
+		{"blank after the equals sign", "app= Samr dhost= name", []cef.Field{{"app", " Samr"}, {"dhost", " name"}}},
+		{"unescaped equals sign", "cs1=https://x/?activity.id=eq(1,) cnt=2", []cef.Field{{"cs1", "https://x/?activity.id=eq(1,)"}, {"cnt", "2"}}},
+		{"unknown key is text", "msg=a foo=b cnt=2", []cef.Field{{"msg", "a foo=b"}, {"cnt", "2"}}},
+		{"first key may be unknown", "foo=b cnt=2", []cef.Field{{"foo", "b"}, {"cnt", "2"}}},
+		{"escaped key is text", `msg=a cnt\=2 cnt=3`, []cef.Field{{"msg", `a cnt\=2`}, {"cnt", "3"}}},
+		{"key needs a blank before it", "msg=a(cnt=2) src=192.0.2.1", []cef.Field{{"msg", "a(cnt=2)"}, {"src", "192.0.2.1"}}},
+		{"repeated", "cnt=1 cnt=2", []cef.Field{{"cnt", "1"}, {"cnt", "2"}}},
+		{"labels in quotes", `c6a1Label="Device IPv6 Address" c6a1=::1`, []cef.Field{{"c6a1Label", `"Device IPv6 Address"`}, {"c6a1", "::1"}}},
+		{"blanks kept", "  msg=a  b  cnt=2 ", []cef.Field{{"msg", "a  b "}, {"cnt", "2 "}}},
+		{"cut in a key", "msg=a externalI", []cef.Field{{"msg", "a externalI"}}},
+		{"ad namespace", "ad.Task=7 msg=x", []cef.Field{{"ad.Task", "7"}, {"msg", "x"}}},
+		{"key of the service", "shost=a shostfqdn=a.b.example", []cef.Field{{"shost", "a"}, {"shostfqdn", "a.b.example"}}},
+		{"text without a key", "nothing here cnt=1", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := cef.Parse(header + tt.extension)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, e.Extension); diff != "" && len(tt.want)+len(e.Extension) > 0 {
+				t.Errorf("Parse(%q) (-want +got):\n%s", tt.extension, diff)
+			}
+		})
+	}
+}
+
+func TestParseHeader(t *testing.T) {
+	want := cef.Event{Version: "0", Vendor: "V|x", Product: `P\`, Device: "1", Class: "c", Name: " n ", Severity: "10"}
+	for start, version := range map[string]string{"CEF:0": "0", "CEF: 0": "0", "CEF:1": "1", "0": "0", "": ""} {
+		got, err := cef.Parse(start + `|V\|x|P\\|1|c| n |10|`)
+		want.Version = version
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("start %q: %v (-want +got):\n%s", start, err, diff)
+		}
+	}
+	for _, text := range []string{"", "LEEF:1.0|a|b|", "CEF", "CEF:", "CEF:0", "start=x", "12|a|b|c|d|e|f|", "{}", "x CEF:0|a|b|c|d|e|f|"} {
+		if _, err := cef.Parse(text); !errors.Is(err, cef.ErrNotCEF) {
+			t.Errorf("Parse(%q): %v, want ErrNotCEF", text, err)
+		}
+	}
+	for _, text := range []string{"CEF:0|a|b|1", "0|a|b|1|c|n|3", `CEF:0|a|b|1|c|n|3\|x`} {
+		var broken *cef.ParseError
+		if _, err := cef.Parse(text); !errors.As(err, &broken) || broken.Offset != len(text) {
+			t.Errorf("Parse(%q): %v, want a ParseError at %d", text, err, len(text))
+		}
+	}
+}
+
+func TestUnescapeByDialect(t *testing.T) {
+	tests := []struct{ in, standard, thin string }{
+		{`a\=b\|c\\d`, `a=b|c\d`, `a=b|c\d`},
+		{`one\ntwo\r\n`, "one\ntwo\r\n", `one\ntwo\r\n`},
+		{`HARBOUR\nadia`, "HARBOUR\nadia", `HARBOUR\nadia`},
+		{`lan.test\fake`, `lan.test\fake`, `lan.test\fake`},
+		{`https\://x`, `https\://x`, `https\://x`},
+		{`end\`, `end\`, `end\`},
+	}
+	for _, tt := range tests {
+		if got := cef.Unescape(tt.in, cef.Standard); got != tt.standard {
+			t.Errorf("Unescape(%q, Standard) = %q, want %q", tt.in, got, tt.standard)
+		}
+		if got := cef.Unescape(tt.in, cef.Thin); got != tt.thin {
+			t.Errorf("Unescape(%q, Thin) = %q, want %q", tt.in, got, tt.thin)
+		}
+	}
+}
+
+func TestAppendTextForgesNothing(t *testing.T) {
+	e := cef.Event{
+		Vendor: "V|0\nCEF:0", Name: `a\|b`, Severity: "3",
+		Extension: []cef.Field{{"msg", "x cnt=9\r\nCEF:0|V\x00\x1b\u2028y\xff"}, {"dvc", ""}, {"cnt", "1"}},
+	}
+	got, err := e.AppendText(nil)
+	want := `CEF:0|V\|0 CEF:0||||a\\\|b|3|msg=x cnt\=9\r\nCEF:0|V   y` + "\ufffd cnt=1"
+	if err != nil || string(got) != want {
+		t.Errorf("AppendText = %q, %v, want %q", got, err, want)
+	}
+	for _, bad := range []cef.Event{{Version: "0|x"}, {Extension: []cef.Field{{"a b", "c"}}}, {Extension: []cef.Field{{"", "c"}}}} {
+		if _, err := bad.AppendText(nil); err == nil {
+			t.Errorf("AppendText(%v): no error", bad)
+		}
+	}
+}
+
+func TestTextGivesBackWhatLiesBetween(t *testing.T) {
+	const extension = "start=1 msg=a  cnt=2 src=  cs1=x"
+	e, err := cef.Parse("CEF:0|V|P|1|c|n|3|" + extension)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := e.Text(1, len(e.Extension)), strings.TrimPrefix(extension, "start=1 msg="); got != want {
+		t.Errorf("Text(1, end) = %q, want %q", got, want)
+	}
+	if got := e.Text(1, 2); got != "a " {
+		t.Errorf("Text(1, 2) = %q", got)
+	}
+}
+
+func TestRank(t *testing.T) {
+	for text, want := range map[string]int{"0": 0, " 10": 10, "Medium": 6, "high": 8, "Very-High": 10, "11": -1, "-1": -1, "?": -1, "": -1} {
+		got, ok := cef.Event{Severity: text}.Rank()
+		if !ok {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("rank of %q = %d, want %d", text, got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"CEF:0|MCAS|SIEM_Agent|0.2|EVENT_CATEGORY_LOGIN|Log on|0|externalId=1_a rt=1 msg=Log on suser= cs1=https://x/?activity.id\\=eq(1,) cs4= c6a1Label=\"Device IPv6 Address\" c6a1=",
+		`0|Microsoft|Azure ATP|2.1|X|n|5|start=2023-01-01T00:00:00.1234567Z suser=lan.test\fake msg=a\r\nb externalId=1`,
+		"|Microsoft|ATA|1|c|n|3|msg=", "CEF:0|a|b|1|c|n|3", "CEF:0|||||||a=b =c d= =", "",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := cef.Parse(text)
+		if err != nil {
+			return
+		}
+		total := 0
+		for i, field := range e.Extension {
+			total += len(field.Key) + len(field.Value) + 1
+			if i > 0 && !cef.Known(field.Key) {
+				t.Fatalf("unknown key %q", field.Key)
+			}
+		}
+		if n := len(e.Extension); n > 0 && !strings.HasSuffix(text, e.Extension[0].Key+"="+e.Text(0, n)) {
+			t.Fatalf("fields don't give the extension back: %q", text)
+		}
+		once, err := e.Unescaped(cef.Standard).AppendText(nil)
+		if err != nil {
+			return // a first key that nobody has
+		}
+		again, err := cef.Parse(string(once))
+		if err != nil {
+			t.Fatalf("Parse(%q): %v", once, err)
+		}
+		want, err := again.Unescaped(cef.Standard).AppendText(nil)
+		if err != nil || string(want) != string(once) {
+			t.Fatalf("written twice: %q, then %q (%v)", once, want, err)
+		}
+		if strings.ContainsAny(string(once), "\r\n\x00") {
+			t.Fatalf("line end in %q", once)
+		}
+	})
+}
+
+func FuzzAppendText(f *testing.F) {
+	f.Add("V", "n|x", `a\ cnt=3`, " ", "line\nend\r", "=")
+	f.Add("", "", "externalId=1 cs1Label=url", `\`, `\n`, "x\\")
+	f.Fuzz(func(t *testing.T, vendor, name, a, b, c, d string) {
+		clean := func(s string) string { // what text can be is written as it is
+			return strings.Map(func(r rune) rune {
+				if r < 0x20 && r != '\n' && r != '\r' || 0x7f <= r && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+					return -1
+				}
+				return r
+			}, strings.ToValidUTF8(s, ""))
+		}
+		line := strings.NewReplacer("\n", "", "\r", "")
+		want := cef.Event{Version: "0", Vendor: line.Replace(clean(vendor)), Name: line.Replace(clean(name)), Severity: "5"}
+		for i, v := range []string{a, b, c, d} {
+			if v = clean(v); v != "" {
+				want.Extension = append(want.Extension, cef.Field{Key: [...]string{"msg", "suser", "cnt", "msg"}[i], Value: v})
+			}
+		}
+		text, err := want.AppendText(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := cef.Parse(string(text))
+		if err != nil {
+			t.Fatalf("Parse(%q): %v", text, err)
+		}
+		got := e.Unescaped(cef.Standard)
+		if len(got.Extension) == 0 {
+			got.Extension = nil
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("Parse(%q) (-want +got):\n%s", text, diff)
+		}
+	})
+}

@@ -1,0 +1,125 @@
+package cef
+
+import "strings"
+
+// Start finds where the header's first bar stands in s, if s begins as an event does: "CEF:0|". The
+// tag may be missing because Defender for Identity's went into the syslog header, and with it the
+// digit, because its documentation lost that: "0|Microsoft|" and "|Microsoft|" begin an event too.
+func Start(s string) (bar int, ok bool) {
+	rest, tagged := strings.CutPrefix(s, "CEF:")
+	if tagged {
+		rest = strings.TrimLeft(rest, " ")
+	}
+	bar = len(s) - len(rest)
+	digits := 0
+	for digits < len(rest) && '0' <= rest[digits] && rest[digits] <= '9' {
+		digits++
+	}
+	if digits > 1 && !tagged || digits > 2 || digits == len(rest) || rest[digits] != '|' {
+		return 0, false
+	}
+	return bar + digits, true
+}
+
+// Parse reads one event (ArcSight Common Event Format, version 0 or 1). The header must be whole, up
+// to the bar after the severity; the extension may be cut anywhere. It returns [ErrNotCEF] for text
+// that [Start] refuses, and a [*ParseError] for a header that breaks off.
+func Parse(s string) (Event, error) {
+	bar, ok := Start(s)
+	if !ok {
+		return Event{}, ErrNotCEF
+	}
+	var e Event
+	v := bar
+	for v > 0 && '0' <= s[v-1] && s[v-1] <= '9' {
+		v--
+	}
+	e.Version = s[v:bar]
+	at := bar + 1
+	for _, field := range [...]*string{&e.Vendor, &e.Product, &e.Device, &e.Class, &e.Name, &e.Severity} {
+		end := barAfter(s, at)
+		if end < 0 {
+			return Event{}, &ParseError{Offset: len(s), Msg: "the text ends before the extension"}
+		}
+		*field = unescapeHeader(s[at:end])
+		at = end + 1
+	}
+	e.Extension = parseExtension(s[at:])
+	return e, nil
+}
+
+// barAfter returns the offset of the first unescaped bar at or after at, or -1.
+func barAfter(s string, at int) int {
+	for i := at; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '|':
+			return i
+		}
+	}
+	return -1
+}
+
+// unescapeHeader undoes \| and \\, all that the header may escape.
+func unescapeHeader(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && (s[i+1] == '|' || s[i+1] == '\\') {
+			i++
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+// parseExtension cuts s at its keys. It takes one pass: the search back from an equals sign stops at
+// the equals sign before it at the latest.
+func parseExtension(s string) []Field {
+	first := len(s) - len(strings.TrimLeft(s, " "))
+	if first == len(s) {
+		return nil
+	}
+	const usual = 24 // what a Cloud App Security activity has, rounded up
+	fields := make([]Field, 0, min(usual, 1+strings.Count(s, "=")))
+	value := 0 // where the value of the last field begins
+	for at := first; ; {
+		n := strings.IndexByte(s[at:], '=')
+		if n < 0 {
+			break
+		}
+		equals := at + n
+		at = equals + 1
+		key := equals
+		for key > value && key > first && keyChar(s[key-1]) {
+			key--
+		}
+		switch {
+		case key == equals:
+			continue
+		case len(fields) == 0:
+			if key != first {
+				return fields // text without a key in front is no extension
+			}
+		case key == value || s[key-1] != ' ' || !Known(s[key:equals]):
+			continue
+		default:
+			fields[len(fields)-1].Value = s[value : key-1]
+		}
+		fields = append(fields, Field{Key: s[key:equals]})
+		value = equals + 1
+	}
+	if len(fields) > 0 {
+		fields[len(fields)-1].Value = s[value:]
+	}
+	return fields
+}
+
+// keyChar tells the bytes of a key: those of the dictionary, and what extended keys add.
+func keyChar(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		c == '_' || c == '.' || c == '-' || c == '[' || c == ']'
+}

@@ -1,0 +1,171 @@
+package syslog_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/leodido/go-syslog/v4/rfc5424"
+
+	"github.com/sluice-siem/sluice/formats/syslog"
+)
+
+const (
+	mdi  = "|Microsoft|Azure ATP|2.199.1.1|DnsReconnaissanceSecurityAlert|Network mapping|5|start=x"
+	mcas = "CEF:0|MCAS|SIEM_Agent|0.271.3|EVENT_CATEGORY_LOGIN|Log on|0|externalId=1"
+	bom  = "\ufeff"
+)
+
+func TestParse(t *testing.T) {
+	received := time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC)
+	sent := time.Date(2023, 3, 6, 8, 59, 12, 44000000, time.UTC)
+	second := sent.Truncate(time.Second)
+	sensor := syslog.Message{Priority: 36, Time: sent, Host: "HBDC02", App: "CEF", Proc: "4120", MsgID: "DnsReconnaissanceSecurityAlert", Form: syslog.RFC5424}
+	without := func(m syslog.Message) syslog.Message { m.Priority = -1; return m }
+	bsd := syslog.Message{Priority: 36, Time: second, Host: "HBDC02", App: "CEF", Form: syslog.RFC3164}
+	agent := syslog.Message{Priority: -1, Time: sent, Host: "hb-agent", App: "CEF", Form: syslog.ISO}
+	hostless := agent
+	hostless.Host = ""
+	prioritised := func(m syslog.Message, pri int) syslog.Message { m.Priority = pri; return m }
+	const h5424 = "1 2023-03-06T08:59:12.044000+00:00 HBDC02 CEF 4120 DnsReconnaissanceSecurityAlert "
+	tests := []struct {
+		name, header, body string
+		want               syslog.Message
+	}{
+		{"sensor without structured data", "<36>" + h5424, "0" + mdi, sensor},
+		{"sensor without structured data and digit", "<36>" + h5424, mdi, sensor},
+		{"sensor with byte order mark", "<36>" + h5424 + bom, "0" + mdi, sensor},
+		{"sensor with byte order mark encoded twice", "<36>" + h5424 + "ï»¿", "0" + mdi, sensor},
+		{"sensor with nil structured data", "<36>" + h5424 + "- ", "0" + mdi, sensor},
+		{"sensor with nil structured data and mark", "<36>" + h5424 + "- " + bom, "0" + mdi, sensor},
+		{"sensor with structured data", "<36>" + h5424 + `[a@1 b="c \"] CEF:0|"][d] `, "0" + mdi, sensor},
+		{"sensor without priority", h5424, "0" + mdi, without(sensor)},
+		{"sensor without priority and version", h5424[2:], "0" + mdi, without(sensor)},
+		{"analytics with tag behind mark", "<36>" + h5424 + bom, "CEF:0|Microsoft|ATA|1|c|n|5|", sensor},
+		{"columns of a server", "03-06-2023 10:59:12 Auth.Warning 192.0.2.77 " + h5424, mdi, without(sensor)},
+		{"columns with tabs and a slip", "003-06-2023\t10:59:12\tAuth.Warning\t192.0.2.77\t" + h5424, mdi, without(sensor)},
+		{"bsd", "<36>Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd with zero", "<36>Mar 06 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd without priority", "Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, without(bsd)},
+		{"bsd with year", "<36>Mar  6 2023 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd with an address for a host", "<36>Mar  6 08:59:12 2001:db8::7 ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = "2001:db8::7"; return m }()},
+		{"bsd without host", "<36>Mar  6 08:59:12 ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = ""; return m }()},
+		{"agent with host", "2023-03-06T08:59:12.044Z hb-agent ", mcas, agent},
+		{"agent without host", "2023-03-06T08:59:12.044Z ", mcas, hostless},
+		{"agent behind priority and blank", "<134> 2023-03-06T08:59:12.044+00:00 hb-agent ", mcas, prioritised(agent, 134)},
+		{"agent behind priority", "<14>2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 14)},
+		{"agent behind priority, whole second", "<14>2023-03-06T08:59:12Z hb-agent ", mcas, func() syslog.Message { m := prioritised(agent, 14); m.Time = second; return m }()},
+		{"agent behind priority without host", "<14>2023-03-06T08:59:12.044Z ", mcas, prioritised(hostless, 14)},
+		{"bare", "", mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
+		{"bare without tag", "", "0" + mdi, syslog.Message{Priority: -1, Form: syslog.Bare}},
+		{"bare behind blanks and mark", " " + bom, mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
+		{"priority alone", "<13>", mcas, syslog.Message{Priority: 13, Form: syslog.Priority}},
+		{"priority too large", "", "<192>" + mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
+		{"relay before sensor", "<13>Mar  6 09:00:00 relay1 <36>" + h5424, "0" + mdi, sensor},
+		{"relay before sensor without priority", "<13>Mar  6 09:00:00 relay1 " + h5424, "0" + mdi, prioritised(sensor, 13)},
+		{"relay before bsd", "<13>Mar  6 09:00:00 relay1 Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, prioritised(bsd, 13)},
+		{"relay before agent", "<13>Mar  6 09:00:00 relay1 2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 13)},
+		{"relay of rfc 5424 before agent", "<13>1 2023-03-06T09:00:00Z relay1 - - - - 2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 13)},
+		{"two relays", "<13>Mar  6 09:00:00 relay2 <13>1 2023-03-06T09:00:00Z relay1 - - - - <36>" + h5424, "0" + mdi, sensor},
+		{"three relays are one too many", "<13>Mar  6 09:00:00 relay3 ", "<13>Mar  6 09:00:00 relay2 <13>Mar  6 09:00:00 relay1 <36>" + h5424 + "0" + mdi,
+			syslog.Message{Priority: 13, Time: time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC), Host: "relay3", Form: syslog.RFC3164}},
+		{"json behind rfc 5424", "<134>1 2023-03-06T08:59:12.044Z graph IdentityProtection - riskDetection - ", `{"id":"1"}`,
+			syslog.Message{Priority: 134, Time: sent, Host: "graph", App: "IdentityProtection", MsgID: "riskDetection", Form: syslog.RFC5424}},
+		{"json behind a tag", "<134>Mar  6 08:59:12 graph IdentityProtection[7]: ", `{"id":"1"}`,
+			syslog.Message{Priority: 134, Time: second, Host: "graph", App: "IdentityProtection", Proc: "7", Form: syslog.RFC3164}},
+		{"json behind a time and a tag", "2023-03-06T08:59:12.044Z graph IdentityProtection: ", `{"id":"1"}`,
+			syslog.Message{Priority: -1, Time: sent, Host: "graph", App: "IdentityProtection", Form: syslog.ISO}},
+		{"another program", "<38>Mar  6 08:59:12 gate sshd[3208]: ", "Failed password",
+			syslog.Message{Priority: 38, Time: second, Host: "gate", App: "sshd", Proc: "3208", Form: syslog.RFC3164}},
+		{"an event inside a request", "<14>1 2023-03-06T08:59:12.044Z web nginx - - - ", "GET /?x=CEF:0" + mdi,
+			syslog.Message{Priority: 14, Time: sent, Host: "web", App: "nginx", Form: syslog.RFC5424}},
+		{"a header inside a request", "<14>Mar  6 08:59:12 web nginx: ", "GET <36>" + h5424 + "0" + mdi,
+			syslog.Message{Priority: 14, Time: second, Host: "web", App: "nginx", Form: syslog.RFC3164}},
+		{"another program's own time is text", "<14>Mar  6 08:59:12 web app: ", "2023-03-06T08:59:12.044Z INFO started",
+			syslog.Message{Priority: 14, Time: second, Host: "web", App: "app", Form: syslog.RFC3164}},
+		{"text", "", "-- MARK --", syslog.Message{Priority: -1, Form: syslog.Bare}},
+	}
+	for _, tt := range tests {
+		for _, end := range []string{"", "\r", "\x00", " \r\n\x00"} {
+			t.Run(tt.name, func(t *testing.T) {
+				line := tt.header + tt.body + end
+				tt.want.Body = len(tt.header)
+				got, err := syslog.Parse([]byte(line), received)
+				if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
+					t.Errorf("Parse(%q): %v (-want +got):\n%s", line, err, diff)
+				}
+			})
+		}
+	}
+}
+
+func TestParseGuessesTheYearNearestToArrival(t *testing.T) {
+	for _, tt := range []struct{ stamp, received, want string }{
+		{"Dec 31 23:59:58", "2024-01-01T00:00:03Z", "2023-12-31T23:59:58Z"},
+		{"Jan  1 00:00:02", "2023-12-31T23:59:59Z", "2024-01-01T00:00:02Z"},
+		{"Feb 29 12:00:00", "2025-02-28T12:00:00Z", "2024-02-29T12:00:00Z"},
+		{"Jun  1 12:00:00", "2025-06-03T12:00:00+02:00", "2025-06-01T12:00:00Z"},
+	} {
+		received, err := time.Parse(time.RFC3339, tt.received)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := syslog.Parse([]byte("<36>"+tt.stamp+" h "+mcas), received)
+		if got := m.Time.Format(time.RFC3339); err != nil || got != tt.want {
+			t.Errorf("%s received %s: %s, %v, want %s", tt.stamp, tt.received, got, err, tt.want)
+		}
+	}
+}
+
+func TestParseRefusesEmptyLines(t *testing.T) {
+	for _, line := range []string{"", "\r", " \t\x00"} {
+		if m, err := syslog.Parse([]byte(line), time.Time{}); !errors.Is(err, syslog.ErrEmpty) || m.Form != syslog.Bare {
+			t.Errorf("Parse(%q) = %v, %v, want ErrEmpty", line, m, err)
+		}
+	}
+}
+
+func TestStartsEventNeedsTheTagInHeaderOrBody(t *testing.T) {
+	for _, tt := range []struct {
+		app, body string
+		want      bool
+	}{
+		{"CEF", "0|M", true}, {"", "0|M", true}, {"", "|M", true}, {"nginx", "CEF:0|M", true},
+		{"nginx", "0|M", false}, {"nginx", "|M", false}, {"", "GET 0|M", false}, {"", "", false}, {"", "CEF:|", false},
+	} {
+		if got := (syslog.Message{App: tt.app}).StartsEvent([]byte(tt.body)); got != tt.want {
+			t.Errorf("app %q, body %q: %v, want %v", tt.app, tt.body, got, tt.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"<36>1 2023-03-06T08:59:12.044000+00:00 HBDC02 CEF 4120 Dns - 0" + mdi, "<36>Mar  6 08:59:12 HBDC02 CEF:0" + mdi,
+		"<13>Mar  6 09:00:00 r <13>1 2023-03-06T09:00:00Z r - - - [a b=\"]\"] " + bom + mcas, "2023-03-06T08:59:12.044Z h " + mcas,
+		"03-06-2023 10:59:12 Auth.Warning 192.0.2.77 1 - - - - - {}", "<134> 2023-03-06T08:59:12Z " + mcas, "<38>Mar  6 08:59:12 g sshd[3]: x",
+		"<", "<1>", "<1>1 ", "Mar  6 08:59:12", "", "[", "<0>Jan 1 1:1:1 a b",
+	} {
+		f.Add([]byte(seed))
+	}
+	received := time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, line []byte) {
+		m, err := syslog.Parse(line, received)
+		if m.Body < 0 || m.Body > len(line) || m.Priority < -1 || m.Priority > 191 || m.Form == "" {
+			t.Fatalf("Parse(%q) = %+v, %v", line, m, err)
+		}
+		// Of what the library accepts, the header is what it says, unless a relay's second one follows.
+		got, err := rfc5424.NewMachine().Parse(line)
+		if err != nil || got == nil {
+			return
+		}
+		msg := got.(*rfc5424.SyslogMessage)
+		if msg.Message == nil || len(*msg.Message) == 0 || len(line)-len(*msg.Message) < m.Body {
+			return
+		}
+		if m.Form != syslog.RFC5424 || m.Priority != int(*msg.Priority) || msg.Appname != nil && m.App != *msg.Appname {
+			t.Fatalf("Parse(%q) = %+v, the library has app %v", line, m, msg.Appname)
+		}
+	})
+}

@@ -1,0 +1,103 @@
+package syslog
+
+import (
+	"bytes"
+
+	"github.com/leodido/go-syslog/v4/rfc3164"
+)
+
+// dated reads a header with a BSD or RFC 3339 time and perhaps host and tag. from is where the
+// message begins and at where its priority, if any, ends.
+func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
+	n, when, year := bsdStamp(p.line[at:], p.received)
+	m.Form = RFC3164
+	if n == 0 {
+		end := bytes.IndexByte(p.line[at:], ' ')
+		if end < 0 {
+			end = len(p.line) - at
+		}
+		if when, ok = stamp(p.line[at : at+end]); !ok {
+			m.Form = ""
+			if m.Priority >= 0 {
+				m.Form = Priority
+			}
+			return 0, false
+		}
+		n, m.Form = end, ISO
+	}
+	m.Time = when
+	next := skipBlanks(p.line, at+n)
+	after := p.host(next, m)
+	// The library would read a relay's second header as tag and text, so it isn't asked about one, nor
+	// about the times that it is known to refuse.
+	asks := p.line[from] == '<' && p.line[at-1] == '>' && !year && bytes.IndexByte(p.line[at:at+n], '.') < 0
+	if asks && !startsHeader(p.line[after:]) {
+		if body, ok := p.strict3164(from, m); ok {
+			return body, true
+		}
+	}
+	return p.tag(after, m), true
+}
+
+// strict3164 asks go-syslog. It returns the message behind the tag; a tag that is CEF is content.
+func (p *parser) strict3164(from int, m *Message) (body int, ok bool) {
+	got, err := rfc3164.NewMachine(rfc3164.WithRFC3339(), rfc3164.WithLenientDay()).Parse(p.line[from:])
+	msg, isSyslog := got.(*rfc3164.SyslogMessage)
+	if err != nil || !isSyslog || msg == nil || msg.Message == nil || msg.Appname == nil {
+		return 0, false
+	}
+	if deref(msg.Hostname) != m.Host {
+		return 0, false // it takes the host 2001:db8::7 for the tag 2001
+	}
+	body = len(p.line) - len(*msg.Message)
+	if *msg.Appname == tag {
+		if body = bytes.LastIndex(p.line[:body], []byte(tag+":")); body < 0 {
+			return 0, false
+		}
+	}
+	m.App, m.Proc = *msg.Appname, deref(msg.ProcID)
+	return skipMarks(p.line, body), true
+}
+
+// host reads the host at offset at and returns where what follows it begins. What is content, a tag
+// or a header can't be a host.
+func (p *parser) host(at int, m *Message) (next int) {
+	rest := p.line[at:]
+	word, _, _ := bytes.Cut(rest, []byte{' '})
+	switch {
+	case len(word) == len(rest), startsContent(rest), startsHeader(rest), marks(rest) > 0, word[len(word)-1] == ':':
+		return at
+	}
+	if bytes.IndexByte(word, '|') >= 0 || bytes.HasSuffix(word, []byte("]:")) {
+		return at
+	}
+	m.Host = value(word)
+	return skipBlanks(p.line, at+len(word))
+}
+
+// tag reads the tag at offset at, "app:" or "app[proc]:" and a blank, and returns where the content
+// begins. CEF is no tag but how an event begins.
+func (p *parser) tag(at int, m *Message) (body int) {
+	const longest = 48 // as go-syslog, which follows what is seen rather than RFC 3164's 32
+	at = skipMarks(p.line, at)
+	rest := p.line[at:]
+	if startsContent(rest) {
+		if hasTag(rest) {
+			m.App = tag
+		}
+		return at
+	}
+	if startsHeader(rest) {
+		return at
+	}
+	word, _, _ := bytes.Cut(rest, []byte{' '})
+	name, isTag := bytes.CutSuffix(word, []byte{':'})
+	if !isTag || len(name) == 0 || len(name) > longest {
+		return at
+	}
+	if open := bytes.IndexByte(name, '['); open > 0 && name[len(name)-1] == ']' {
+		m.Proc, name = string(name[open+1:len(name)-1]), name[:open]
+	}
+	m.App = string(name)
+	return skipMarks(p.line, skipBlanks(p.line, at+len(word)))
+}

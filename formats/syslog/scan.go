@@ -1,0 +1,201 @@
+package syslog
+
+import (
+	"bytes"
+	"time"
+)
+
+// priority reads <0> to <191> (RFC 5424 section 6.2.1), with or without leading zeros, which only
+// careless senders write.
+func priority(b []byte) (n, pri int, ok bool) {
+	if len(b) == 0 || b[0] != '<' {
+		return 0, 0, false
+	}
+	for n = 1; n < len(b) && n <= 3 && digit(b[n]); n++ {
+		pri = pri*10 + int(b[n]-'0')
+	}
+	if n == 1 || n == len(b) || b[n] != '>' || pri > 191 {
+		return 0, 0, false
+	}
+	return n + 1, pri, true
+}
+
+// stamp reads an RFC 3339 time with any number of fractional digits.
+func stamp(b []byte) (time.Time, bool) {
+	if !shaped(b, "dddd-dd-ddTdd:dd:dd") {
+		return time.Time{}, false
+	}
+	var t time.Time
+	if t.UnmarshalText(b) == nil {
+		return t.UTC(), true
+	}
+	t, err := time.Parse("2006-01-02T15:04:05", string(b)) // no zone: UTC, as everything the services write
+	return t, err == nil
+}
+
+// bsdStamp reads "Jan _2 15:04:05" (RFC 3164 section 4.1.2), with a zero for the blank, a year before
+// or behind the time, and a fraction of the second. It returns its length, 0 if there is none.
+func bsdStamp(b []byte, received time.Time) (n int, t time.Time, year bool) {
+	if !shaped(b, "Aaa ") || len(b) < len("Jan 2 15:04:05") {
+		return 0, t, false
+	}
+	end := len("Jan 2 15:04:05")
+	for end < len(b) && (digit(b[end]) || b[end] == '.') {
+		end++
+	}
+	for _, layout := range [...]string{"Jan _2 15:04:05", "Jan _2 2006 15:04:05"} {
+		year = len(layout) > len("Jan _2 15:04:05")
+		if year {
+			for end = min(len(b), len("Jan 2 2006 15:04:05")); end < len(b) && (digit(b[end]) || b[end] == '.'); end++ {
+			}
+		}
+		if t, err := time.Parse(layout, string(b[:end])); err == nil {
+			if !year {
+				t = nearest(t, received)
+			}
+			return end, t, year
+		}
+	}
+	return 0, t, false
+}
+
+// nearest returns t in the year that brings it nearest to received, so that a December message that
+// arrives in January isn't eleven months in the future.
+func nearest(t, received time.Time) time.Time {
+	received = received.UTC()
+	best := time.Time{}
+	for _, year := range [...]int{received.Year(), received.Year() - 1, received.Year() + 1} {
+		c := time.Date(year, t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+		if c.Day() != t.Day() {
+			continue // 29 February
+		}
+		if best.IsZero() || c.Sub(received).Abs() < best.Sub(received).Abs() {
+			best = c
+		}
+	}
+	return best
+}
+
+// columns reads what a syslog server's display puts in front of a message, "02-21-2018 16:19:35
+// Auth.Warning 192.168.0.220 " with blanks or tabs between, as in the samples of Microsoft's pages.
+func (p *parser) columns(at int, m *Message) (next int, ok bool) {
+	rest := p.line[at:]
+	if !shaped(rest, "dd-dd-dddd") && !shaped(rest, "ddd-dd-dddd") && !shaped(rest, "dddd-dd-dd ") && !shaped(rest, "dddd-dd-dd\t") {
+		return 0, false
+	}
+	var word [4][]byte
+	for i := range word {
+		end := bytes.IndexAny(rest, " \t")
+		if end <= 0 {
+			return 0, false
+		}
+		word[i] = rest[:end]
+		rest = rest[skipBlanks(rest, end):]
+	}
+	facility, severity, dotted := bytes.Cut(word[2], []byte{'.'})
+	if !shaped(word[1], "dd:dd:dd") || !dotted || len(facility) == 0 || len(severity) == 0 || !letter(severity[0]) {
+		return 0, false
+	}
+	m.Host = string(word[3])
+	return len(p.line) - len(rest), true
+}
+
+// startsContent tells whether b begins as an event or a JSON object does.
+func startsContent(b []byte) bool {
+	return hasTag(b) || len(b) > 0 && (b[0] == '{' || b[0] == '|') || shaped(b, "d|")
+}
+
+// hasTag tells whether b begins with "CEF:" and, perhaps after a blank, a version.
+func hasTag(b []byte) bool {
+	if len(b) == 0 || b[0] != tag[0] {
+		return false
+	}
+	rest, ok := bytes.CutPrefix(b, []byte(tag+":"))
+	rest = bytes.TrimLeft(rest, " ")
+	return ok && len(rest) > 0 && digit(rest[0])
+}
+
+// startsHeader tells whether b begins as a header does.
+func startsHeader(b []byte) bool {
+	if len(b) == 0 || b[0] != '<' && !digit(b[0]) && (b[0] < 'A' || 'Z' < b[0]) || hasTag(b) {
+		return false
+	}
+	if _, _, ok := priority(b); ok {
+		return true
+	}
+	for _, shape := range [...]string{
+		"1 dddd-dd-ddT", "dddd-dd-ddT", "Aaa dd dd:", "Aaa  d dd:", "Aaa d dd:", "Aaa dd dddd dd:", "Aaa  d dddd dd:",
+	} {
+		if shaped(b, shape) {
+			return true
+		}
+	}
+	return false
+}
+
+// shaped tells whether b begins with the shape: d is a digit, A a capital and a a small letter,
+// anything else itself.
+func shaped(b []byte, shape string) bool {
+	if len(b) < len(shape) {
+		return false
+	}
+	for i := range len(shape) {
+		c, ok := b[i], false
+		switch shape[i] {
+		case 'd':
+			ok = digit(c)
+		case 'A':
+			ok = 'A' <= c && c <= 'Z'
+		case 'a':
+			ok = 'a' <= c && c <= 'z'
+		default:
+			ok = c == shape[i]
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// marks returns how many bytes at the beginning of b are byte order marks: U+FEFF in UTF-8, or its
+// three bytes taken for Latin-1 and encoded once more, as on Microsoft's pages.
+func marks(b []byte) (n int) {
+	for {
+		switch {
+		case bytes.HasPrefix(b[n:], []byte("\ufeff")):
+			n += len("\ufeff")
+		case bytes.HasPrefix(b[n:], []byte("ï»¿")):
+			n += len("ï»¿")
+		default:
+			return n
+		}
+	}
+}
+
+// skipMarks returns the offset at or after at where neither blanks nor byte order marks stand.
+func skipMarks(b []byte, at int) int {
+	for {
+		next := skipBlanks(b, at)
+		next += marks(b[next:])
+		if next == at {
+			return at
+		}
+		at = next
+	}
+}
+
+// skipBlanks returns the offset at or after at where no blank stands.
+func skipBlanks(b []byte, at int) int {
+	for at < len(b) && (b[at] == ' ' || b[at] == '\t') {
+		at++
+	}
+	return at
+}
+
+// trimEnd cuts line ends, NULs and blanks off the end.
+func trimEnd(b []byte) []byte { return bytes.TrimRight(b, "\r\n\x00 \t") }
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
