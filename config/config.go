@@ -1,0 +1,145 @@
+// Package config is the documented shape of sluice.yaml: its keys, their defaults, and every problem
+// of a file at once, with the line it stands on.
+package config
+
+import "time"
+
+// Config is the whole of sluice.yaml. sluice.example.yaml beside this file documents every key.
+type Config struct {
+	DataDir      string       `koanf:"data_dir"`
+	Inputs       []Input      `koanf:"inputs"`
+	Organisation Organisation `koanf:"organisation"`
+	Services     Services     `koanf:"services"`
+	Policy       Policy       `koanf:"policy"`
+	Dedup        Dedup        `koanf:"dedup"`
+	Targets      []Target     `koanf:"targets"`
+	Stream       Stream       `koanf:"stream"`
+	HTTP         HTTP         `koanf:"http"`
+	Metrics      HTTP         `koanf:"metrics"`
+}
+
+// Input is a way in. Type is syslog; Listen is udp://, tcp:// or tls:// with host and port.
+type Input struct {
+	Name           string        `koanf:"name"`
+	Type           string        `koanf:"type"`
+	Listen         string        `koanf:"listen"`
+	TLS            TLS           `koanf:"tls"`
+	MaxMessage     Size          `koanf:"max_message"`
+	MaxConnections int           `koanf:"max_connections"`
+	IdleTimeout    time.Duration `koanf:"idle_timeout"`
+}
+
+// TLS names PEM files. They are read again when they change. For an input ClientCA is the authority
+// of the senders' certificates and ClientAuth is off, optional or required; for a target CA is the
+// authority of the SIEM's certificate (the system's where empty) and ServerName overrides the host.
+type TLS struct {
+	Cert       string `koanf:"cert"`
+	Key        string `koanf:"key"`
+	ClientCA   string `koanf:"client_ca"`
+	ClientAuth string `koanf:"client_auth"`
+	CA         string `koanf:"ca"`
+	ServerName string `koanf:"server_name"`
+}
+
+// Organisation is what an analyst knows about the names in use.
+type Organisation struct {
+	Domains []Domain `koanf:"domains"`
+}
+
+// Domain is one Active Directory domain with the spellings it goes by.
+type Domain struct {
+	NetBIOS     string   `koanf:"netbios"`
+	DNS         string   `koanf:"dns"`
+	UPNSuffixes []string `koanf:"upn_suffixes"`
+}
+
+// Services says what is licensed and connected.
+type Services struct {
+	DefenderForIdentity Service `koanf:"defender_for_identity"`
+	CloudAppSecurity    Service `koanf:"cloud_app_security"`
+	IdentityProtection  Service `koanf:"identity_protection"`
+}
+
+// Service is one service. Shows names the services whose alerts it shows too.
+type Service struct {
+	Enabled bool     `koanf:"enabled"`
+	Shows   []string `koanf:"shows"`
+}
+
+// Policy is what happens to notifications where no rule says otherwise.
+type Policy struct {
+	Settings `koanf:",squash"`
+	Rules    []Rule `koanf:"rules"`
+}
+
+// Settings are the keys that policy and each of its rules may set. In a rule the zero value means
+// that the rule leaves the key alone; Hold is a pointer because zero is a hold too.
+type Settings struct {
+	Mode       string         `koanf:"mode"`       // enforce | shadow
+	ManageIn   []string       `koanf:"manage_in"`  // one name or an order
+	Hold       *time.Duration `koanf:"hold"`       //
+	LateTwin   string         `koanf:"late_twin"`  // link | suppress
+	Updates    string         `koanf:"updates"`    // forward | suppress
+	Health     string         `koanf:"health"`     // forward | drop
+	Activities string         `koanf:"activities"` // forward | drop
+	Unknown    string         `koanf:"unknown"`    // forward | drop
+}
+
+// Rule sets keys for the notifications that fit When. Line is where it stands in the file.
+type Rule struct {
+	Name     string `koanf:"name"`
+	When     When   `koanf:"when"`
+	Settings `koanf:",squash"`
+	Line     int `koanf:"-"`
+}
+
+// When matches: every key that is set must fit, and a key fits when any of its patterns does. A
+// pattern may hold * for any run of characters; letter case does not count.
+type When struct {
+	Service  []string `koanf:"service"`  // who says it
+	Kind     []string `koanf:"kind"`     // alert, activity, health, unknown
+	Type     []string `koanf:"type"`     // detection type: the catalogue's, the service's own or the CEF class
+	Title    []string `koanf:"title"`    //
+	Severity []string `koanf:"severity"` // informational, low, medium, high
+	User     []string `koanf:"user"`     // an account in any spelling seen
+	Host     []string `koanf:"host"`     // a device in any spelling seen
+	App      []string `koanf:"app"`      // application
+}
+
+// Dedup bounds what recognition may take for one alert and how long it remembers.
+type Dedup struct {
+	Window    time.Duration `koanf:"window"`     // how far apart two services may notify the same alert
+	Skew      time.Duration `koanf:"skew"`       // between the two event times
+	RaiseSkew time.Duration `koanf:"raise_skew"` // where one of them may be the time the alert was raised
+	Remember  Remember      `koanf:"remember"`   //
+}
+
+// Remember is how long a notification is known again.
+type Remember struct {
+	Alerts     time.Duration `koanf:"alerts"`
+	Activities time.Duration `koanf:"activities"`
+}
+
+// Target is a way out. Type is syslog, file or stdout.
+type Target struct {
+	Name    string `koanf:"name"`
+	Type    string `koanf:"type"`
+	Address string `koanf:"address"` // syslog: udp://, tcp:// or tls:// with host and port
+	Path    string `koanf:"path"`    // file
+	Format  string `koanf:"format"`  // cef | json
+	Header  string `koanf:"header"`  // syslog: rfc5424 | rfc3164
+	Framing string `koanf:"framing"` // syslog over tcp and tls: octet | newline
+	TLS     TLS    `koanf:"tls"`     //
+}
+
+// Stream is the one durable stream on disk.
+type Stream struct {
+	Retention  time.Duration `koanf:"retention"`
+	MaxDisk    Size          `koanf:"max_disk"`
+	Durability string        `koanf:"durability"` // synced | process
+}
+
+// HTTP is an address to listen on; an empty one listens nowhere.
+type HTTP struct {
+	Listen string `koanf:"listen"`
+}
