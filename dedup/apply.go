@@ -1,0 +1,299 @@
+package dedup
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluice-siem/sluice/formats"
+)
+
+// Apply folds one outcome into the state. It is the only thing that changes it, and it does the same
+// for what was decided now and for what is read back from the stream.
+func (b *Batch) Apply(o *Outcome) error {
+	switch {
+	case o.Notification.Kind == formats.Activity && o.Notification.ID != "" && !o.Released:
+		return b.remember(o, "")
+	case o.Notification.Kind != formats.Alert:
+		return nil
+	case o.Undone:
+		return b.separate(o)
+	case o.Released:
+		return b.release(o)
+	case o.Match.Relation == Resend:
+		return nil
+	}
+	a, err := b.sight(o)
+	if err != nil {
+		return err
+	}
+	a.ManagedIn = o.ManagedIn
+	if err := b.settle(&a, o); err != nil {
+		return err
+	}
+	return b.store(&a)
+}
+
+// remember records the ID and the content of a notification, so that it is known again.
+func (b *Batch) remember(o *Outcome, alert AlertID) error {
+	n := &o.Notification
+	p, known, err := b.prior(n, o.Time)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		p = prior{Content: n.Content, Key: o.Key, Alert: alert, Time: o.Time}
+		return b.put(priorKey(n), p, b.remembered(n.Kind))
+	case p.Content == n.Content:
+		return nil
+	}
+	return b.put(laterKey(n), prior{Content: n.Content, Key: o.Key, Time: o.Time}, b.remembered(n.Kind))
+}
+
+// sight adds the notification to its alert, or makes the alert.
+func (b *Batch) sight(o *Outcome) (Alert, error) {
+	n := &o.Notification
+	a, err := b.alert(o.Match.Alert)
+	if err != nil {
+		return a, err
+	}
+	if a.ID == "" {
+		a = Alert{ID: o.Match.Alert, Type: o.Match.Type, Many: b.x.scale.catalog.Resolve(n).Many}
+	}
+	if err := b.remember(o, a.ID); err != nil {
+		return a, err
+	}
+	if g := a.Sighting(n.Service); g != nil {
+		g.Last, g.Count = o.Time, g.Count+1
+		if g.ID == "" && n.ID != "" {
+			g.ID, g.URL = n.ID, n.URL // the first one was cut before its ID
+		}
+		return a, nil
+	}
+	a.Sightings = append(a.Sightings, Sighting{
+		Service: n.Service, Channel: n.Channel, ID: n.ID, URL: n.URL, Key: o.Key, First: o.Time, Last: o.Time, Count: 1,
+	})
+	if o.Match.Relation == Twin {
+		a.Points = o.Match.Points
+		a.Many = a.Many || b.x.scale.catalog.Resolve(n).Many
+		if a.Type == "" {
+			a.Type = o.Match.Type
+		}
+	}
+	return a, b.list(o.Key, o.Input, n, a.ID, o.Time)
+}
+
+// list makes the notification findable by the services that may report its alert too.
+func (b *Batch) list(key EventKey, input string, n *formats.Notification, id AlertID, at time.Time) error {
+	if !n.Start.IsZero() {
+		p := prior{Content: n.Content, Key: key, Alert: id, Time: at}
+		if err := b.put(startKey(n), p, b.x.remember.Alerts); err != nil {
+			return err
+		}
+	}
+	ttl := 2 * b.x.window
+	if err := b.put(firstKey(id, n.Service), sighted{key, input, *n}, ttl); err != nil {
+		return err
+	}
+	return b.headings(n, id, func(key []byte) error { return b.put(key, struct{}{}, ttl) })
+}
+
+func (b *Batch) headings(n *formats.Notification, id AlertID, do func(key []byte) error) error {
+	wanted := Counterparts(b.x.services, n)
+	if len(wanted) == 0 {
+		return nil
+	}
+	for _, w := range wanted {
+		for _, heading := range listings(b.x.scale.facts(n)) {
+			if err := do(openKey(openPrefix(w, n.Service, heading), startOf(n), id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle takes note of what happens to the notification.
+func (b *Batch) settle(a *Alert, o *Outcome) error {
+	switch o.Action {
+	case Forward:
+		if a.Forwarded == "" {
+			a.Forwarded, a.ForwardedBy = o.Key, o.Notification.Service
+		}
+	case Hold:
+		owed := Owed{Key: o.Key, Service: o.Notification.Service, Relation: o.Match.Relation, Due: o.Until, Held: o.Time}
+		a.Held = append(a.Held, owed)
+		return b.hold(Held{Owed: owed, Alert: a.ID, Input: o.Input, Notification: o.Notification, Match: o.Match})
+	case Suppress, Drop:
+	}
+	return nil
+}
+
+func (b *Batch) hold(h Held) error {
+	if b.due.IsZero() || h.Due.Before(b.due) {
+		b.due = h.Due
+	}
+	return b.put(heldKey(h.Owed), h, 0)
+}
+
+func (b *Batch) store(a *Alert) error {
+	ttl := b.x.remember.Alerts + b.x.window
+	if len(a.Held) > 0 {
+		ttl = 0 // what is owed is never cleaned up
+	}
+	return b.put(alertKey(a.ID), a, ttl)
+}
+
+// release ends a hold. Where the notification turned out to be another alert's, everything that was
+// held under its own goes there.
+func (b *Batch) release(o *Outcome) error {
+	a, err := b.alert(o.Match.Alert)
+	if err != nil {
+		return err
+	}
+	var owner Alert // the alert under which it was held
+	if i := owedIndex(a.Held, o.Key); i >= 0 {
+		owner = a
+	} else if p, ok, err := b.prior(&o.Notification, o.Time); err != nil {
+		return err
+	} else if ok {
+		if owner, err = b.alert(p.Alert); err != nil {
+			return err
+		}
+	}
+	if i := owedIndex(owner.Held, o.Key); i >= 0 {
+		if err := b.remove(heldKey(owner.Held[i])); err != nil {
+			return err
+		}
+		b.stale = true
+		owner.Held = slices.Delete(owner.Held, i, i+1)
+	}
+	if owner.ID != "" && owner.ID != a.ID {
+		if err := b.join(&a, &owner, o); err != nil {
+			return err
+		}
+	} else if owner.ID != "" {
+		a = owner
+	}
+	a.ManagedIn = o.ManagedIn
+	if o.Action == Forward && a.Forwarded == "" {
+		a.Forwarded, a.ForwardedBy = o.Key, o.Notification.Service
+	}
+	return b.store(&a)
+}
+
+func owedIndex(list []Owed, key EventKey) int {
+	return slices.IndexFunc(list, func(o Owed) bool { return o.Key == key })
+}
+
+// join makes from, of which nobody was told yet, a part of into.
+func (b *Batch) join(into, from *Alert, o *Outcome) error {
+	for _, g := range from.Sightings {
+		var s sighted
+		if ok, err := b.get(firstKey(from.ID, g.Service), &s); err != nil {
+			return err
+		} else if ok {
+			if err := b.unlist(&s.Notification, from.ID); err != nil {
+				return err
+			}
+			if into.Sighting(g.Service) == nil {
+				if err := b.list(s.Key, s.Input, &s.Notification, into.ID, o.Time); err != nil {
+					return err
+				}
+			}
+		}
+		if have := into.Sighting(g.Service); have != nil {
+			have.Last, have.Count = o.Time, have.Count+g.Count
+		} else {
+			into.Sightings = append(into.Sightings, g)
+		}
+	}
+	for _, owed := range from.Held {
+		h, err := b.Held(owed)
+		if err != nil {
+			return err
+		}
+		h.Alert, h.Match.Alert = into.ID, into.ID
+		if err := b.hold(h); err != nil {
+			return err
+		}
+		into.Held = append(into.Held, owed)
+	}
+	if o.Match.Relation == Twin {
+		into.Points = o.Match.Points
+	}
+	into.Many = into.Many || from.Many
+	into.Apart = append(into.Apart, from.Apart...)
+	return b.put(alertKey(from.ID), Alert{ID: from.ID, Into: into.ID}, b.x.remember.Alerts+b.x.window)
+}
+
+func (b *Batch) unlist(n *formats.Notification, id AlertID) error {
+	if err := b.remove(firstKey(id, n.Service)); err != nil {
+		return err
+	}
+	return b.headings(n, id, b.remove)
+}
+
+// separate takes a pairing back: the notification becomes an alert of its own and is never again a
+// twin of the other.
+func (b *Batch) separate(o *Outcome) error {
+	n := &o.Notification
+	p, ok, err := b.prior(n, o.Time)
+	if err != nil {
+		return err
+	}
+	if ok {
+		old, err := b.alert(p.Alert)
+		if err != nil {
+			return err
+		}
+		old.Sightings = slices.DeleteFunc(old.Sightings, func(g Sighting) bool { return g.Service == n.Service })
+		old.Apart = append(old.Apart, o.Key)
+		old.Points = 0
+		if err := b.unlist(n, old.ID); err != nil {
+			return err
+		}
+		if err := b.store(&old); err != nil {
+			return err
+		}
+	}
+	p = prior{Content: n.Content, Key: o.Key, Alert: o.Match.Alert, Time: o.Time}
+	if err := b.put(priorKey(n), p, b.remembered(n.Kind)); err != nil {
+		return err
+	}
+	a := Alert{
+		ID: o.Match.Alert, Type: o.Match.Type, ManagedIn: o.ManagedIn, Forwarded: o.Key, ForwardedBy: n.Service,
+		Sightings: []Sighting{{
+			Service: n.Service, Channel: n.Channel, ID: n.ID, URL: n.URL, Key: o.Key, First: o.Time, Last: o.Time, Count: 1,
+		}},
+	}
+	if err := b.list(o.Key, o.Input, n, a.ID, o.Time); err != nil {
+		return err
+	}
+	return b.store(&a)
+}
+
+// GivenBack builds the outcome that takes the pairing of a suppressed notification back.
+func (b *Batch) GivenBack(alert AlertID, key EventKey, now time.Time) (*Outcome, error) {
+	a, err := b.alert(alert)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range a.Sightings {
+		if g.Key != key {
+			continue
+		}
+		var s sighted
+		if ok, err := b.get(firstKey(a.ID, g.Service), &s); err != nil || !ok {
+			return nil, err
+		}
+		m := Match{
+			Alert: newAlertID(&s.Notification, now), Relation: First, Type: b.x.scale.catalog.Resolve(&s.Notification).Type(),
+			RunnerUp: &Candidate{Alert: a.ID, Points: a.Points, Why: "was taken for one; another notification fits far better"},
+		}
+		return &Outcome{
+			Key: key, Time: now, Input: s.Input, Notification: s.Notification, Match: m, Action: Forward,
+			ManagedIn: g.Service, Undone: true,
+		}, nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,276 @@
+package dedup
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats/catalog"
+)
+
+// Index is the state of recognition in Badger. It has one user at a time, the decider; what others may
+// call beside it says so.
+type Index struct {
+	db       *badger.DB
+	scale    scale
+	services config.Services
+	remember config.Remember
+	window   time.Duration
+	codec    codec
+
+	due   time.Time // as in Batch, committed
+	stale bool
+}
+
+// Open opens the state in dir, or in memory where dir is empty. The error names dir.
+//
+// # Decisions
+//
+// Commits are not synced: the state is a fold of the stream, committed with the sequence it has
+// seen, so after a crash it reads on from there.
+func Open(dir string, c config.Config) (*Index, error) {
+	cat, err := catalog.New()
+	if err != nil {
+		return nil, err
+	}
+	codec, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	// Memtables of 16 MiB instead of 64 halve the memory; a batch needs a tenth of one.
+	options := badger.DefaultOptions(dir).WithInMemory(dir == "").WithLogger(nil).
+		WithMemTableSize(16 << 20).WithNumMemtables(2).WithBlockCacheSize(16 << 20).
+		WithValueLogFileSize(64 << 20).WithDetectConflicts(false).WithNumCompactors(2)
+	db, err := badger.Open(options)
+	if err != nil {
+		return nil, fmt.Errorf("open state %s: %w", dir, err)
+	}
+	return &Index{
+		db:       db,
+		scale:    scale{catalog: cat, directory: newDirectory(c.Organisation), config: c.Dedup},
+		services: c.Services,
+		remember: c.Dedup.Remember,
+		window:   c.Dedup.Window,
+		codec:    codec,
+		stale:    true,
+	}, nil
+}
+
+// Close closes the state.
+func (x *Index) Close() error {
+	if err := x.db.Close(); err != nil {
+		return fmt.Errorf("close state: %w", err)
+	}
+	return nil
+}
+
+// Bytes is the size of the state on disk.
+func (x *Index) Bytes() int64 {
+	lsm, vlog := x.db.Size()
+	return lsm + vlog
+}
+
+// view looks at the committed state, beside the decider.
+func (x *Index) view() *Batch { return &Batch{x: x, txn: x.db.NewTransaction(false)} }
+
+// Held counts what is held. It may be called beside the decider.
+func (x *Index) Held() (int, error) {
+	b := x.view()
+	defer b.Discard()
+	n := 0
+	err := b.scan([]byte{tableHeld}, []byte{tableHeld}, func([]byte, *badger.Item) (bool, error) {
+		n++
+		return true, nil
+	})
+	return n, err
+}
+
+// Mark says how far the stream is folded; zero for a new state. It may be called beside the decider.
+func (x *Index) Mark() (Mark, error) {
+	b := x.view()
+	defer b.Discard()
+	var m Mark
+	_, err := b.get([]byte{tableMark}, &m)
+	return m, err
+}
+
+// Begin starts an overlay: decisions for a batch see each other, and nothing of them remains unless
+// the batch is committed. The caller discards it in any case.
+func (x *Index) Begin() *Batch {
+	return &Batch{x: x, txn: x.db.NewTransaction(true), due: x.due, stale: x.stale}
+}
+
+// Batch is an overlay on the state. It is not safe for concurrent use.
+type Batch struct {
+	x     *Index
+	txn   *badger.Txn
+	due   time.Time // when the first hold ends; zero where nothing is held
+	stale bool      // due has to be looked up again
+}
+
+// Discard throws the overlay away; after Commit it does nothing.
+func (b *Batch) Discard() { b.txn.Discard() }
+
+// Commit makes the overlay the state. m is the batch of the stream that recorded it.
+func (b *Batch) Commit(m Mark) error {
+	if err := b.put([]byte{tableMark}, m, 0); err != nil {
+		return err
+	}
+	if err := b.txn.Commit(); err != nil {
+		return fmt.Errorf("commit state: %w", err)
+	}
+	b.x.due, b.x.stale = b.due, b.stale
+	return nil
+}
+
+func (b *Batch) get(key []byte, into any) (bool, error) {
+	item, err := b.txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return false, nil
+	}
+	if err == nil {
+		err = item.Value(func(v []byte) error { return b.x.codec.dec.Unmarshal(v, into) })
+	}
+	if err != nil {
+		return false, fmt.Errorf("read state %q: %w", key[:1], err)
+	}
+	return true, nil
+}
+
+// put stores a value. A ttl only lets Badger clean up, well after the value has lost its meaning:
+// whether it has is decided by the times in it. What is owed carries none.
+func (b *Batch) put(key []byte, value any, ttl time.Duration) error {
+	v, err := b.x.codec.enc.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode state %q: %w", key[:1], err)
+	}
+	entry := badger.NewEntry(key, v)
+	if ttl > 0 {
+		entry = entry.WithTTL(ttl + 48*time.Hour)
+	}
+	if err := b.txn.SetEntry(entry); err != nil {
+		return fmt.Errorf("write state %q: %w", key[:1], err)
+	}
+	return nil
+}
+
+func (b *Batch) remove(key []byte) error {
+	if err := b.txn.Delete(key); err != nil {
+		return fmt.Errorf("write state %q: %w", key[:1], err)
+	}
+	return nil
+}
+
+// scan calls visit for the keys that begin with prefix, from the first not below from, until it
+// returns false. Keys and values are valid during the call.
+func (b *Batch) scan(prefix, from []byte, visit func(key []byte, item *badger.Item) (bool, error)) error {
+	options := badger.DefaultIteratorOptions
+	options.Prefix = prefix
+	options.PrefetchValues = false
+	it := b.txn.NewIterator(options)
+	defer it.Close()
+	for it.Seek(from); it.ValidForPrefix(prefix); it.Next() {
+		more, err := visit(it.Item().Key(), it.Item())
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// alert reads an alert under the ID it has now.
+func (b *Batch) alert(id AlertID) (Alert, error) {
+	for range 8 { // joined alerts are joined once; the bound is for a damaged state
+		var a Alert
+		if ok, err := b.get(alertKey(id), &a); err != nil || !ok || a.Into == "" {
+			return a, err
+		}
+		id = a.Into
+	}
+	return Alert{}, fmt.Errorf("read state: alert %s joined in a circle", id)
+}
+
+// Alert reads an alert with the first notification of each of its services; the zero value where
+// there is none of that ID.
+func (b *Batch) Alert(id AlertID) (Alert, error) {
+	a, err := b.alert(id)
+	if err != nil || a.ID == "" {
+		return a, err
+	}
+	for _, g := range a.Sightings {
+		var s sighted
+		if ok, err := b.get(firstKey(a.ID, g.Service), &s); err != nil {
+			return a, err
+		} else if ok {
+			a.Facts = append(a.Facts, s.Notification)
+		}
+	}
+	return a, nil
+}
+
+// Due lists what is held until t at the latest, the earliest first, at most limit. Where nothing is
+// due it costs nothing, so that it can be asked before every decision.
+func (b *Batch) Due(t time.Time, limit int) ([]Held, error) {
+	if due, ok, err := b.NextDue(); err != nil || !ok || due.After(t) {
+		return nil, err
+	}
+	return b.earliest(t, limit)
+}
+
+// NextDue says when the next hold ends; ok is false where nothing is held.
+func (b *Batch) NextDue() (due time.Time, ok bool, err error) {
+	if b.stale {
+		held, err := b.earliest(time.Unix(0, 1<<62), 1)
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		b.due, b.stale = time.Time{}, false
+		if len(held) > 0 {
+			b.due = held[0].Due
+		}
+	}
+	return b.due, !b.due.IsZero(), nil
+}
+
+func (b *Batch) earliest(t time.Time, limit int) ([]Held, error) {
+	var out []Held
+	prefix := []byte{tableHeld}
+	end := heldKey(Owed{Due: t.Add(1), Held: time.Unix(0, 0)})
+	err := b.scan(prefix, prefix, func(key []byte, item *badger.Item) (bool, error) {
+		if len(out) == limit || string(key) >= string(end) {
+			return false, nil
+		}
+		var h Held
+		err := item.Value(func(v []byte) error { return b.x.codec.dec.Unmarshal(v, &h) })
+		out = append(out, h)
+		return true, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is held: %w", err)
+	}
+	return out, nil
+}
+
+// Held reads one held notification of an alert.
+func (b *Batch) Held(o Owed) (Held, error) {
+	var h Held
+	if ok, err := b.get(heldKey(o), &h); err != nil {
+		return h, err
+	} else if !ok {
+		return h, fmt.Errorf("read what is held: %s is not there", o.Key)
+	}
+	return h, nil
+}
+
+// Each calls visit with every key and value of the committed state, in the order of the keys. Two
+// states are equal where Each gives the same. Both slices are valid during the call.
+func (x *Index) Each(visit func(key, value []byte) error) error {
+	b := x.view()
+	defer b.Discard()
+	return b.scan(nil, nil, func(key []byte, item *badger.Item) (bool, error) {
+		return true, item.Value(func(value []byte) error { return visit(key, value) })
+	})
+}

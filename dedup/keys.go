@@ -1,0 +1,136 @@
+package dedup
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/sluice-siem/sluice/formats"
+)
+
+// The keys of the state in Badger, one letter a table.
+//
+//	m                                      mark: how far the stream is folded
+//	e <hash of service, channel, id>       prior: the first notification of an ID
+//	u <hash of the same and the content>   later contents of that ID, by which a resend is known
+//	s <hash of service, class, start>      alert of that start, for messages whose ID was cut off
+//	a <alert>                              Alert
+//	n <alert> <service>                    sighted: the service's first notification of the alert
+//	t <wanted> <from> <type> <start> <alert>   alerts of service from that service wanted may report too
+//	h <due> <held since> <event>           Held
+const (
+	tableMark  = 'm'
+	tablePrior = 'e'
+	tableLater = 'u'
+	tableStart = 's'
+	tableAlert = 'a'
+	tableFirst = 'n'
+	tableOpen  = 't'
+	tableHeld  = 'h'
+)
+
+func hashKey(table byte, fields ...string) []byte {
+	h := sha256.New()
+	for _, f := range fields {
+		field(h, f)
+	}
+	return append([]byte{table}, h.Sum(nil)[:16]...)
+}
+
+// priorKey of a message without ID is made of its content: it can only be known again whole.
+func priorKey(n *formats.Notification) []byte {
+	if n.ID == "" {
+		return hashKey(tablePrior, string(n.Service), n.Channel, "", string(n.Content[:]))
+	}
+	return hashKey(tablePrior, string(n.Service), n.Channel, n.ID)
+}
+
+func laterKey(n *formats.Notification) []byte {
+	return hashKey(tableLater, string(n.Service), n.Channel, n.ID, string(n.Content[:]))
+}
+
+func startKey(n *formats.Notification) []byte {
+	return hashKey(tableStart, string(n.Service), n.Class, n.Start.UTC().Format(time.RFC3339Nano))
+}
+
+func alertKey(id AlertID) []byte { return append([]byte{tableAlert}, raw16(string(id))...) }
+
+func firstKey(id AlertID, s formats.Service) []byte {
+	return append(append([]byte{tableFirst}, raw16(string(id))...), s...)
+}
+
+func openPrefix(wanted, from formats.Service, typ string) []byte {
+	b := []byte{tableOpen}
+	for _, s := range []string{string(wanted), string(from), typ} {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+// openKey sorts by start, in milliseconds since 1970; times before that sort first.
+func openKey(prefix []byte, start time.Time, id AlertID) []byte {
+	b := append([]byte(nil), prefix...)
+	b = binary.BigEndian.AppendUint64(b, uint64(max(start.UnixMilli(), 0)))
+	return append(b, raw16(string(id))...)
+}
+
+func heldKey(o Owed) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{tableHeld}, uint64(o.Due.UnixNano()))
+	b = binary.BigEndian.AppendUint64(b, uint64(o.Held.UnixNano()))
+	return append(b, raw16(string(o.Key))...)
+}
+
+// raw16 halves an ID in hex; what isn't hex was not made by us and keeps its own bytes.
+func raw16(id string) []byte {
+	b, err := hex.DecodeString(id)
+	if err != nil {
+		return []byte(id)
+	}
+	return b
+}
+
+// prior is what is known of an ID.
+type prior struct {
+	Content [16]byte  `cbor:"1,keyasint"` // of the first notification
+	Key     EventKey  `cbor:"2,keyasint"`
+	Alert   AlertID   `cbor:"3,keyasint,omitempty"`
+	Time    time.Time `cbor:"4,keyasint"`
+}
+
+// sighted is a service's first notification of an alert, kept while the alert can be paired.
+type sighted struct {
+	Key          EventKey             `cbor:"1,keyasint"`
+	Input        string               `cbor:"2,keyasint,omitempty"`
+	Notification formats.Notification `cbor:"3,keyasint"`
+}
+
+// Mark says how far the stream is folded: the sequence of the last batch, the hash that proves it and
+// the greatest time recorded.
+type Mark struct {
+	Sequence uint64    `cbor:"1,keyasint"`
+	Hash     [32]byte  `cbor:"2,keyasint"`
+	Time     time.Time `cbor:"3,keyasint"`
+}
+
+// codec writes times with all their digits.
+type codec struct {
+	enc cbor.EncMode
+	dec cbor.DecMode
+}
+
+func newCodec() (codec, error) {
+	enc, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC, Sort: cbor.SortCanonical}.EncMode()
+	if err != nil {
+		return codec{}, fmt.Errorf("set up encoding: %w", err)
+	}
+	dec, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	if err != nil {
+		return codec{}, fmt.Errorf("set up decoding: %w", err)
+	}
+	return codec{enc, dec}, nil
+}

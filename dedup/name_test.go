@@ -1,0 +1,101 @@
+package dedup
+
+import (
+	"testing"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+func TestKin(t *testing.T) {
+	org := config.Organisation{Domains: []config.Domain{
+		{NetBIOS: "ALPINE", DNS: "ad.alpine.example", UPNSuffixes: []string{"alpine.example", "alpine-group.example"}},
+		{NetBIOS: "HARBOUR", DNS: "harbour.local", UPNSuffixes: []string{"harbour.example"}},
+	}}
+	tests := []struct {
+		name string
+		a, b string
+		want kinship
+	}{
+		{"equal accounts", "jdoe", "JDOE", same},
+		{"domain account and its UPN", `ALPINE\jdoe`, "jdoe@alpine.example", same},
+		{"DNS domain account and its UPN", `ad.alpine.example\jdoe`, "jdoe@alpine-group.example", same},
+		{"alias suffix of one domain", "j.doe@alpine.example", "j.doe@alpine-group.example", same},
+		{"equal names in two domains", `HARBOUR\jdoe`, "jdoe@alpine.example", stranger},
+		{"abbreviations in two domains", `HARBOUR\jdoe`, "jane.doe@alpine.example", stranger},
+		{"suffixes of which nothing is known", "jdoe@one.example", "jdoe@two.example", likely},
+		{"initial and last name", "jthorne", "jonas.thorne@x.example", likely},
+		{"first name and initial", "jonast", "jonas.thorne@x.example", likely},
+		{"last name and initial", "thornej", "jonas.thorne@x.example", likely},
+		{"three and two letters with a number", "thojo01", "jonas.thorne@x.example", likely},
+		{"both names whole", "jonasthorne", "Jonas Thorne", same},
+		{"a number behind the abbreviation", "jthorne2", "Jonas Thorne", likely},
+		{"initial that is a transcription", "oengel", "otto.engel@x.example", likely},
+		{"umlaut written out", "kmueller", "Karl Müller", likely},
+		{"umlaut without its dots", "kmuller", "Karl Müller", likely},
+		{"another initial", "kthorne", "jonas.thorne@x.example", stranger},
+		{"another last name", "jthorne", "jonas.thornton@x.example", stranger},
+		{"display name and UPN", "Jonas Thorne", "jonas.thorne@x.example", same},
+		{"last name first", "Thorne, Jonas", "jonas.thorne@x.example", same},
+		{"job title", "Jonas Thorne (System Administrator)", "jonas.thorne@x.example", same},
+		{"display name with the UPN", "Jonas Thorne (jonas.thorne@x.example)", "jonas.thorne@x.example", same},
+		{"middle name", "Jonas M. Thorne", "jonas.thorne@x.example", likely},
+		{"accents", "Zoë Łukasz", "zoe.lukasz@x.example", same},
+		{"apostrophe", "Niamh O'Brien", "niamh.obrien@x.example", same},
+		{"cut at twenty characters", "maximilian.featherst", "maximilian.featherstone@x.example", same},
+		{"employee number says nothing", "E104233", "jonas.thorne@x.example", incomparable},
+		{"two employee numbers", "E104233", "E104234", stranger},
+		{"another script says nothing", "Юлия Иванова", "yulia.ivanova@x.example", incomparable},
+		{"guest and home address", "anna_gmail.com#EXT#@x.onmicrosoft.example", "anna@gmail.com", same},
+		{"two people of one last name", "karl.weber@x.example", "kira.weber@x.example", stranger},
+		{"two first names", "Karl Weber", "Kira Weber", stranger},
+		{"administrator beside the person", "adm-jthorne", "jthorne@x.example", stranger},
+		{"service account and person", "svc_backup", "jonas.thorne@x.example", stranger},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDirectory(org)
+			a, b := parseName(tt.a), parseName(tt.b)
+			if got := d.kin(a, b); got != tt.want {
+				t.Errorf("kin(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+			}
+			if got := d.kin(b, a); got != tt.want {
+				t.Errorf("kin(%q, %q) = %d, want %d: it must not depend on the order", tt.b, tt.a, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestProseMentions(t *testing.T) {
+	const text = `Mara Winter (Head of "R\&D"), from WS-0412.alpine.example, with o'brien.n@alpine.example and ALPINE\jdoe's help, ` +
+		`copied 17 files.\r\nMITRE Technique used Brute Force (T1110)`
+	p := readProse(text)
+	for name, want := range map[string]bool{
+		"mara.winter@alpine.example": true, "Mara Winter": true, "Winter, Mara": true, "jdoe": true, "o'brien.n@alpine.example": true,
+		"mara.summer@alpine.example": false, "doe": false, "brute.force@alpine.example": false,
+	} {
+		if got := p.mentions(parseName(name)); got != want {
+			t.Errorf("mentions(%q) = %v, want %v", name, got, want)
+		}
+	}
+	for host, want := range map[string]bool{"ws-0412": true, "ws-041": false, "t1110": false} {
+		if got := p.names(host); got != want {
+			t.Errorf("names(%q) = %v, want %v", host, got, want)
+		}
+	}
+}
+
+func FuzzKin(f *testing.F) {
+	for _, s := range []string{"jdoe", `A\b`, "@", "#ext#@", "x(y@z)", "Ü", ", ,", "''", "a.b.c.d.e.f.g@h"} {
+		f.Add(s, "jane.doe@x.example")
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if len(a)+len(b) > 200 {
+			return
+		}
+		d := newDirectory(config.Organisation{})
+		x, y := parseName(a), parseName(b)
+		if d.kin(x, y) != d.kin(y, x) {
+			t.Errorf("kin(%q, %q) depends on the order", a, b)
+		}
+	})
+}

@@ -1,0 +1,300 @@
+package dedup
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/sluice-siem/sluice/formats"
+)
+
+// maxCandidates bounds the work for one notification, whatever a sender does: of more alerts of one
+// type within an hour the others stay apart.
+const maxCandidates = 512
+
+// party is one alert's side of a possible pair.
+type party struct {
+	alert Alert
+	facts facts
+	key   EventKey
+}
+
+// candidate is a possible pair, weighed.
+type candidate struct {
+	party
+	verdict
+}
+
+// pairing is the answer of pair: the alert that fits, if one does and no rival fits as well.
+type pairing struct {
+	best     *candidate
+	runnerUp *Candidate
+	service  formats.Service // who asks
+	undoes   EventKey
+	becomes  AlertID // what best is after the undoing, where it is what is given back
+}
+
+// certain: the pairing needs not wait for better evidence.
+func (p pairing) certain() bool {
+	return p.best.points >= certain && p.best.exact || p.best.points >= pointsID
+}
+
+func (p pairing) match() Match {
+	m := Match{
+		Alert: p.best.alert.ID, Relation: Twin, Type: p.best.alert.Type, Evidence: p.best.evidence,
+		RunnerUp: p.runnerUp, Points: p.best.points,
+	}
+	if p.undoes != "" {
+		m.Undoes, m.From = p.undoes, m.Alert
+		if p.becomes != "" {
+			m.Alert = p.becomes
+		}
+	}
+	if p.best.alert.Many && p.undoes == "" && p.best.alert.Sighting(p.service) != nil {
+		// One risky sign-in stands for several detections; a further one is news about it.
+		m.Relation, m.Of = Update, p.best.alert.Forwarded
+	}
+	return m
+}
+
+// pair finds the alert that n is a twin of. key is n's own, own its own alert if it has one already.
+func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now time.Time) (pairing, error) {
+	p := pairing{service: n.Service}
+	me := b.x.scale.facts(n)
+	candidates, err := b.candidates(me, own)
+	if err != nil || len(candidates) == 0 {
+		return p, err
+	}
+	free := make([]candidate, 0, len(candidates))
+	var taken *candidate
+	for i, c := range candidates {
+		switch {
+		case slices.Contains(c.alert.Apart, key):
+		case c.alert.Sighting(n.Service) == nil || c.alert.Many:
+			free = append(free, c)
+		case taken == nil:
+			taken = &candidates[i]
+		}
+	}
+	if taken != nil && (len(free) == 0 || taken.points >= free[0].points+margin) {
+		if undoes, ok := displaced(*taken); ok {
+			p.best, p.undoes = taken, undoes
+			if undoes == taken.key {
+				p.becomes = newAlertID(taken.facts.n, now)
+			}
+			return p, nil
+		}
+	}
+	if len(free) == 0 {
+		p.runnerUp = candidateOf(taken, "it has its twin already")
+		return p, nil
+	}
+	rival, err := b.assign(me, own, free)
+	if err != nil {
+		return p, err
+	}
+	if rival != "" {
+		p.runnerUp = candidateOf(&free[0], rival)
+		return p, nil
+	}
+	p.best = &free[0]
+	if len(free) > 1 {
+		p.runnerUp = candidateOf(&free[1], "the other fits better")
+	} else if taken != nil {
+		p.runnerUp = candidateOf(taken, "it has its twin already")
+	}
+	return p, nil
+}
+
+func candidateOf(c *candidate, why string) *Candidate {
+	return &Candidate{Alert: c.alert.ID, Points: c.points, Why: why}
+}
+
+// displaced says whether a newcomer fits one notification of a pair so much better that the pairing
+// made earlier was wrong, and which suppressed notification has to be given back and go out: the other
+// one, or the fitting one itself.
+func displaced(c candidate) (EventKey, bool) {
+	if c.alert.Many || c.alert.Points == 0 || c.alert.Forwarded == "" || c.points < c.alert.Points+displaces || !c.exact {
+		return "", false
+	}
+	for _, g := range c.alert.Sightings {
+		if g.Key != c.alert.Forwarded {
+			return g.Key, true
+		}
+	}
+	return "", false
+}
+
+// assign is one to one: me gets the best of the free alerts unless another free alert fits about as
+// well, or another notification fits that alert about as well. Rivals that have a better match of
+// their own are no rivals. It says in words who the rival is, or nothing.
+func (b *Batch) assign(me facts, own AlertID, free []candidate) (string, error) {
+	type edge struct {
+		x, y   AlertID
+		points int
+	}
+	var edges []edge
+	seen := map[AlertID]bool{own: true}
+	for _, c := range free {
+		edges = append(edges, edge{own, c.alert.ID, c.points})
+		if c.alert.Many {
+			continue // room for all
+		}
+		back, err := b.candidates(c.facts, c.alert.ID)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range back {
+			if r.alert.ID == own || r.alert.Sighting(c.facts.n.Service) != nil || r.facts.n.Service != me.n.Service {
+				continue
+			}
+			edges = append(edges, edge{r.alert.ID, c.alert.ID, r.points})
+			if seen[r.alert.ID] {
+				continue
+			}
+			seen[r.alert.ID] = true
+			forth, err := b.candidates(r.facts, r.alert.ID)
+			if err != nil {
+				return "", err
+			}
+			for _, f := range forth {
+				if f.alert.Sighting(me.n.Service) == nil {
+					edges = append(edges, edge{r.alert.ID, f.alert.ID, f.points})
+				}
+			}
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int {
+		return cmp.Or(cmp.Compare(b.points, a.points), cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y))
+	})
+	edges = slices.Compact(edges)
+	many := me.detection.Many
+	for len(edges) > 0 {
+		e := edges[0]
+		i := slices.IndexFunc(edges[1:], func(o edge) bool {
+			return (o.x == e.x) != (o.y == e.y) && o.points > e.points-margin && !(many && o.x == own)
+		})
+		if i >= 0 {
+			// A tie. Whoever is in it stays undecided; that blocks me only where I am in it.
+			o := edges[i+1]
+			if e.x == own || o.x == own {
+				return fmt.Sprintf("another pair fits about as well (%d against %d points)", o.points, e.points), nil
+			}
+			edges = slices.DeleteFunc(edges, func(d edge) bool { return d.x == e.x || d.x == o.x })
+			continue
+		}
+		if e.x == own {
+			if e.y != free[0].alert.ID {
+				j := slices.IndexFunc(free, func(c candidate) bool { return c.alert.ID == e.y })
+				free[0], free[j] = free[j], free[0]
+			}
+			return "", nil
+		}
+		edges = slices.DeleteFunc(edges, func(d edge) bool { return d.x == e.x || d.y == e.y })
+		if !slices.ContainsFunc(edges, func(d edge) bool { return d.x == own }) {
+			return "it fits another notification better", nil
+		}
+	}
+	return "", nil
+}
+
+// candidates weighs the alerts that may be me's, the best first; equal ones in the order of their IDs,
+// so that every run decides alike.
+func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
+	var out []candidate
+	seen := map[AlertID]bool{own: true}
+	for _, from := range Counterparts(b.x.services, me.n) {
+		for _, typ := range lookups(me) {
+			ids, err := b.opened(openPrefix(me.n.Service, from, typ), me.n)
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range ids {
+				if seen[id] || len(seen) > maxCandidates {
+					continue
+				}
+				seen[id] = true
+				var s sighted
+				if ok, err := b.get(firstKey(id, from), &s); err != nil {
+					return nil, err
+				} else if !ok {
+					continue
+				}
+				other := b.x.scale.facts(&s.Notification)
+				v, fits := b.x.scale.weigh(me, other)
+				if !fits {
+					continue
+				}
+				a, err := b.alert(id)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, candidate{party{a, other, s.Key}, v})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.points, a.points), cmp.Compare(a.alert.ID, b.alert.ID))
+	})
+	return out, nil
+}
+
+// opened lists the alerts under a prefix whose start may fit n's.
+func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]AlertID, error) {
+	reach := max(b.x.scale.config.Skew, b.x.scale.config.RaiseSkew) + equalTimes
+	from, to := openKey(prefix, startOf(n).Add(-reach), ""), openKey(prefix, startOf(n).Add(reach), "")
+	var out []AlertID
+	err := b.scan(prefix, from, func(key []byte, _ *badger.Item) (bool, error) {
+		if bytes.Compare(key[:len(to)], to) > 0 || len(out) > maxCandidates {
+			return false, nil
+		}
+		out = append(out, AlertID(hex.EncodeToString(key[len(to):])))
+		return true, nil
+	})
+	return out, err
+}
+
+// startOf is the time by which an alert is found: its start, or the best guess where it has none.
+func startOf(n *formats.Notification) time.Time {
+	for _, t := range []time.Time{n.Start, n.Raised} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return n.Arrived
+}
+
+// Alerts are found by their type, by their name where the seeker's own type is in no table, and under
+// one heading all those whose type is in no table.
+const (
+	byName  = "name:"
+	noTable = "?"
+)
+
+// lookups are the headings under which me looks for others, listings those under which it is found.
+func lookups(me facts) []string {
+	out := slices.Clone(me.detection.Keys)
+	if me.detection.Known {
+		return append(out, noTable)
+	}
+	for _, t := range me.detection.Titles {
+		out = append(out, byName+t)
+	}
+	return out
+}
+
+func listings(me facts) []string {
+	out := slices.Clone(me.detection.Keys)
+	for _, t := range me.detection.Titles {
+		out = append(out, byName+t)
+	}
+	if !me.detection.Known {
+		out = append(out, noTable)
+	}
+	return out
+}

@@ -1,0 +1,365 @@
+package dedup
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/catalog"
+)
+
+// The weights. Type, one party (account or device) and time must all speak for a pairing; the sum
+// ranks candidates. They were set by reasoning, not fitted: a full agreement is about 120, the least
+// that is believed is 45, and what is believed at once, without waiting for better, is 75.
+const (
+	believed  = 45 // fewer points are no pairing
+	certain   = 75 // as many, with equal times, are a pairing at once
+	margin    = 10 // by which the best must beat every rival; a factor of four in time
+	displaces = 25 // by which a newcomer must beat a pairing made earlier to take it back
+
+	pointsID          = 100
+	pointsType        = 30
+	pointsTitle       = 8
+	pointsAccount     = 40
+	pointsLikely      = 28
+	pointsMentioned   = 32
+	pointsNamed       = 24
+	pointsDevice      = 30
+	pointsDeviceText  = 20
+	pointsOtherDevice = -30
+	pointsAddress     = 10
+	pointsText        = 8
+	pointsEqualTime   = 30
+	pointsRaise       = 8
+)
+
+// equalTimes is how far apart two services' times of one event are when both tell the event's time:
+// one writes milliseconds, the other ten-millionths, and either may round.
+const equalTimes = 5 * time.Second
+
+// facts is a notification as the weighing sees it.
+type facts struct {
+	n         *formats.Notification
+	detection catalog.Detection
+	accounts  []name
+	devices   []string
+	text      prose
+}
+
+// scale weighs two notifications of different services.
+type scale struct {
+	catalog   *catalog.Catalog
+	directory directory
+	config    config.Dedup
+}
+
+func (s scale) facts(n *formats.Notification) facts {
+	f := facts{n: n, detection: s.catalog.Resolve(n), text: readProse(n.Message)}
+	for _, a := range n.Accounts {
+		if strings.HasSuffix(a.Name, "$") {
+			f.devices = addDevice(f.devices, a.Name)
+		} else if strings.TrimSpace(a.Name) != "" {
+			f.accounts = append(f.accounts, parseName(a.Name))
+		}
+	}
+	for _, d := range n.Devices {
+		f.devices = addDevice(f.devices, d.Name)
+	}
+	return f
+}
+
+func addDevice(list []string, s string) []string {
+	if h := hostName(s); h != "" && !slices.Contains(list, h) {
+		return append(list, h)
+	}
+	return list
+}
+
+// verdict is the sum of the evidence for one pair.
+type verdict struct {
+	points   int
+	exact    bool // the event times are equal
+	evidence []Evidence
+}
+
+func (v *verdict) add(what string, points int, format string, args ...any) {
+	v.points += points
+	v.evidence = append(v.evidence, Evidence{What: what, How: fmt.Sprintf(format, args...), Points: points})
+}
+
+// weigh says how well two notifications of different services fit. ok is false where something rules
+// the pairing out: two types, two accounts, no party in common, times or arrivals too far apart.
+func (s scale) weigh(a, b facts) (v verdict, ok bool) {
+	if named := namesID(a.n, b.n); named != "" {
+		v.add("id", pointsID, "one names the other's id %s", named)
+	}
+	agreement, key := a.detection.Compare(b.detection)
+	switch agreement {
+	case catalog.ByType:
+		v.add("type", pointsType, "both are %s", key)
+	case catalog.ByTitle:
+		v.add("title", pointsTitle, "one type is in no table, both are called %q", a.n.Title)
+	default:
+		if v.points < pointsID {
+			return v, false
+		}
+	}
+	before := v.points
+	if !s.weighAccounts(&v, a, b) {
+		return v, false
+	}
+	s.weighDevices(&v, a, b)
+	if v.points <= before && v.points < pointsID {
+		return v, false // the same type at the same time, and nobody in common
+	}
+	weighAddresses(&v, a.n, b.n)
+	if !s.weighTimes(&v, a.n, b.n) {
+		return v, false
+	}
+	weighText(&v, a.text, b.text)
+	return v, v.points >= believed
+}
+
+// namesID: a URL or a field of one holds the id of the other. Free text doesn't count, anybody can
+// write there.
+func namesID(a, b *formats.Notification) string {
+	holds := func(x, y *formats.Notification) bool {
+		if len(y.ID) < 24 {
+			return false
+		}
+		if strings.Contains(strings.ToLower(x.URL), y.ID) {
+			return true
+		}
+		for _, v := range x.Extra {
+			if strings.Contains(strings.ToLower(v), y.ID) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case holds(a, b):
+		return b.ID
+	case holds(b, a):
+		return a.ID
+	}
+	return ""
+}
+
+// weighAccounts adds what the accounts say and is false where they are two people.
+func (s scale) weighAccounts(v *verdict, a, b facts) bool {
+	fullA, fullB := s.fullNames(a), s.fullNames(b)
+	best, x, y := s.closest(fullA, fullB)
+	if len(fullA) == 0 || len(fullB) == 0 || best == incomparable {
+		best, x, y = s.closest(a.accounts, b.accounts)
+	}
+	switch best {
+	case same:
+		v.add("account", pointsAccount, "%s is %s", x, y)
+		return true
+	case likely:
+		v.add("account", pointsLikely, "%s may be %s", x, y)
+		return true
+	case stranger:
+		return false
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		for _, n := range side[0].accounts {
+			if side[1].text.mentions(n) {
+				v.add("account", pointsMentioned, "the other's text names %s", n)
+				return true
+			}
+		}
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		if len(side[1].accounts) > 0 {
+			continue // an account of its own says more than names in its text
+		}
+		for _, n := range side[0].accounts {
+			if k, _, p := s.closest([]name{n}, side[1].text.persons); k >= likely {
+				v.add("account", pointsNamed, "the other's text names %s, who may be %s", p, n)
+				return true
+			}
+		}
+	}
+	return true
+}
+
+// fullNames are the names by which a person is told from others with the same initial: the accounts
+// that are spelt out, and what the text calls the others.
+func (s scale) fullNames(f facts) []name {
+	var out []name
+	for _, n := range f.accounts {
+		if len(n.words) >= 2 {
+			out = append(out, n)
+			continue
+		}
+		for _, p := range f.text.persons {
+			if len(p.words) >= 2 && s.directory.kin(n, p) >= likely {
+				p.domain = n.domain
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func (s scale) closest(as, bs []name) (k kinship, x, y name) {
+	if len(as) == 0 || len(bs) == 0 {
+		return incomparable, x, y
+	}
+	first := true
+	for _, a := range as {
+		for _, b := range bs {
+			if got := s.directory.kin(a, b); first || got > k {
+				k, x, y, first = got, a, b, false
+			}
+		}
+	}
+	return k, x, y
+}
+
+// String is the spelling as evidence shows it.
+func (n name) String() string {
+	switch {
+	case n.local == "":
+		return strings.Join(n.words, " ")
+	case n.domain == "":
+		return n.local
+	}
+	return n.local + "@" + n.domain
+}
+
+func (s scale) weighDevices(v *verdict, a, b facts) {
+	if len(a.devices) == 0 && len(b.devices) == 0 {
+		if len(a.accounts) == 0 || len(b.accounts) == 0 {
+			weighParticulars(v, a.text, b.text)
+		}
+		return
+	}
+	for _, d := range a.devices {
+		if slices.Contains(b.devices, d) {
+			v.add("device", pointsDevice, "both are about %s", d)
+			return
+		}
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		for _, d := range side[0].devices {
+			if side[1].text.names(d) {
+				v.add("device", pointsDeviceText, "the other's text names %s", d)
+				return
+			}
+			if slices.Contains(side[1].n.Addresses, d) {
+				v.add("device", pointsDeviceText, "both are about %s", d)
+				return
+			}
+		}
+	}
+	if len(a.devices) > 0 && len(b.devices) > 0 {
+		v.add("device", pointsOtherDevice, "one is about %s, the other about %s", a.devices[0], b.devices[0])
+	}
+}
+
+// weighParticulars stands in for parties that neither service names in a field: the texts are the same
+// word for word, or all machines, numbers and identifiers of one are in the other.
+func weighParticulars(v *verdict, a, b prose) {
+	switch {
+	case a.generic || b.generic:
+	case len(a.words) >= 4 && slices.Equal(a.words, b.words):
+		v.add("device", pointsDeviceText, "the texts are the same")
+	case len(a.specific) > 0 && len(b.specific) > 0 && (within(a.specific, b.specific) || within(b.specific, a.specific)):
+		v.add("device", pointsDeviceText, "both texts name %s", strings.Join(a.specific[:min(3, len(a.specific))], ", "))
+	}
+}
+
+// within says whether all of some are in all; a single one says enough only where there is no other.
+func within(some, all []string) bool {
+	for _, w := range some {
+		if !slices.Contains(all, w) {
+			return false
+		}
+	}
+	return len(some) >= 2 || len(some) == len(all)
+}
+
+func weighAddresses(v *verdict, a, b *formats.Notification) {
+	if len(a.Addresses) == 0 || len(b.Addresses) == 0 {
+		return
+	}
+	for _, x := range a.Addresses {
+		if slices.Contains(b.Addresses, x) {
+			v.add("address", pointsAddress, "both come from %s", x)
+			return
+		}
+	}
+	v.add("address", -2*pointsAddress, "one comes from %s, the other from %s", a.Addresses[0], b.Addresses[0])
+}
+
+// weighTimes compares the event times; where one of them may be the time at which the service raised
+// the alert, it may come later. Each doubling of the distance costs the same.
+func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
+	if apart := absolute(a.Arrived.Sub(b.Arrived)); apart > s.config.Window {
+		return false
+	}
+	if !a.Start.IsZero() && !b.Start.IsZero() {
+		if delta := absolute(a.Start.Sub(b.Start)); delta <= s.config.Skew {
+			v.exact = delta <= equalTimes
+			v.add("time", pointsEqualTime-int(math.Round(5*math.Log2(1+delta.Seconds()/2))),
+				"the event times are %s apart", delta.Round(time.Millisecond))
+			return true
+		}
+	}
+	for _, side := range [2][2]*formats.Notification{{a, b}, {b, a}} {
+		event, raised := side[0].Start, raisedAt(side[1])
+		if event.IsZero() || raised.IsZero() {
+			continue
+		}
+		if later := raised.Sub(event); later >= -equalTimes && later <= s.config.RaiseSkew {
+			v.add("time", pointsRaise-int(math.Round(4*math.Log2(1+later.Minutes()/15))),
+				"one was raised %s after the other's event", later.Round(time.Second))
+			return true
+		}
+	}
+	return false
+}
+
+// raisedAt is the time at which the service raised the alert, where its event time is that time or
+// is missing; otherwise zero.
+func raisedAt(n *formats.Notification) time.Time {
+	switch {
+	case n.Start.IsZero() && n.Raised.IsZero():
+		return n.Arrived
+	case n.Start.IsZero() || absolute(n.Start.Sub(n.Raised)) <= equalTimes:
+		return n.Raised
+	}
+	return time.Time{}
+}
+
+// weighText compares the particulars that both texts could share: numbers, machines, identifiers.
+func weighText(v *verdict, a, b prose) {
+	if len(a.specific) == 0 || len(b.specific) == 0 {
+		return
+	}
+	if len(a.specific) > len(b.specific) {
+		a, b = b, a
+	}
+	shared := 0
+	for _, w := range a.specific {
+		if slices.Contains(b.specific, w) {
+			shared++
+		}
+	}
+	share := float64(shared) / float64(len(a.specific))
+	v.add("text", int(math.Round(pointsText*(2*share-1))), "%d of %d particulars of the shorter text are in the other", shared, len(a.specific))
+}
+
+func absolute(d time.Duration) time.Duration {
+	if d < 0 {
+		return -d
+	}
+	return d
+}
