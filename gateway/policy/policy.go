@@ -1,0 +1,194 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+)
+
+// Policy is the configured policy. It holds no state; its zero value is not usable, see [New].
+type Policy struct {
+	settings config.Settings
+	rules    []config.Rule
+	services config.Services
+}
+
+// New takes a checked configuration.
+func New(c config.Config) *Policy {
+	return &Policy{settings: c.Policy.Settings, rules: c.Policy.Rules, services: c.Services}
+}
+
+// Decide says what happens to n, now. a is n's alert as it was before n, the zero value for a first
+// notification and for what is no alert.
+func (p *Policy) Decide(a *dedup.Alert, n *formats.Notification, m *dedup.Match, now time.Time) Decision {
+	s, rule := p.effective(a, n, m)
+	d := p.decide(a, n, m, s, now)
+	d.Rule = rule
+	return shadow(d, s)
+}
+
+// Release says what happens to a held notification whose hold is over, or whose alert was decided. It
+// never holds again. m is where it belongs now.
+func (p *Policy) Release(a *dedup.Alert, h *dedup.Held, m *dedup.Match) Decision {
+	n := &h.Notification
+	s, rule := p.effective(a, n, m)
+	d := p.release(a, h, m, s)
+	d.Rule, d.ManagedIn = rule, p.managedIn(a, n, s)
+	return shadowLater(d, s, h.Key)
+}
+
+// Separate says what happens to a suppressed notification whose pairing is taken back: it goes out.
+func (p *Policy) Separate(n *formats.Notification, m *dedup.Match, key dedup.EventKey) Decision {
+	s, rule := p.effective(&dedup.Alert{}, n, m)
+	d := Decision{Action: dedup.Forward, Reason: Separated, Rule: rule, ManagedIn: n.Service}
+	return shadowLater(d, s, key)
+}
+
+// Link is the decision for the event that tells of a late twin.
+func (p *Policy) Link(a *dedup.Alert) Decision {
+	return Decision{Action: dedup.Forward, Reason: Linked, ManagedIn: a.ManagedIn}
+}
+
+// LateTwinLinks says whether a link event tells of a late twin.
+func (p *Policy) LateTwinLinks(a *dedup.Alert, n *formats.Notification, m *dedup.Match) bool {
+	s, _ := p.effective(a, n, m)
+	return s.LateTwin == "link" && s.Mode != "shadow"
+}
+
+// effective gives the settings for n: those of the first rule that fits over the policy's own.
+func (p *Policy) effective(a *dedup.Alert, n *formats.Notification, m *dedup.Match) (config.Settings, string) {
+	subject := newSubject(a, n, m.Type)
+	for _, r := range p.rules {
+		if subject.fits(r.When) {
+			return overlay(p.settings, r.Settings), r.Name
+		}
+	}
+	return p.settings, ""
+}
+
+func (p *Policy) decide(a *dedup.Alert, n *formats.Notification, m *dedup.Match, s config.Settings, now time.Time) Decision {
+	switch {
+	case m.Relation == dedup.Resend:
+		return Decision{Action: dedup.Suppress, Reason: IsResend, StandsFor: m.Of, ManagedIn: a.ManagedIn}
+	case n.Kind != formats.Alert:
+		return byKind(n, m, s)
+	}
+	d := Decision{Action: dedup.Forward, ManagedIn: p.managedIn(a, n, s)}
+	switch {
+	case !p.services.Enabled(string(n.Service)):
+		d.Reason = ServiceDisabled
+	case m.Relation == dedup.Update:
+		return update(d, a, n, s)
+	case a.Forwarded != "":
+		return twinOfForwarded(d, a, n)
+	case n.Service == d.ManagedIn:
+		d.Reason = ManagedHere
+		if len(p.reporters(a, n)) == 1 {
+			d.Reason = NoTwinExpected
+		}
+	case len(a.Held) > 0 && a.Sighting(d.ManagedIn) != nil:
+		// By what both say now, the held one's service manages: it is released in the same batch.
+		d.Action, d.Reason, d.StandsFor = dedup.Suppress, TwinHeld, a.Held[0].Key
+	case *s.Hold <= 0:
+		d.Reason = HoldExpired
+	default:
+		d.Action, d.Reason, d.Until = dedup.Hold, Waiting, now.Add(*s.Hold)
+	}
+	return d
+}
+
+// byKind decides what is no alert.
+func byKind(n *formats.Notification, m *dedup.Match, s config.Settings) Decision {
+	keys := map[formats.Kind]string{formats.Health: s.Health, formats.Activity: s.Activities, formats.Unknown: s.Unknown}
+	d := Decision{Action: dedup.Forward, Reason: ByKind}
+	switch {
+	case keys[n.Kind] == "drop":
+		d.Action = dedup.Drop
+	case m.Relation == dedup.Update:
+		d.Reason = IsUpdate
+	}
+	return d
+}
+
+// update decides a later notification of a service that reported the alert before. What joins a held
+// alert is never forwarded before it. policy.updates takes the service at its word: something that
+// has the ID of an alert and doesn't call itself an update may be the original after a forged copy.
+func update(d Decision, a *dedup.Alert, n *formats.Notification, s config.Settings) Decision {
+	switch {
+	case a.Forwarded == "" && len(a.Held) > 0:
+		d.Action, d.Reason, d.Until = dedup.Hold, UpdateOfHeld, a.Held[0].Due
+	case a.Forwarded != "" && s.Updates == "suppress" && n.Update:
+		d.Action, d.Reason, d.StandsFor = dedup.Suppress, UpdatesOff, a.Forwarded
+	default:
+		d.Reason = IsUpdate
+	}
+	return d
+}
+
+func twinOfForwarded(d Decision, a *dedup.Alert, n *formats.Notification) Decision {
+	d.Action, d.Reason, d.StandsFor = dedup.Suppress, TwinForwarded, a.Forwarded
+	if n.Service == d.ManagedIn {
+		d.Reason = LateTwin
+	}
+	return d
+}
+
+func (p *Policy) release(a *dedup.Alert, h *dedup.Held, m *dedup.Match, s config.Settings) Decision {
+	switch {
+	case h.Relation == dedup.Update || m.Relation == dedup.Update:
+		if a.Forwarded != "" && s.Updates == "suppress" && h.Notification.Update {
+			return Decision{Action: dedup.Suppress, Reason: UpdatesOff, StandsFor: a.Forwarded}
+		}
+		return Decision{Action: dedup.Forward, Reason: IsUpdate}
+	case a.Forwarded != "":
+		return Decision{Action: dedup.Suppress, Reason: TwinForwarded, StandsFor: a.Forwarded}
+	case m.Relation == dedup.Twin && len(a.Held) > 0:
+		return Decision{Action: dedup.Suppress, Reason: TwinHeld, StandsFor: a.Held[0].Key}
+	case a.ManagedIn == h.Service:
+		return Decision{Action: dedup.Forward, Reason: ManagedHere}
+	}
+	return Decision{Action: dedup.Forward, Reason: HoldExpired}
+}
+
+// reporters are the services that report the alert or may do so.
+func (p *Policy) reporters(a *dedup.Alert, n *formats.Notification) []formats.Service {
+	out := append([]formats.Service{n.Service}, dedup.Counterparts(p.services, n)...)
+	for _, g := range a.Sightings {
+		if !slices.Contains(out, g.Service) {
+			out = append(out, g.Service)
+		}
+	}
+	return out
+}
+
+// managedIn is the first service of the order that reports the alert or may do so.
+func (p *Policy) managedIn(a *dedup.Alert, n *formats.Notification, s config.Settings) formats.Service {
+	reporters := p.reporters(a, n)
+	for _, name := range append(slices.Clone(s.ManageIn), p.services.Order()...) {
+		if slices.Contains(reporters, formats.Service(name)) {
+			return formats.Service(name)
+		}
+	}
+	return n.Service
+}
+
+// shadow forwards everything and says what would have happened.
+func shadow(d Decision, s config.Settings) Decision {
+	if s.Mode != "shadow" || d.Action == dedup.Forward {
+		return d
+	}
+	d.Would, d.Action = d.Action, dedup.Forward
+	return d
+}
+
+// shadowLater is shadow for what comes after the notification itself: a target has had that since it
+// arrived, so what enforce mode does now is for the record only.
+func shadowLater(d Decision, s config.Settings, key dedup.EventKey) Decision {
+	if s.Mode == "shadow" {
+		d.Would, d.Action, d.StandsFor = d.Action, dedup.Suppress, key
+	}
+	return d
+}

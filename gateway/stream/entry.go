@@ -1,0 +1,50 @@
+// Package stream keeps the one durable stream of decided notifications, in order, and gives readers
+// a cursor on it. It lives in NATS JetStream, one message per batch.
+package stream
+
+import (
+	"time"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/policy"
+)
+
+// Kind says what an entry records.
+type Kind string
+
+// The kinds of entries.
+const (
+	Notification Kind = "notification" // a notification as it arrived, with its decision
+	Release      Kind = "release"      // the end of a hold: forwarded now, or suppressed for its twin
+	Link         Kind = "link"         // an event of our own: two notifications are one alert
+	Undo         Kind = "undo"         // a pairing taken back; carries the notification whole
+)
+
+// Position is where an entry stands: the sequence of its batch and its index therein. The zero
+// value is before the first entry.
+type Position struct {
+	Sequence uint64 `json:"sequence"`
+	Index    int    `json:"index"`
+}
+
+// Less says whether p comes before q.
+func (p Position) Less(q Position) bool {
+	return p.Sequence < q.Sequence || p.Sequence == q.Sequence && p.Index < q.Index
+}
+
+// Entry is one line of the stream with everything needed to fold it and to deliver it.
+type Entry struct {
+	At           Position             `cbor:"-"` // set when read or appended
+	Kind         Kind                 `cbor:"1,keyasint"`
+	Time         time.Time            `cbor:"2,keyasint"` // the decider's clock, which never goes back; holds run on it
+	Key          dedup.EventKey       `cbor:"3,keyasint"`
+	Input        string               `cbor:"4,keyasint,omitempty"` // name of the input that received it
+	Notification formats.Notification `cbor:"5,keyasint"`
+	Match        dedup.Match          `cbor:"6,keyasint"`
+	Decision     policy.Decision      `cbor:"7,keyasint"`
+	Twins        []dedup.Sighting     `cbor:"8,keyasint,omitempty"` // the other services' sightings of the alert, as known now
+}
+
+// Delivered says whether targets get the entry: it was forwarded, now and not before.
+func (e *Entry) Delivered() bool { return e.Decision.Action == dedup.Forward }

@@ -1,0 +1,51 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Lag is how far a cursor is behind the end of the stream.
+type Lag struct {
+	Entries uint64        // appended and not committed, whatever is done with them
+	Age     time.Duration // since the oldest message after the cursor was stored; 0 where there is none
+}
+
+// aged is when a message was stored.
+type aged struct {
+	sequence uint64
+	stored   time.Time
+}
+
+// Lag measures the reader's delay at that time. The number of entries is exact and costs nothing,
+// because every message says how many were before it. The age may need the oldest message from the
+// stream: one read each time the cursor has moved in a backlog.
+func (r *Reader) Lag(ctx context.Context, now time.Time) (Lag, error) {
+	r.mu.Lock()
+	m, known := r.cursor.record.mark, r.aged
+	r.mu.Unlock()
+	s := r.stream
+	s.mu.Lock()
+	total, sequence := s.total, max(s.first, min(m.At.Sequence+1, s.last))
+	head := s.head.at(sequence)
+	s.mu.Unlock()
+	switch {
+	case total <= m.Total:
+		return Lag{}, nil
+	case head != nil:
+		known = aged{sequence, head.Stored}
+	case known.sequence != sequence:
+		ms, err := s.fetch(ctx, request{Sequence: sequence, Batch: 1})
+		if err != nil {
+			return Lag{}, fmt.Errorf("measure lag of %s: %w", r.name, err)
+		}
+		if len(ms) > 0 {
+			known = aged{sequence, ms[0].stored}
+		}
+	}
+	r.mu.Lock()
+	r.aged = known
+	r.mu.Unlock()
+	return Lag{Entries: total - m.Total, Age: max(now.Sub(known.stored), 0)}, nil
+}

@@ -1,0 +1,150 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Start says where a reader begins that has no cursor yet.
+type Start uint8
+
+// The starts.
+const (
+	Oldest Start = iota // with the oldest message there is
+	Now                 // with the next append
+)
+
+// Reader opens the cursor of that name, which may be any text of up to 500 bytes, and makes it at
+// start where there is none. A name has one open reader.
+//
+// A cursor is believed only as far as the stream proves it. One that can't be read starts with the
+// oldest message there is; one that is ahead of the stream, or that stands on another message than
+// it did, goes back to its newest earlier mark that can be proved, else to the oldest message. So
+// entries may come twice, but none is left out; the log warns of it. One that is older than the
+// oldest message goes on there, and [Reader.Missed] counts what it didn't get.
+func (s *Stream) Reader(ctx context.Context, name string, start Start) (*Reader, error) {
+	if name == "" || len(name) > 500 {
+		return nil, fmt.Errorf("open reader: a name of %d bytes, want 1 to 500", len(name))
+	}
+	r := &Reader{stream: s, name: name, log: s.log.With("reader", name)}
+	if err := s.enter(r); err != nil {
+		return nil, fmt.Errorf("open reader %s: %w", name, err)
+	}
+	if err := r.open(ctx, start); err != nil {
+		s.leave(r)
+		return nil, fmt.Errorf("open reader %s: %w", name, err)
+	}
+	return r, nil
+}
+
+func (s *Stream) enter(r *Reader) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.readers[r.name] != nil:
+		return errors.New("it is open already")
+	}
+	s.readers[r.name] = r
+	return nil
+}
+
+func (s *Stream) leave(r *Reader) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers[r.name] == r {
+		delete(s.readers, r.name)
+	}
+	if len(s.readers) == 0 {
+		s.head = head{}
+	}
+}
+
+// open finds the place and starts the cursor's file there.
+func (r *Reader) open(ctx context.Context, start Start) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	path := r.stream.options.cursorPath(r.name)
+	rec, err := loadCursor(path)
+	switch {
+	case missing(err) && start == Now:
+		rec.mark = r.stream.end()
+	case missing(err):
+		rec.mark, err = r.stream.beginning(ctx)
+	case errors.Is(err, errDamaged):
+		r.log.Warn("the cursor is damaged: starting with the oldest message, so entries may be delivered twice", "err", err)
+		rec.mark, err = r.stream.beginning(ctx)
+	case err == nil:
+		rec, err = r.prove(ctx, rec)
+	}
+	if err != nil && !missing(err) {
+		return err
+	}
+	rec.Name = r.name
+	if r.cursor, err = openCursor(path, rec, r.stream.options.Synced); err != nil {
+		return err
+	}
+	r.rewind()
+	return nil
+}
+
+// end is the mark on the last entry.
+func (s *Stream) end() mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return mark{At: Position{Sequence: s.last, Index: max(s.count-1, 0)}, Hash: s.hash, Total: s.total}
+}
+
+// beginning is the mark before the oldest entry. Its message isn't there any more, so it has no hash.
+func (s *Stream) beginning(ctx context.Context) (mark, error) {
+	first, last := s.Bounds()
+	if first > last {
+		return mark{}, nil
+	}
+	m, err := s.Read(ctx, first)
+	if errors.Is(err, ErrPurged) {
+		return s.beginning(ctx)
+	}
+	if err != nil {
+		return mark{}, err
+	}
+	if first == 1 {
+		return mark{}, nil
+	}
+	return mark{At: Position{Sequence: first - 1, Index: lastIndex}, Total: m.Before}, nil
+}
+
+// lastIndex is the index of a mark behind a whole message, whatever its number of entries.
+const lastIndex = MaxEntries - 1
+
+// prove returns rec with the newest of its marks that the stream still bears out.
+func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
+	first, _ := r.stream.Bounds()
+	if rec.At.Sequence < first { // nobody can prove it; what follows is there
+		return rec, nil
+	}
+	var why error
+	for i, m := range append([]mark{rec.mark}, rec.Trail...) {
+		err := r.stream.Prove(ctx, m.At.Sequence, m.Hash)
+		switch {
+		case err == nil && i == 0:
+			return rec, nil
+		case err == nil:
+			r.log.Warn("the cursor isn't borne out by the stream: going back, so entries may be delivered twice",
+				"sequence", rec.At.Sequence, "back_to", m.At.Sequence, "err", why)
+			return record{Number: rec.Number, mark: m, Trail: rec.Trail[i:]}, nil
+		case errors.Is(err, ErrNotYet), errors.Is(err, ErrMismatch), errors.Is(err, ErrPurged), errors.Is(err, ErrLost):
+		default:
+			return record{}, err
+		}
+		if why == nil {
+			why = err
+		}
+	}
+	r.log.Warn("the cursor isn't borne out by the stream: starting with the oldest message, so entries may be delivered twice",
+		"sequence", rec.At.Sequence, "back_to", first, "err", why)
+	m, err := r.stream.beginning(ctx)
+	return record{Number: rec.Number, mark: m}, err
+}

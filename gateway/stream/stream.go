@@ -1,0 +1,207 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Options say where the stream lives. Only Dir is needed.
+type Options struct {
+	Dir     string       // directory of the stream; made if missing
+	Cursors string       // directory of the readers' cursors; Dir/cursors where empty
+	Synced  bool         // every append survives a power cut, not only the end of the process
+	MaxDisk int64        // bytes of messages at which Append returns ErrFull; no limit where zero
+	Log     *slog.Logger // nothing is logged where nil
+}
+
+// Errors of reading and of closing.
+var (
+	ErrPurged   = errors.New("the message is not there any more")         // it is older than what is retained
+	ErrNotYet   = errors.New("the stream doesn't reach that far")         // its sequence is after the last one
+	ErrLost     = errors.New("the message is lost")                       // retained, but the store can't produce it
+	ErrMismatch = errors.New("the message is another one than was there") // Prove: the stream's history is not ours
+	ErrClosed   = errors.New("the stream is closed")
+)
+
+// Stream is the one durable stream. One goroutine appends; readers, and whoever looks, run beside it.
+//
+// Locks are taken in the order appending, Reader.taking, Reader.mu, mu.
+type Stream struct {
+	options Options
+	log     *slog.Logger
+	locked  *os.File
+
+	appending sync.Mutex // one append, reopening or measuring at a time; guards broken
+	broken    error      // why no append is possible before the stream is opened anew
+	publish   func(ctx context.Context, data []byte, last uint64) (uint64, error)
+
+	mu      sync.Mutex // guards what follows
+	engine  *engine
+	closed  bool
+	first   uint64 // sequence of the oldest message; last+1 while there is none
+	last    uint64 // sequence of the newest message, 0 before the first
+	total   uint64 // entries ever appended
+	hash    Hash   // of the last message
+	count   int    // entries in the last message
+	bytes   int64  // that the messages take
+	head    head   // newest messages, decoded, for the readers that are at the end
+	readers map[string]*Reader
+	changed chan struct{} // closed, and made anew, when an append or Close wakes the readers
+}
+
+// Open opens or makes the stream in o.Dir, starting the embedded server. It returns [ErrLocked] while
+// another process has the directory open, and an error rather than an empty stream when the files are
+// there but can't be read. After kill -9 it takes as long as JetStream needs to read the newest files.
+func Open(ctx context.Context, o Options) (*Stream, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Cursors == "" {
+		o.Cursors = filepath.Join(o.Dir, "cursors")
+	}
+	for _, dir := range []string{o.Dir, o.Cursors} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make directory: %w", err)
+		}
+	}
+	locked, err := lock(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stream{
+		options: o, log: o.Log, locked: locked,
+		readers: map[string]*Reader{}, changed: make(chan struct{}),
+	}
+	s.publish = func(ctx context.Context, data []byte, last uint64) (uint64, error) {
+		return s.current().publish(ctx, data, last)
+	}
+	e, err := start(ctx, o, o.Log)
+	if err != nil {
+		locked.Close()
+		return nil, fmt.Errorf("open %s: %w", o.Dir, err)
+	}
+	s.engine = e
+	if err := s.measure(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), e.stop(), locked.Close())
+	}
+	return s, nil
+}
+
+// measure learns the bounds and, from the last message, what was counted.
+func (s *Stream) measure(ctx context.Context) error {
+	e := s.current()
+	state, err := e.state(ctx)
+	if err != nil {
+		return err
+	}
+	last := &Message{}
+	if state.LastSeq > 0 {
+		if last, err = one(ctx, e, state.LastSeq); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first, s.last, s.bytes = max(state.FirstSeq, 1), state.LastSeq, int64(state.Bytes)
+	s.total, s.hash, s.count = last.end(), last.Hash, len(last.Entries)
+	return nil
+}
+
+// Bounds are the sequences of the oldest and the newest message. Where there is no message, first is
+// last + 1. The newest message is never purged, so this is so only before the first append.
+func (s *Stream) Bounds() (first, last uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first, s.last
+}
+
+// Bytes is what the stream's messages take on disk, as MaxDisk counts it; the files may be larger by
+// one block of 8 MiB and by what was purged but not yet rewritten.
+func (s *Stream) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// Close syncs and closes the readers and stops the server. It waits for a running append, and at
+// most 15 seconds for the disk. A second Close does nothing.
+func (s *Stream) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.changed)
+	readers := s.readers
+	s.readers = nil
+	s.mu.Unlock()
+
+	var errs []error
+	for _, r := range readers {
+		errs = append(errs, r.shut())
+	}
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	e := s.current()
+	err := e.stop()
+	close(e.replaced)
+	if err == nil {
+		err = s.locked.Close() // not while the server may still write
+	}
+	if err = errors.Join(append(errs, err)...); err != nil {
+		return fmt.Errorf("close stream: %w", err)
+	}
+	return nil
+}
+
+func (s *Stream) current() *engine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine
+}
+
+func (s *Stream) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// reopen stops the server and starts another one on the same files, which is the only way out of a
+// write error and the only proof of an unknown outcome: the old server may have a message in hand.
+func (s *Stream) reopen(ctx context.Context) error {
+	old := s.current()
+	if err := old.stop(); err != nil {
+		return err
+	}
+	if s.options.Synced {
+		if err := rewriteNewest(s.options.Dir); err != nil {
+			return err
+		}
+	}
+	e, err := start(ctx, s.options, s.log)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.engine = e
+	s.mu.Unlock()
+	close(old.replaced)
+	return nil
+}
+
+// wait is a pause that ends early with ctx.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
