@@ -1,0 +1,114 @@
+// Package input takes messages from sockets and hands them to the gateway in batches, one file per
+// protocol.
+//
+// # Decisions
+//
+// A batch is what could be cut from one read; nobody waits for it to fill. A sender isn't read from
+// again before its batch is durable: that is the back-pressure, and it bounds the memory of a
+// connection to one batch and one message of the greatest length.
+//
+// A connection is idle when no complete message came for idle_timeout, whatever trickled in. Time
+// spent waiting for durability doesn't count.
+//
+// At the end of Run the peers are told (half-close), what they had sent by then is still read for a
+// moment and handed over, as is the beginning of a message that never became whole: marked as
+// truncated, for nobody will send it again.
+package input
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// Message is one message after unframing, before anything is made of it.
+type Message struct {
+	Input     string    // name of the input
+	Received  time.Time // wall clock when its last byte was read
+	Truncated bool      // longer than max_message and cut, or the connection broke off inside it
+	Raw       []byte    // without framing; the receiver may keep it
+}
+
+// Accept takes a batch, in the order of its arrival, and returns nil when it is durable. It may block
+// as long as it needs. An error means that the gateway is stopping; the batch may be lost then. The
+// batch belongs to Accept. Inputs call it from many goroutines.
+type Accept func(ctx context.Context, batch []Message) error
+
+const (
+	batchMessages = 128
+	batchBytes    = 128 << 10 // of Raw; a batch ends with the message that reaches it
+
+	// linger is how long a peer may still deliver after it was told that we stop.
+	linger = 500 * time.Millisecond
+	// handover is how long Accept may take for what was read when Run's context ended.
+	handover = 10 * time.Second
+)
+
+// Syslog is an open socket that takes syslog messages.
+type Syslog struct {
+	addr  net.Addr
+	run   func(context.Context, Accept) error
+	close func() error
+}
+
+// Listen opens the socket that cfg.Listen names: udp://, tcp:// or tls:// with host and port (RFC
+// 5426, 6587, 5425). It fails if the port is taken or a certificate can't be read.
+func Listen(cfg config.Input, log *slog.Logger, m *Metrics) (*Syslog, error) {
+	log = log.With("input", cfg.Name)
+	scheme, address, _ := strings.Cut(cfg.Listen, "://")
+	if cfg.MaxMessage <= 0 {
+		return nil, fmt.Errorf("listen on %s: max_message must be positive", cfg.Listen)
+	}
+	switch scheme {
+	case "udp":
+		u, err := listenUDP(cfg, address, log, m)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		}
+		return &Syslog{addr: u.conn.LocalAddr(), run: u.run, close: u.conn.Close}, nil
+	case "tcp", "tls":
+		t, err := listenTCP(cfg, address, scheme == "tls", log, m)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		}
+		return &Syslog{addr: t.listener.Addr(), run: t.run, close: t.listener.Close}, nil
+	}
+	return nil, fmt.Errorf("listen on %s: want udp://, tcp:// or tls://", cfg.Listen)
+}
+
+// Addr is the address the socket is bound to, with the port that was found for port 0.
+func (s *Syslog) Addr() net.Addr { return s.addr }
+
+// Close closes a socket that Run was never called for.
+func (s *Syslog) Close() error { return s.close() }
+
+// Run takes messages until ctx is done, hands over what was received by then, closes the socket and
+// all connections, and returns when its goroutines have ended: nil, or the error of accept or of the
+// socket if one of them was the reason. accept's context outlives ctx by some seconds.
+func (s *Syslog) Run(ctx context.Context, accept Accept) error {
+	run, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(handover, stop) })()
+
+	err := s.run(run, func(_ context.Context, batch []Message) error {
+		err := accept(late, batch)
+		if err != nil {
+			cancel(err)
+		}
+		return err
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if cause := context.Cause(run); cause != nil {
+		return cause
+	}
+	return err
+}

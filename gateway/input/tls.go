@@ -1,0 +1,132 @@
+package input
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// certs is what an input's PEM files say. The files are looked at when somebody connects, at most
+// once a second, and read again when they have changed; while what they hold is unusable, the last
+// usable certificates serve.
+type certs struct {
+	cfg  config.TLS
+	auth tls.ClientAuthType
+	log  *slog.Logger
+
+	mu      sync.Mutex // guards what follows
+	looked  time.Time
+	files   [3]stamp // as they were when last read
+	current *tls.Config
+}
+
+// stamp tells one state of a file from another.
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+// openCerts reads the files for the first time; here an unusable one is an error.
+func openCerts(cfg config.TLS, log *slog.Logger) (*certs, error) {
+	c := &certs{cfg: cfg, log: log}
+	switch cfg.ClientAuth {
+	case "", "off":
+		c.auth = tls.NoClientCert
+	case "optional":
+		c.auth = tls.VerifyClientCertIfGiven
+	case "required":
+		c.auth = tls.RequireAndVerifyClientCert
+	default:
+		return nil, fmt.Errorf("client_auth %q: want off, optional or required", cfg.ClientAuth)
+	}
+	if c.auth != tls.NoClientCert && cfg.ClientCA == "" {
+		return nil, fmt.Errorf("client_auth %s needs client_ca", cfg.ClientAuth)
+	}
+	var err error
+	if c.files, err = c.stamps(); err != nil {
+		return nil, err
+	}
+	c.looked = time.Now()
+	c.current, err = c.load()
+	return c, err
+}
+
+// server is the configuration of one handshake. Sessions aren't resumed: connections are few and
+// long, and a client certificate is to be judged by the authorities of today.
+func (c *certs) server() *tls.Config {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if now.Sub(c.looked) < time.Second {
+		return c.current
+	}
+	c.looked = now
+	files, err := c.stamps()
+	if err == nil && files == c.files {
+		return c.current
+	}
+	// Stamped before reading: a file that changes meanwhile is read again next time. Where a file is
+	// missing its stamp is zero, so the same trouble is logged once.
+	changed := files != c.files
+	c.files = files
+	if err == nil {
+		var fresh *tls.Config
+		if fresh, err = c.load(); err == nil {
+			c.current = fresh
+			c.log.Info("certificates were read again", "cert", c.cfg.Cert)
+			return c.current
+		}
+	}
+	if changed {
+		c.log.Warn("changed certificates can't be used, the previous ones stay", "err", err)
+	}
+	return c.current
+}
+
+// stamps looks at all files. Those that can't be looked at have the zero stamp.
+func (c *certs) stamps() (files [3]stamp, err error) {
+	for i, name := range [...]string{c.cfg.Cert, c.cfg.Key, c.cfg.ClientCA} {
+		if name == "" {
+			continue
+		}
+		info, statErr := os.Stat(name)
+		if statErr != nil {
+			err = errors.Join(err, statErr)
+			continue
+		}
+		files[i] = stamp{modified: info.ModTime(), size: info.Size()}
+	}
+	return files, err
+}
+
+// load reads all files.
+func (c *certs) load() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(c.cfg.Cert, c.cfg.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read %s and %s: %w", c.cfg.Cert, c.cfg.Key, err)
+	}
+	t := &tls.Config{
+		MinVersion:             tls.VersionTLS12,
+		Certificates:           []tls.Certificate{pair},
+		ClientAuth:             c.auth,
+		SessionTicketsDisabled: true,
+	}
+	if c.auth != tls.NoClientCert {
+		pem, err := os.ReadFile(c.cfg.ClientCA)
+		if err != nil {
+			return nil, fmt.Errorf("read client_ca: %w", err)
+		}
+		t.ClientCAs = x509.NewCertPool()
+		if !t.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read client_ca %s: no certificate in it", c.cfg.ClientCA)
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,291 @@
+package input
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// authority signs certificates for tests.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+func newAuthority(t *testing.T, name string) authority {
+	t.Helper()
+	a := authority{}
+	a.cert, a.pem, a.key = sign(t, name, nil)
+	return a
+}
+
+// issue writes a certificate and its key to files.
+func (a authority) issue(t *testing.T, name, certFile, keyFile string) {
+	t.Helper()
+	_, cert, key := sign(t, name, &a)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, certFile, cert)
+	put(t, keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// sign makes a certificate for name, by the authority or, if that is nil, for one.
+func sign(t *testing.T, name string, by *authority) (*x509.Certificate, []byte, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Now().Add(24 * time.Hour),
+		DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	parent, signer := template, key
+	if by == nil {
+		template.IsCA, template.BasicConstraintsValid = true, true
+		template.ExtKeyUsage = nil
+	} else {
+		parent, signer = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key
+}
+
+func put(t *testing.T, name string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shop is a directory with a server's certificate and an authority for clients.
+type shop struct {
+	servers, clients authority
+	files            config.TLS
+}
+
+func newShop(t *testing.T) shop {
+	t.Helper()
+	dir := t.TempDir()
+	s := shop{servers: newAuthority(t, "servers"), clients: newAuthority(t, "clients")}
+	s.files = config.TLS{
+		Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem"), ClientCA: filepath.Join(dir, "ca.pem"),
+	}
+	s.servers.issue(t, "sluice.test", s.files.Cert, s.files.Key)
+	put(t, s.files.ClientCA, s.clients.pem)
+	return s
+}
+
+// client is a configuration that trusts the server and shows a certificate by the given authority.
+func (s shop) client(t *testing.T, by *authority) *tls.Config {
+	t.Helper()
+	c := &tls.Config{ServerName: "sluice.test", RootCAs: x509.NewCertPool()}
+	c.RootCAs.AddCert(s.servers.cert)
+	if by != nil {
+		dir := t.TempDir()
+		cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+		by.issue(t, "sensor.test", cert, key)
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c
+}
+
+func TestTLSAsksForClientCertificates(t *testing.T) {
+	s := newShop(t)
+	stranger := newAuthority(t, "clients") // of the same name
+	tests := []struct {
+		auth string
+		by   *authority
+		ok   bool
+	}{
+		{"off", nil, true},
+		{"off", &stranger, true},
+		{"optional", nil, true},
+		{"optional", &s.clients, true},
+		{"optional", &stranger, false},
+		{"required", nil, false},
+		{"required", &s.clients, true},
+		{"required", &stranger, false},
+	}
+	for _, tt := range tests {
+		name := tt.auth + " and none"
+		switch tt.by {
+		case &stranger:
+			name = tt.auth + " and a stranger's"
+		case &s.clients:
+			name = tt.auth + " and a good one"
+		}
+		t.Run(name, func(t *testing.T) {
+			cfg := settings("tls://127.0.0.1:0")
+			cfg.TLS = s.files
+			cfg.TLS.ClientAuth = tt.auth
+			m := NewMetrics(nil)
+			b := newBox()
+			addr, stop := start(t, cfg, b.accept, m)
+			client := s.client(t, tt.by)
+			if tt.by != nil { // also where the server doesn't name its authority
+				client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+					return &client.Certificates[0], nil
+				}
+			}
+			conn := tls.Client(dial(t, "tcp", addr), client)
+			_, err := conn.Write([]byte("<13>secret\n"))
+			if err == nil {
+				conn.CloseWrite()
+				_, err = conn.Read(make([]byte, 1)) // the server's verdict comes after our half of the handshake
+			}
+			stop()
+			if got := len(b.texts()) == 1; got != tt.ok {
+				t.Errorf("message accepted: %t (%v), want %t", got, err, tt.ok)
+			}
+			if failed := testutil.ToFloat64(m.of("front").handshakes) == 1; failed == tt.ok {
+				t.Errorf("handshake failed: %t, want %t", failed, !tt.ok)
+			}
+		})
+	}
+}
+
+func TestTLSRefusesOldVersions(t *testing.T) {
+	s := newShop(t)
+	cfg := settings("tls://127.0.0.1:0")
+	cfg.TLS = s.files
+	addr, _ := start(t, cfg, newBox().accept, NewMetrics(nil))
+	client := s.client(t, nil)
+	client.MinVersion, client.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	if err := tls.Client(dial(t, "tcp", addr), client).Handshake(); err == nil {
+		t.Error("TLS 1.1 was accepted")
+	}
+}
+
+func TestTLSEndsHandshakesThatDoNotCome(t *testing.T) {
+	s := newShop(t)
+	synctest.Test(t, func(t *testing.T) {
+		kept, err := openCerts(s.files, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &tcp{name: "front", max: 100, idle: time.Hour, log: quiet(), certs: kept, count: NewMetrics(nil).of("front")}
+		near, far := net.Pipe()
+		defer far.Close()
+		begun := time.Now()
+		in.serve(t.Context(), near, newBox().accept)
+		if lived := time.Since(begun); lived != 10*time.Second {
+			t.Errorf("the connection lived %v, want 10s", lived)
+		}
+	})
+}
+
+func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
+	s := newShop(t)
+	synctest.Test(t, func(t *testing.T) {
+		s.files.ClientAuth = "required"
+		var logged bytes.Buffer
+		kept, err := openCerts(s.files, slog.New(slog.NewTextHandler(&logged, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := kept.server()
+		if kept.server() != first {
+			t.Error("unchanged files were read again")
+		}
+
+		put(t, s.files.Key, []byte("broken"))
+		if kept.server() != first {
+			t.Error("the files were looked at twice in a second")
+		}
+		for range 3 {
+			time.Sleep(2 * time.Second)
+			if kept.server() != first {
+				t.Error("broken files replaced good ones")
+			}
+		}
+		if n := strings.Count(logged.String(), "level=WARN"); n != 1 {
+			t.Errorf("%d warnings about the broken file, want 1:\n%s", n, logged.String())
+		}
+
+		s.servers.issue(t, "renewed.test", s.files.Cert, s.files.Key)
+		time.Sleep(2 * time.Second)
+		second := kept.server()
+		if second == first {
+			t.Fatal("renewed files were not read")
+		}
+		leaf := second.Certificates[0].Leaf
+		if leaf.Subject.CommonName != "renewed.test" {
+			t.Errorf("serves %s, want renewed.test", leaf.Subject.CommonName)
+		}
+
+		put(t, s.files.ClientCA, newAuthority(t, "other clients, and a longer name").pem)
+		time.Sleep(2 * time.Second)
+		third := kept.server()
+		if third == second || third.ClientCAs.Equal(second.ClientCAs) {
+			t.Error("the renewed client authority was not read")
+		}
+
+		if err := os.Remove(s.files.Cert); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if kept.server() != third {
+			t.Error("a missing file replaced a good one")
+		}
+	})
+}
+
+func TestOpenCertsExplainsWhatIsMissing(t *testing.T) {
+	s := newShop(t)
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	put(t, empty, nil)
+	tests := []struct {
+		name   string
+		change func(*config.TLS)
+		want   string
+	}{
+		{"unknown word", func(c *config.TLS) { c.ClientAuth = "maybe" }, "want off, optional or required"},
+		{"no authority", func(c *config.TLS) { c.ClientAuth, c.ClientCA = "required", "" }, "needs client_ca"},
+		{"empty authority", func(c *config.TLS) { c.ClientAuth, c.ClientCA = "required", empty }, "no certificate in it"},
+		{"empty certificate", func(c *config.TLS) { c.Cert = empty }, "empty.pem"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			files := s.files
+			tt.change(&files)
+			if _, err := openCerts(files, quiet()); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("openCerts() = %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}

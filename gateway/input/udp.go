@@ -1,0 +1,117 @@
+package input
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats/syslog"
+)
+
+const (
+	// kernelBuffer is asked for; the kernel gives at most net.core.rmem_max.
+	kernelBuffer = 8 << 20
+	// queueBytes wait for durability in our memory, because a datagram's sender waits for nobody.
+	queueBytes = 8 << 20
+)
+
+// udp takes syslog over UDP, one message in each datagram (RFC 5426).
+type udp struct {
+	name  string
+	max   int // bytes of a message
+	conn  *net.UDPConn
+	count counters
+	log   *slog.Logger
+	warn  rate.Sometimes
+}
+
+func listenUDP(cfg config.Input, address string, log *slog.Logger, m *Metrics) (*udp, error) {
+	local, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := net.ListenUDP("udp", local)
+	if err != nil {
+		return nil, err
+	}
+	u := &udp{
+		name: cfg.Name, max: int(cfg.MaxMessage), conn: conn, count: m.of(cfg.Name), log: log,
+		warn: rate.Sometimes{Interval: time.Minute},
+	}
+	if err := errors.Join(conn.SetReadBuffer(kernelBuffer), reportDrops(conn)); err != nil {
+		log.Warn("the socket lacks a large buffer or a count of dropped datagrams", "err", err)
+	}
+	return u, nil
+}
+
+// run reads datagrams until ctx is done, and hands them over as fast as they become durable.
+func (u *udp) run(ctx context.Context, accept Accept) error {
+	defer u.conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = u.conn.SetReadDeadline(time.Now().Add(linger)) })
+	defer stop()
+	q := newQueue(queueBytes)
+	var reader sync.WaitGroup
+	var failed error
+	reader.Go(func() { failed = u.read(ctx, q) })
+	for {
+		batch := q.take()
+		if batch == nil {
+			reader.Wait()
+			return failed
+		}
+		if err := accept(ctx, batch); err != nil {
+			q.close()
+			u.conn.Close()
+			reader.Wait()
+			return err
+		}
+	}
+}
+
+// read fills the queue until ctx is done or the socket fails, and closes it.
+func (u *udp) read(ctx context.Context, q *queue) error {
+	defer q.close()
+	var drops uint32 // as the kernel counts, for the life of the socket
+	buf := make([]byte, 1<<16)
+	control := make([]byte, 64)
+	for {
+		n, nc, _, _, err := u.conn.ReadMsgUDPAddrPort(buf, control)
+		switch {
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("read from %s: %w", u.conn.LocalAddr(), err)
+		case err != nil: // an ICMP error of some peer, memory pressure: it passes
+			u.warn.Do(func() { u.log.Warn("a datagram can't be read", "err", err) })
+			pause(ctx, 10*time.Millisecond)
+			continue
+		}
+		u.count.bytes.Add(float64(n))
+		if now, ok := dropped(control[:nc]); ok {
+			u.count.dropped.Add(float64(now - drops)) // the difference is right when the count wraps too
+			drops = now
+		}
+		raw := syslog.Datagram(buf[:n])
+		if len(raw) == 0 {
+			continue
+		}
+		cut := len(raw) > u.max
+		if cut {
+			u.count.truncated.Inc()
+			raw = raw[:u.max]
+		}
+		if !q.put(Message{Input: u.name, Received: time.Now(), Truncated: cut, Raw: bytes.Clone(raw)}) {
+			return nil
+		}
+	}
+}

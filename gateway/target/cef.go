@@ -1,0 +1,248 @@
+package target
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/cef"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// The header of events that no service wrote as CEF.
+const (
+	ourName    = "Sluice" // vendor and product
+	ourVersion = "1"
+)
+
+// AppendCEF appends e as one CEF event on one line, without its end. An event that a service wrote
+// as CEF keeps vendor, product, version, class, name and severity, and the fields that the service
+// itself wrote, each once; what it doesn't escape itself is escaped. All events gain ours: cs5
+// (sluiceAlertId), cs6 (sluiceTwin), sluiceManagedIn, sluiceReason, sluiceEventKey and, in shadow
+// mode, sluiceWould; a sender's fields of these names are removed.
+func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendCEF(b, e, 0) }
+
+// appendCEF is a [render]. An event that is longer than the limit loses the end of msg, then of all
+// values, then its last fields; never ours.
+func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
+	ev := event(e)
+	ours := ourFields(e)
+	theirs := withoutOurs(ev.Extension, ours)
+	for _, step := range [...]struct{ msg, value, fields int }{
+		{}, // whole
+		{msg: 32 << 10}, {msg: 8 << 10}, {msg: 2 << 10},
+		{msg: 1 << 10, value: 1 << 10}, {msg: 256, value: 256}, {msg: 64, value: 64, fields: 32},
+	} {
+		ev.Extension = slices.Concat(shortened(theirs, step.msg, step.value, step.fields), ours)
+		if step.value > 0 {
+			ev.Class, ev.Name = cut(ev.Class, step.value), cut(ev.Name, step.value)
+			ev.Vendor, ev.Product, ev.Device = cut(ev.Vendor, step.value), cut(ev.Product, step.value), cut(ev.Device, step.value)
+			ev.Severity = cut(ev.Severity, step.value)
+		}
+		out, err := ev.AppendText(b)
+		if err != nil {
+			return b, fmt.Errorf("render as cef: %w", err)
+		}
+		if limit == 0 || len(out)-len(b) <= limit {
+			return out, nil
+		}
+	}
+	return b, errors.New("it can't be shortened enough")
+}
+
+// shortened copies fields with their values cut; 0 cuts nothing.
+func shortened(fields []cef.Field, msg, value, most int) []cef.Field {
+	if most > 0 && len(fields) > most {
+		fields = fields[:most]
+	}
+	out := slices.Clone(fields)
+	for i := range out {
+		switch {
+		case out[i].Key == "msg" && msg > 0:
+			out[i].Value = cut(out[i].Value, msg)
+		case value > 0:
+			out[i].Value = cut(out[i].Value, value)
+		}
+	}
+	return out
+}
+
+// event is what a SIEM gets of an entry, before our fields. Values are plain text.
+func event(e *stream.Entry) cef.Event {
+	n := &e.Notification
+	if e.Kind == stream.Link || n.Kind == formats.Link {
+		return linkEvent(e)
+	}
+	if n.Parsed && n.Payload >= 0 && n.Payload <= len(n.Raw) {
+		payload := bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00")
+		if ev, err := cef.Parse(string(payload)); err == nil {
+			if !digits(ev.Version) {
+				ev.Version = ""
+			}
+			switch n.Service {
+			case formats.DefenderForIdentity, formats.CloudAppSecurity:
+				ev.Extension = genuine(n, ev.Extension)
+			default:
+				ev.Extension = folded(ev)
+			}
+			return ev
+		}
+	}
+	if n.Service == formats.IdentityProtection {
+		return riskEvent(n)
+	}
+	return unknownEvent(n)
+}
+
+func digits(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 8)
+	return err == nil && len(s) <= 2
+}
+
+// riskEvent is an Identity Protection detection, which its service writes as JSON.
+func riskEvent(n *formats.Notification) cef.Event {
+	f := []cef.Field{{Key: "externalId", Value: n.ID}}
+	add := func(key, value string) { f = append(f, cef.Field{Key: key, Value: value}) }
+	add("start", millis(n.Start))
+	add("end", millis(n.End))
+	add("rt", millis(n.Raised))
+	for _, user := range n.Accounts[:min(1, len(n.Accounts))] {
+		add("suser", user.Name)
+	}
+	for _, host := range n.Devices[:min(1, len(n.Devices))] {
+		add("shost", host.Name)
+	}
+	for _, address := range n.Addresses[:min(1, len(n.Addresses))] {
+		if ip, err := netip.ParseAddr(address); err == nil && ip.Unmap().Is4() {
+			add("src", ip.Unmap().String())
+		} else if err == nil {
+			add("c6a2Label", "Source IPv6 Address")
+			add("c6a2", address)
+		}
+	}
+	add("destinationServiceName", n.App)
+	add("msg", n.Message)
+	if n.URL != "" {
+		add("cs1Label", "url")
+		add("cs1", n.URL)
+	}
+	for _, key := range slices.Sorted(maps.Keys(n.Extra)) {
+		if name := keyName(key); name != "" {
+			add("ad."+name, n.Extra[key]) // CEF's name space for whatever it has no key for
+		}
+	}
+	return cef.Event{
+		Vendor: "Microsoft", Product: "Azure AD Identity Protection", Device: ourVersion,
+		Class: n.Type, Name: n.Title, Severity: rank(n.Severity), Extension: once(f),
+	}
+}
+
+// unknownEvent is a message that nobody understood, as text, and exactly where it is no text.
+func unknownEvent(n *formats.Notification) cef.Event {
+	f := []cef.Field{
+		{Key: "rt", Value: millis(n.Arrived)},
+		{Key: "msg", Value: string(bytes.TrimRight(n.Raw, "\r\n\x00"))},
+	}
+	if !utf8.Valid(n.Raw) {
+		f = append(f, cef.Field{Key: "flexString1Label", Value: "base64"},
+			cef.Field{Key: "flexString1", Value: base64.StdEncoding.EncodeToString(n.Raw)})
+	}
+	return cef.Event{
+		Vendor: ourName, Product: ourName, Device: ourVersion,
+		Class: "unknown", Name: "Message not understood", Severity: rank(n.Severity), Extension: f,
+	}
+}
+
+// linkEvent is our own: the notifications in e.Twins are one alert, or no longer are.
+func linkEvent(e *stream.Entry) cef.Event {
+	ev := cef.Event{
+		Vendor: ourName, Product: ourName, Device: ourVersion,
+		Class: "link", Name: "Two notifications are one alert", Severity: "1",
+	}
+	if e.Decision.Reason == policy.Separated {
+		ev.Class, ev.Name = "separated", "Two notifications taken for one alert are two"
+	}
+	ev.Extension = []cef.Field{{Key: "rt", Value: millis(e.Time)}, {Key: "msg", Value: e.Notification.Message}}
+	for i, s := range e.Twins[:min(4, len(e.Twins))] { // cs1 to cs4
+		if s.URL != "" {
+			key := "cs" + strconv.Itoa(i+1)
+			ev.Extension = append(ev.Extension, cef.Field{Key: key + "Label", Value: string(s.Service) + " url"},
+				cef.Field{Key: key, Value: s.URL})
+		}
+	}
+	return ev
+}
+
+// ourFields are what every event gains.
+func ourFields(e *stream.Entry) []cef.Field {
+	var f []cef.Field
+	if e.Match.Alert != "" {
+		f = append(f, cef.Field{Key: "cs5Label", Value: "sluiceAlertId"}, cef.Field{Key: "cs5", Value: string(e.Match.Alert)})
+	}
+	if len(e.Twins) > 0 {
+		twins := make([]string, 0, len(e.Twins))
+		for _, s := range e.Twins[:min(16, len(e.Twins))] {
+			twins = append(twins, string(s.Service)+":"+cut(s.ID, 256))
+		}
+		f = append(f, cef.Field{Key: "cs6Label", Value: "sluiceTwin"}, cef.Field{Key: "cs6", Value: strings.Join(twins, ",")})
+	}
+	return append(f,
+		cef.Field{Key: "sluiceManagedIn", Value: string(e.Decision.ManagedIn)},
+		cef.Field{Key: "sluiceReason", Value: string(e.Decision.Reason)},
+		cef.Field{Key: "sluiceWould", Value: past(e.Decision.Would)},
+		cef.Field{Key: "sluiceEventKey", Value: string(e.Key)},
+	)
+}
+
+// withoutOurs drops a sender's fields that would stand beside ours or pretend to be ours.
+func withoutOurs(theirs, ours []cef.Field) []cef.Field {
+	return slices.DeleteFunc(slices.Clone(theirs), func(f cef.Field) bool {
+		if len(f.Key) >= len("sluice") && strings.EqualFold(f.Key[:len("sluice")], "sluice") {
+			return true
+		}
+		custom := strings.TrimSuffix(f.Key, "Label")
+		for _, o := range ours {
+			if o.Key == custom {
+				return true
+			}
+		}
+		return f.Key != custom && len(f.Value) > len("sluice") && strings.EqualFold(f.Value[:len("sluice")], "sluice")
+	})
+}
+
+// millis is a time as CEF prefers it, epoch milliseconds; empty for none.
+func millis(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixMilli(), 10)
+}
+
+// rank is a severity on CEF's scale, as Defender for Identity uses it.
+func rank(s formats.Severity) string {
+	ranks := [...]string{"0", "1", "3", "5", "10"}
+	if int(s) < len(ranks) {
+		return ranks[s]
+	}
+	return "0"
+}
+
+// keyName keeps of a JSON key what a CEF key may have.
+func keyName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' {
+			return r
+		}
+		return -1
+	}, cut(s, 64))
+}

@@ -1,0 +1,100 @@
+package target
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/syslog"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// envelope puts entries into syslog messages, and messages into frames.
+type envelope struct {
+	render  render
+	host    string
+	app     string
+	append  func(b []byte, h syslog.Header, body []byte) []byte
+	counted bool // octet counting, RFC 6587 section 3.4.1
+	limit   int  // bytes of a message; 0: any
+	body    []byte
+	message []byte
+}
+
+func newEnvelope(format, header, host string) (*envelope, error) {
+	r, err := rendering(format)
+	if err != nil {
+		return nil, err
+	}
+	v := &envelope{render: r, host: host, app: "sluice"}
+	switch header {
+	case "", "rfc5424":
+		v.append = syslog.AppendRFC5424
+	case "rfc3164":
+		v.append = syslog.AppendRFC3164
+		if format == "cef" {
+			v.app = "" // "CEF:" is the tag
+		}
+	default:
+		return nil, errors.New("header " + strconv.Quote(header) + ": want rfc5424 or rfc3164")
+	}
+	return v, nil
+}
+
+// pack appends the entry's message, without a frame, to b.
+func (v *envelope) pack(b []byte, e *stream.Entry) ([]byte, error) {
+	h := v.header(e)
+	limit := 0
+	if v.limit > 0 {
+		limit = v.limit - len(v.append(b[len(b):], h, nil))
+	}
+	var err error
+	if v.body, err = v.render(v.body[:0], e, limit); err != nil {
+		return b, err
+	}
+	return v.append(b, h, v.body), nil
+}
+
+// frame appends the entry's message in a frame to b.
+func (v *envelope) frame(b []byte, e *stream.Entry) ([]byte, error) {
+	var err error
+	if v.message, err = v.pack(v.message[:0], e); err != nil {
+		return b, err
+	}
+	if v.counted {
+		b = strconv.AppendInt(b, int64(len(v.message)), 10)
+		b = append(b, ' ')
+		return append(b, v.message...), nil
+	}
+	b = append(b, v.message...) // without line ends inside: formats/syslog sees to it
+	return append(b, '\n'), nil
+}
+
+// header says local0, the severity, when the message arrived here, and what kind it is.
+func (v *envelope) header(e *stream.Entry) syslog.Header {
+	const local0 = 16
+	h := syslog.Header{
+		Priority: local0*8 + priority(e.Notification.Severity),
+		Time:     e.Notification.Arrived, Host: v.host, App: v.app, MsgID: string(e.Notification.Kind),
+	}
+	if h.Time.IsZero() {
+		h.Time = e.Time
+	}
+	if e.Kind == stream.Link {
+		h.MsgID = string(formats.Link)
+	}
+	return h
+}
+
+// priority maps to syslog's severities: critical, warning, notice, informational.
+func priority(s formats.Severity) int {
+	switch s {
+	case formats.High:
+		return 2
+	case formats.Medium:
+		return 4
+	case formats.Low:
+		return 5
+	}
+	return 6
+}

@@ -1,0 +1,240 @@
+package target
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// link is one connection to a SIEM that knows how far its peer's kernel has acknowledged it.
+type link struct {
+	conn         net.Conn // what is written to: below itself, or TLS over it
+	below        *counted
+	acknowledged int64         // bytes on the wire, as last seen
+	over         chan struct{} // closed when the peer has closed or the connection has broken
+	why          error         // set before over is closed: errClosed where the peer closed in order
+	when         time.Time     // set before over is closed
+}
+
+// errClosed is why a link is over when nothing is wrong with it.
+var errClosed = errors.New("the SIEM closed the connection")
+
+// counted counts what goes over the wire, which under TLS is more than what is written.
+type counted struct {
+	net.Conn
+	bytes atomic.Int64
+}
+
+// Write writes and counts.
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.bytes.Add(int64(n))
+	return n, err
+}
+
+// dialLink connects and, where secure isn't nil, shakes hands.
+func dialLink(ctx context.Context, address string, secure *config.TLS) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var settings *tls.Config
+	if secure != nil {
+		var err error
+		if settings, err = clientTLS(*secure, address); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	below := &counted{Conn: conn}
+	l := &link{conn: below, below: below, over: make(chan struct{})}
+	if settings != nil {
+		shaken := tls.Client(below, settings)
+		if err := shaken.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
+		}
+		l.conn = shaken
+	}
+	go l.watch()
+	return l, nil
+}
+
+// clientTLS reads the files that cfg names. The server's name is that of the address unless cfg
+// gives another; without an authority of its own the system's count.
+func clientTLS(cfg config.TLS, address string) (*tls.Config, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	if cfg.ServerName != "" {
+		t.ServerName = cfg.ServerName
+	}
+	if cfg.CA != "" {
+		pem, err := os.ReadFile(cfg.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read ca: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read ca %s: no certificate in it", cfg.CA)
+		}
+	}
+	if cfg.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read %s and %s: %w", cfg.Cert, cfg.Key, err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// watch reads, for a SIEM says nothing, so that the end of the connection is known at once, and not
+// with the second write after it.
+func (l *link) watch() {
+	defer close(l.over)
+	_, err := io.Copy(io.Discard, l.conn)
+	if err == nil && l.conn != net.Conn(l.below) {
+		// TLS says goodbye first. Whether the peer then closes in order or resets is told below it.
+		const farewell = time.Second
+		_ = l.below.SetReadDeadline(time.Now().Add(farewell))
+		if _, err = io.Copy(io.Discard, l.below); errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+	}
+	// Whoever meets a reset first is told of it, the writer or us; the other one sees an end.
+	switch {
+	case isReset(l.below.Conn):
+		err = syscall.ECONNRESET
+	case err == nil, errors.Is(err, io.ErrUnexpectedEOF): // TLS without its goodbye
+		err = errClosed
+	}
+	l.why, l.when = err, time.Now()
+}
+
+// ended tells whether the connection is over.
+func (l *link) ended() bool {
+	select {
+	case <-l.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// wasReset tells whether the connection broke, so that the peer's kernel may have thrown away what
+// the SIEM had not read, and when that was noticed. It ends the connection.
+func (l *link) wasReset() (when time.Time, reset bool) {
+	l.interrupt()
+	<-l.over
+	return l.when, !errors.Is(l.why, errClosed) && !errors.Is(l.why, os.ErrDeadlineExceeded)
+}
+
+// write writes b, in pieces, each of which may take [patience].
+func (l *link) write(b []byte) error {
+	for piece := range pieces(b, chunkBytes) {
+		if l.ended() {
+			return l.why
+		}
+		if err := l.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+			return err
+		}
+		if _, err := l.conn.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pieces cuts b into parts of at most size bytes.
+func pieces(b []byte, size int) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		for len(b) > 0 {
+			n := min(size, len(b))
+			if !yield(b[:n]) {
+				return
+			}
+			b = b[n:]
+		}
+	}
+}
+
+// written is how many bytes went to the kernel.
+func (l *link) written() int64 { return l.below.bytes.Load() }
+
+// confirm waits until the peer's kernel has acknowledged everything written. It fails when the
+// connection ends before, when nothing is acknowledged for [patience], and with ctx.
+func (l *link) confirm(ctx context.Context) error {
+	const shortest, longest = 50 * time.Microsecond, 50 * time.Millisecond
+	wait := shortest
+	progress := time.Now()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		pending, err := unacknowledged(l.below.Conn)
+		if err != nil {
+			return fmt.Errorf("ask for what is unacknowledged: %w", err)
+		}
+		if seen := l.written() - pending; seen > l.acknowledged {
+			l.acknowledged, progress, wait = seen, time.Now(), shortest
+		}
+		switch {
+		case pending == 0:
+			return nil
+		case time.Since(progress) > patience:
+			return fmt.Errorf("%d bytes unacknowledged for %v: %w", pending, patience, os.ErrDeadlineExceeded)
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.over:
+			return l.last()
+		case <-timer.C:
+		}
+		wait = min(2*wait, longest)
+	}
+}
+
+// last looks a last time at what is acknowledged, when the peer has closed, and says how it ended.
+// A peer that has closed in order may still acknowledge, but nobody would read it.
+func (l *link) last() error {
+	if errors.Is(l.why, errClosed) {
+		if pending, err := unacknowledged(l.below.Conn); err == nil {
+			l.acknowledged = max(l.acknowledged, l.written()-pending)
+			if pending == 0 {
+				return nil
+			}
+		}
+	}
+	return l.why
+}
+
+// interrupt ends all waiting on the connection.
+func (l *link) interrupt() { _ = l.below.SetDeadline(time.Unix(1, 0)) }
+
+// close ends the connection: in order, or so that nothing of what is unacknowledged still arrives.
+func (l *link) close(inOrder bool) {
+	if tcp, ok := l.below.Conn.(*net.TCPConn); ok && !inOrder {
+		_ = tcp.SetLinger(0)
+		_ = tcp.Close()
+	}
+	if inOrder {
+		_ = l.conn.SetWriteDeadline(time.Now().Add(time.Second)) // for TLS's goodbye
+	}
+	_ = l.conn.Close()
+	<-l.over
+}

@@ -1,0 +1,370 @@
+package target
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/tools/txtar"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/aadip"
+	"github.com/sluice-siem/sluice/formats/cef"
+	"github.com/sluice-siem/sluice/formats/mcas"
+	"github.com/sluice-siem/sluice/formats/mdi"
+	"github.com/sluice-siem/sluice/formats/syslog"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+var update = flag.Bool("update", false, "rewrite what the golden files expect")
+
+var arrived = time.Date(2031, 5, 6, 7, 8, 9, 123456000, time.UTC)
+
+// received is the entry of a message that was forwarded, as the gateway would make it.
+func received(raw []byte) stream.Entry {
+	n := formats.Notification{Service: formats.UnknownService, Kind: formats.Unknown}
+	m, err := syslog.Parse(raw, arrived)
+	if err == nil {
+		body := string(raw[m.Body:])
+		switch e, err := cef.Parse(body); {
+		case err != nil:
+			if r, err := aadip.Normalize([]byte(body)); err == nil {
+				n, n.Parsed = r, true
+			}
+		case mdi.Wrote(e):
+			n, _ = mdi.Normalize(e)
+			n.Parsed = true
+		case mcas.Wrote(e):
+			if r, err := mcas.Normalize(e); err == nil {
+				n = r
+			}
+			n.Parsed = true
+		default:
+			n.Parsed = true
+		}
+	}
+	n.Channel, n.Arrived, n.Sent, n.Payload, n.Raw = "syslog", arrived, m.Time, m.Body, raw
+	e := stream.Entry{
+		Kind: stream.Notification, Time: arrived.Add(time.Second), Key: "e5f60718293a4b5c6d7e8f9011223344", Input: "front",
+		Notification: n,
+		Match:        dedup.Match{Relation: dedup.First},
+		Decision:     policy.Decision{Action: dedup.Forward, Reason: policy.ByKind},
+	}
+	if n.Kind == formats.Alert {
+		e.Match.Alert = "00112233445566778899aabbccddeeff"
+		e.Decision.ManagedIn, e.Decision.Reason = formats.DefenderForIdentity, policy.ManagedHere
+	}
+	return e
+}
+
+// paired adds what is known when the other service was first.
+func paired(e stream.Entry) stream.Entry {
+	e.Match.Relation, e.Match.Type, e.Match.Points = dedup.Twin, "2009", 80
+	e.Match.Evidence = []dedup.Evidence{
+		{What: "type", How: "2009 and ALERT_EXTERNAL_AATP_X are one detection", Points: 30},
+		{What: "account", How: `BREWERY\hopkins is hopkins@brewery.example`, Points: 50},
+	}
+	e.Match.RunnerUp = &dedup.Candidate{Alert: "ffeeddccbbaa99887766554433221100", Points: 20, Why: "another account"}
+	e.Twins = []dedup.Sighting{sighting()}
+	return e
+}
+
+func sighting() dedup.Sighting {
+	return dedup.Sighting{
+		Service: formats.CloudAppSecurity, Channel: "syslog", ID: "73623b1cd4e5f60718293a4b",
+		URL: "https://brewery.portal.example/#/alerts/73623b1cd4e5f60718293a4b",
+		Key: "aa00aa00aa00aa00aa00aa00aa00aa00", First: arrived.Add(-time.Minute), Last: arrived, Count: 2,
+	}
+}
+
+// linked is the event that tells of a late twin.
+func linked() stream.Entry {
+	other := sighting()
+	other.Service, other.ID, other.URL = formats.DefenderForIdentity, "11111111-2222-4333-8444-555555555555", "https://brewery.example/a|b=c"
+	return stream.Entry{
+		Kind: stream.Link, Time: arrived, Key: "11ee11ee11ee11ee11ee11ee11ee11ee",
+		Notification: formats.Notification{Service: formats.Sluice, Kind: formats.Link, Title: "Two notifications are one alert", Severity: formats.Informational, Arrived: arrived},
+		Match:        dedup.Match{Alert: "00112233445566778899aabbccddeeff", Relation: dedup.Twin},
+		Decision:     policy.Decision{Action: dedup.Forward, Reason: policy.Linked, ManagedIn: formats.DefenderForIdentity},
+		Twins:        []dedup.Sighting{other, sighting()},
+	}
+}
+
+func schema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	s, err := c.Compile("stream.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// check tells what is wrong with a rendered JSON line.
+func check(t testing.TB, s *jsonschema.Schema, text []byte) {
+	t.Helper()
+	if !oneLine(text) {
+		t.Errorf("not one clean line: %q", text)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatalf("not JSON: %v\n%q", err, text)
+	}
+	if err := s.Validate(v); err != nil {
+		t.Errorf("not by the schema: %v\n%s", err, text)
+	}
+}
+
+// oneLine tells whether no reader could see more than one line, and no terminal anything but text.
+func oneLine(text []byte) bool {
+	return utf8.Valid(text) && !bytes.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || 0x7f <= r && r < 0xa0 || r == '\u2028' || r == '\u2029'
+	})
+}
+
+// message reads a golden file's first part.
+func message(a *txtar.Archive) (string, error) {
+	text := strings.TrimSuffix(string(a.Files[0].Data), "\n")
+	return strconv.Unquote(`"` + strings.ReplaceAll(text, `"`, `\"`) + `"`)
+}
+
+// The files hold a message as a Go string without its quotes; their comment may name variants: pair,
+// shadow, link.
+func TestRendering(t *testing.T) {
+	files, err := filepath.Glob("testdata/render/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	s := schema(t)
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := message(a)
+			if err != nil {
+				t.Fatalf("message: %v", err)
+			}
+			e := received([]byte(raw))
+			variants := string(a.Comment)
+			if strings.Contains(variants, "pair") {
+				e = paired(e)
+			}
+			if strings.Contains(variants, "shadow") {
+				e.Decision.Would = dedup.Suppress
+			}
+			if strings.Contains(variants, "link") {
+				e = linked()
+			}
+			asCEF, err := AppendCEF(nil, &e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !oneLine(asCEF) {
+				t.Errorf("not one clean line: %q", asCEF)
+			}
+			asJSON, err := AppendJSON(nil, &e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, s, asJSON)
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, asJSON, "", " "); err != nil {
+				t.Fatal(err)
+			}
+			got := &txtar.Archive{Comment: a.Comment, Files: []txtar.File{
+				a.Files[0],
+				{Name: "cef", Data: append(asCEF, '\n')},
+				{Name: "json", Data: append(indented.Bytes(), '\n')},
+			}}
+			if *update {
+				if err := os.WriteFile(name, txtar.Format(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(txtar.Format(a)), string(txtar.Format(got))); diff != "" {
+				t.Errorf("rendering (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLongEventsFitTheLimit(t *testing.T) {
+	s := schema(t)
+	long := strings.Repeat(`ü=\|`, 20_000)
+	many := strings.Builder{}
+	for i := range 3000 {
+		many.WriteString(" ad.k" + strconv.Itoa(i) + "=" + strings.Repeat("v", 20))
+	}
+	entries := map[string]stream.Entry{
+		"long text":    paired(received([]byte("<36>1 2031-05-06T07:08:08Z s CEF 1 X 0|Microsoft|Azure ATP|2.1|XSecurityAlert|T|5|start=2031-05-06T07:00:00.1234567Z msg=" + long + " externalId=2009"))),
+		"long header":  received([]byte("CEF:0|Brew|Kettle|1|" + strings.Repeat(`c\|`, 30_000) + "|n|5|msg=x")),
+		"many fields":  received([]byte("CEF:0|Brew|Kettle|1|c|n|5|msg=x" + many.String())),
+		"unknown":      received([]byte(long)),
+		"control text": received(bytes.Repeat([]byte{1}, 70_000)),
+		"no UTF-8":     received(bytes.Repeat([]byte{0xff}, 70_000)),
+	}
+	wide := paired(received([]byte("x")))
+	for range 5000 {
+		wide.Notification.Accounts = append(wide.Notification.Accounts, formats.Entity{Name: strings.Repeat("a", 40) + strconv.Itoa(len(wide.Notification.Accounts))})
+		wide.Match.Evidence = append(wide.Match.Evidence, dedup.Evidence{What: "x", How: long[:50]})
+		wide.Twins = append(wide.Twins, sighting())
+	}
+	entries["long lists"] = wide
+	for name, e := range entries {
+		for _, limit := range []int{65_000, 20_000, 9_000} {
+			t.Run(name+" in "+strconv.Itoa(limit), func(t *testing.T) {
+				text, err := appendJSON([]byte("before"), &e, limit)
+				if text = text[len("before"):]; err != nil || len(text) > limit {
+					t.Fatalf("appendJSON() = %d bytes, %v; want at most %d", len(text), err, limit)
+				}
+				check(t, s, text)
+				text, err = appendCEF([]byte("before"), &e, limit)
+				if text = text[len("before"):]; err != nil || len(text) > limit || !oneLine(text) {
+					t.Fatalf("appendCEF() = %d bytes, %v; want at most %d on one line", len(text), err, limit)
+				}
+				ev, err := cef.Parse(string(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if key := ev.Unescaped(cef.Standard).Extension; key[len(key)-1].Value != string(e.Key) {
+					t.Errorf("ends in %+v, want the event key", key[len(key)-1])
+				}
+			})
+		}
+	}
+	if _, err := appendJSON(nil, &wide, 100); err == nil {
+		t.Error("appendJSON() into 100 bytes = nil, want an error")
+	}
+	if _, err := appendCEF(nil, &wide, 100); err == nil {
+		t.Error("appendCEF() into 100 bytes = nil, want an error")
+	}
+}
+
+func TestCutKeepsCharactersWhole(t *testing.T) {
+	tests := []struct {
+		text    string
+		longest int
+		want    string
+	}{
+		{"short", 5, "short"},
+		{"a longer text than that", 20, "a lo" + cutMark},
+		{"ééééééééééééééé", 18, "é" + cutMark},
+		{"日本語", 4, "日"},
+		{"\xff\xff\xff\xff", 2, "\xff\xff"},
+	}
+	for _, tt := range tests {
+		if got := cut(tt.text, tt.longest); got != tt.want {
+			t.Errorf("cut(%q, %d) = %q, want %q", tt.text, tt.longest, got, tt.want)
+		}
+	}
+}
+
+func seeds(f *testing.F) {
+	f.Helper()
+	files, err := filepath.Glob("testdata/render/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if raw, err := message(a); err == nil {
+			f.Add([]byte(raw))
+		}
+	}
+	f.Add([]byte("CEF:0|a|b|c|d|e|1|msg=x sluiceEventKey=no cs5Label=sluiceAlertId cs5=no"))
+	f.Add([]byte("\xc2\x9b31m\x7f\xe2\x80\xa8"))
+}
+
+func FuzzAppendJSON(f *testing.F) {
+	seeds(f)
+	s := schema(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e := paired(received(raw))
+		text, err := AppendJSON(nil, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, s, text)
+		var got struct {
+			EventKey  string  `json:"event_key"`
+			Raw       *string `json:"raw"`
+			RawBase64 *string `json:"raw_base64"`
+		}
+		if err := json.Unmarshal(text, &got); err != nil {
+			t.Fatal(err)
+		}
+		var back []byte
+		switch {
+		case got.Raw != nil:
+			back = []byte(*got.Raw)
+		case got.RawBase64 != nil:
+			if back, err = base64.StdEncoding.DecodeString(*got.RawBase64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(back, raw) || got.EventKey != string(e.Key) {
+			t.Errorf("read back %q and key %q from %s", back, got.EventKey, text)
+		}
+	})
+}
+
+func FuzzAppendCEF(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e := paired(received(raw))
+		text, err := AppendCEF(nil, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !oneLine(text) {
+			t.Errorf("not one clean line: %q", text)
+		}
+		ev, err := cef.Parse(string(text))
+		if err != nil {
+			t.Fatalf("Parse(%q): %v", text, err)
+		}
+		ev = ev.Unescaped(cef.Standard)
+		got := make(map[string]string, len(ev.Extension))
+		for _, field := range ev.Extension {
+			if old, ok := got[field.Key]; ok {
+				t.Errorf("key %s is there twice, %q and %q: %q", field.Key, old, field.Value, text)
+			}
+			got[field.Key] = field.Value
+		}
+		for key, want := range map[string]string{
+			"sluiceEventKey": string(e.Key), "cs5Label": labelIf(e.Match.Alert != "", "sluiceAlertId"), "cs6Label": "sluiceTwin",
+			"sluiceReason": string(e.Decision.Reason),
+			"cs6":          "cloud_app_security:73623b1cd4e5f60718293a4b",
+		} {
+			if want != "" && got[key] != want {
+				t.Errorf("%s = %q, want %q: %q", key, got[key], want, text)
+			}
+		}
+	})
+}
+
+func labelIf(ok bool, label string) string {
+	if ok {
+		return label
+	}
+	return ""
+}

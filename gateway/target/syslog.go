@@ -1,0 +1,189 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+const (
+	// patience is how long a SIEM may take to accept a connection, to take some bytes, or to
+	// acknowledge some.
+	patience = time.Minute
+	// chunkBytes are written at once and confirmed together.
+	chunkBytes = 64 << 10
+)
+
+// Syslog sends entries to a SIEM over TCP (RFC 6587) or TLS (RFC 5425), on one connection, which it
+// opens when there is something to deliver. For UDP see [Datagrams].
+type Syslog struct {
+	address  string
+	secure   *config.TLS // nil: no TLS
+	envelope *envelope
+	log      *slog.Logger
+	count    counters
+	link     *link // nil: to be dialled
+	recent   recent
+	again    []byte // to be sent first on the next connection
+}
+
+// NewSyslog makes a target of cfg.Address, tcp:// or tls://, without dialling. host is what the
+// messages' header names as their sender. It fails for settings it doesn't know; the files that
+// cfg.TLS names are read with each connection, so they may change and may come later.
+func NewSyslog(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*Syslog, error) {
+	v, err := newEnvelope(cfg.Format, cfg.Header, host)
+	if err != nil {
+		return nil, err
+	}
+	switch cfg.Framing {
+	case "", "octet":
+		v.counted = true
+	case "newline":
+	default:
+		return nil, fmt.Errorf("framing %q: want octet or newline", cfg.Framing)
+	}
+	scheme, address, _ := strings.Cut(cfg.Address, "://")
+	s := &Syslog{address: address, envelope: v, log: log.With("target", cfg.Name), count: m.of(cfg.Name)}
+	switch scheme {
+	case "tcp":
+	case "tls":
+		s.secure = &cfg.TLS
+	default:
+		return nil, fmt.Errorf("address %q: want tcp:// or tls://", cfg.Address)
+	}
+	return s, nil
+}
+
+// Deliver sends the batch and returns when the peer's kernel has acknowledged all of it, or the
+// connection has broken, or ctx has ended. Then what was acknowledged is delivered; but if the peer
+// reset the connection, its kernel threw away what the SIEM had not read, so nothing of the batch
+// counts as delivered, and what was delivered in the seconds before is sent again, first, on the next
+// connection. After any error the connection is closed. Nobody may call Deliver while it runs.
+func (s *Syslog) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, error) {
+	results := make([]Result, len(batch))
+	if len(batch) == 0 {
+		return results, nil
+	}
+	if err := s.connect(ctx); err != nil {
+		return results, err
+	}
+	defer context.AfterFunc(ctx, s.link.interrupt)()
+
+	rejected, sent, err := s.send(batch, results)
+	if err == nil {
+		err = s.link.confirm(ctx)
+	}
+	acknowledged := s.link.acknowledged
+	if err != nil {
+		if s.hangUp() {
+			acknowledged = 0
+		}
+		err = fmt.Errorf("send to %s: %w", s.address, errors.Join(err, ctx.Err()))
+	}
+	now := time.Now()
+	for _, c := range sent {
+		if c.end > acknowledged {
+			break
+		}
+		s.recent.add(c.frames, now)
+		for i := c.from; i < c.to; i++ {
+			if results[i] == Retry {
+				results[i] = Delivered
+			}
+		}
+	}
+	return results, errors.Join(rejected, err)
+}
+
+// connect sees to a connection that is open, with what a reset may have cost sent again on it.
+func (s *Syslog) connect(ctx context.Context) error {
+	if s.link != nil && s.link.ended() {
+		s.log.Info("the connection to the SIEM is over", "err", s.link.why)
+		s.hangUp()
+	}
+	if s.link != nil {
+		return nil
+	}
+	l, err := dialLink(ctx, s.address, s.secure)
+	if err != nil {
+		return err
+	}
+	s.link = l
+	s.count.connections.Inc()
+	s.log.Info("connected to the SIEM", "address", s.address)
+	if len(s.again) == 0 {
+		return nil
+	}
+	defer context.AfterFunc(ctx, l.interrupt)()
+	s.log.Warn("the SIEM had reset the connection, what it may not have read is sent again", "bytes", len(s.again))
+	if err = l.write(s.again); err == nil {
+		err = l.confirm(ctx)
+	}
+	if err != nil {
+		s.hangUp()
+		return fmt.Errorf("send again to %s: %w", s.address, err)
+	}
+	s.count.resent.Add(float64(len(s.again)))
+	s.recent.add(s.again, time.Now())
+	s.again = nil
+	return nil
+}
+
+// hangUp closes a connection that has failed and tells whether the peer may have lost something.
+func (s *Syslog) hangUp() (lost bool) {
+	when, lost := s.link.wasReset()
+	if lost && len(s.again) == 0 {
+		s.again = s.recent.before(when)
+	}
+	s.recent = recent{}
+	s.link.close(false)
+	s.link = nil
+	return lost
+}
+
+// span is the entries from to to, whose last byte is the end-th of the connection.
+type span struct {
+	from, to int
+	end      int64
+	frames   []byte
+}
+
+// send writes the batch and says which entries went how far. It marks those that can't be sent.
+func (s *Syslog) send(batch []stream.Entry, results []Result) (rejected error, sent []span, err error) {
+	var chunk []byte
+	from := 0
+	for i := range batch {
+		longer, failed := s.envelope.frame(chunk, &batch[i])
+		if failed != nil {
+			results[i] = Rejected
+			rejected = errors.Join(rejected, reject(&batch[i], failed))
+		} else {
+			chunk = longer
+		}
+		if len(chunk) < chunkBytes && i < len(batch)-1 {
+			continue
+		}
+		if err := s.link.write(chunk); err != nil {
+			return rejected, sent, err
+		}
+		s.count.bytes.Add(float64(len(chunk)))
+		sent = append(sent, span{from: from, to: i + 1, end: s.link.written(), frames: chunk})
+		from, chunk = i+1, nil
+	}
+	return rejected, sent, nil
+}
+
+// Close closes the connection in order; Deliver would open another one.
+func (s *Syslog) Close() error {
+	if s.link != nil {
+		s.link.close(true)
+		s.link = nil
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+// Package target delivers the stream's entries: to a SIEM over syslog, to a file, to standard output.
+// It renders them as JSON or as CEF, and tries once; to try again is the caller's part.
+//
+// # Decisions
+//
+// Delivered means what the other side can prove: over TCP and TLS its kernel has acknowledged every
+// byte, a file is synced, a pipe has taken the line, a datagram has left. When it isn't known, the
+// entry is to be retried: twice with the same event key is better than never.
+//
+// Of what a sender wrote, everything is escaped or replaced, so that nothing in it can pass for a
+// field, a message or an event of its own.
+package target
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// Result is what became of one entry.
+type Result uint8
+
+// The results. The zero value is the one that loses nothing.
+const (
+	Retry     Result = iota // not delivered, or not known to be
+	Delivered               //
+	Rejected                // can't be delivered, now or later
+)
+
+// String returns the word that metrics use.
+func (r Result) String() string {
+	names := [...]string{"retry", "delivered", "rejected"}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return fmt.Sprintf("result(%d)", uint8(r))
+}
+
+// ErrRejected is wrapped by the errors of Deliver that speak of an entry that is [Rejected].
+var ErrRejected = errors.New("rejected")
+
+// reject is the error for an entry that can't be delivered.
+func reject(e *stream.Entry, err error) error {
+	return fmt.Errorf("entry %s %w: %w", e.Key, ErrRejected, err)
+}
+
+// render appends an entry to b, on one line without its end and at most limit bytes long; 0 is any
+// length. With an error, b is as it was.
+type render func(b []byte, e *stream.Entry, limit int) ([]byte, error)
+
+// rendering picks the render for a format of the configuration.
+func rendering(format string) (render, error) {
+	switch format {
+	case "json":
+		return appendJSON, nil
+	case "cef":
+		return appendCEF, nil
+	}
+	return nil, fmt.Errorf("format %q: want cef or json", format)
+}
