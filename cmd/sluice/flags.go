@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// errHelp says that help was asked for and given.
+var errHelp = fmt.Errorf("%w", flag.ErrHelp)
+
+func newFlags(name, arguments string, stderr io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("sluice "+name, flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() {
+		_, _ = fmt.Fprintf(stderr, "Usage: sluice %s %s\n", name, arguments)
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// parse reads flags wherever they stand between the arguments, and gives the arguments.
+func parse(f *flag.FlagSet, args []string) ([]string, error) {
+	var rest []string
+	for {
+		if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, errHelp
+		} else if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", errUsage, f.Name(), err)
+		}
+		if f.NArg() == 0 {
+			return rest, nil
+		}
+		rest = append(rest, f.Arg(0))
+		args = f.Args()[1:]
+	}
+}
+
+// files is a flag that may be given several times.
+type files []string
+
+func (l *files) String() string     { return fmt.Sprint([]string(*l)) }
+func (l *files) Set(s string) error { *l = append(*l, s); return nil }
+
+// load reads a configuration, or gives the embedded defaults where none is named.
+func load(path string) (config.Config, error) {
+	if path == "" {
+		return config.Default(), nil
+	}
+	return config.Load(path)
+}

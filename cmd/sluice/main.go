@@ -1,0 +1,77 @@
+// Command sluice is the gateway between Microsoft's identity and cloud services and the SIEM: it
+// receives what they notify, recognises the notifications of one alert and forwards one stream.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `Usage: sluice COMMAND [ARGUMENTS]
+
+  run [--config FILE] [--demo]      the gateway
+  check --config FILE               say everything that is wrong with a configuration
+  replay [--config FILE] [--arrivals FILE]... [--truth FILE]... LOG...
+                                    decide captured messages, forward nothing
+  health [--config FILE] [--address HOST:PORT]
+                                    ask the running gateway whether it is ready
+  version
+
+Exit status: 0 done, 1 failed or problems found, 2 wrong usage.
+"sluice COMMAND --help" tells the flags of a command.
+`
+
+// errUsage marks wrong usage; what is wrong has been said already or is in the text it wraps.
+var errUsage = errors.New("wrong usage")
+
+// errProblems says that the command did its work and found what it looks for; it has printed it.
+var errProblems = errors.New("problems found")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(status(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr), os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%w\n%s", errUsage, usage)
+	}
+	switch name, rest := args[0], args[1:]; name {
+	case "run":
+		return runGateway(ctx, rest, stdout, stderr)
+	case "check":
+		return check(rest, stdout, stderr)
+	case "replay":
+		return replay(rest, stdin, stdout, stderr)
+	case "health":
+		return health(ctx, rest, stdout, stderr)
+	case "version":
+		return version(stdout)
+	case "help", "-h", "--help":
+		_, err := io.WriteString(stdout, usage)
+		return err
+	default:
+		return fmt.Errorf("%w: no command %q\n%s", errUsage, name, usage)
+	}
+}
+
+// status is the one place that turns an error into text and an exit status.
+func status(err error, stderr io.Writer) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errProblems):
+		return 1
+	}
+	_, _ = fmt.Fprintf(stderr, "sluice: %v\n", err)
+	if errors.Is(err, errUsage) {
+		return 2
+	}
+	return 1
+}

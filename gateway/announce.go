@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"net"
+	"strings"
+
+	"github.com/sluice-siem/sluice/gateway/stream"
+
+	"github.com/sluice-siem/sluice/dedup"
+)
+
+// announce says in plain words what the gateway listens on and how to send it a first message.
+func (g *Gateway) announce() {
+	for _, l := range g.addrs {
+		g.log.Info("listening for notifications", "input", l.Input, "address", l.Address)
+	}
+	for _, t := range g.config.Targets {
+		g.log.Info("forwarding", "target", t.Name, "type", t.Type, "format", t.Format)
+	}
+	for _, l := range g.watch.listeners {
+		g.log.Info("metrics and health", "url", "http://"+l.Addr().String()+"/metrics")
+	}
+	s := g.config.Services
+	for _, name := range s.Order() {
+		if !s.Enabled(name) {
+			g.log.Warn("service is disabled: its notifications are forwarded as they come, neither held nor paired", "service", name)
+		}
+	}
+	for _, l := range g.addrs {
+		if command := firstMessage(l.Address); command != "" {
+			g.log.Info("to send a first message, run", "command", command)
+			break
+		}
+	}
+}
+
+// firstMessage is a command that sends one alert of Cloud App Security.
+func firstMessage(address string) string {
+	scheme, hostport, _ := strings.Cut(address, "://")
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil || scheme == "tls" {
+		return ""
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	flags := "-w1"
+	if scheme == "udp" {
+		flags = "-u -w1"
+	}
+	return `printf 'CEF:0|MCAS|SIEM_Agent|0.1|ALERT_CABINET_EVENT_MATCH_AUDIT|My first alert|3|` +
+		`externalId=0123456789abcdef01234567 msg=Hello suser=me@example.com destinationServiceName=Box\n' | nc ` +
+		flags + " " + host + " " + port
+}
+
+// tell logs what an operator at the console wants to see of a durable batch: what is held, for whom
+// and until when, and what became of it. It names no people.
+func (p *pipeline) tell(entries []stream.Entry) {
+	for i := range entries {
+		e := &entries[i]
+		d := e.Decision
+		switch {
+		case e.Kind == stream.Notification && d.Enforced() == dedup.Hold && d.Would == "":
+			p.log.Info("held: waiting for the managing service", "alert_id", e.Match.Alert, "service", e.Notification.Service,
+				"waiting_for", d.ManagedIn, "until", d.Until, "reason", d.Reason)
+		case e.Kind == stream.Release:
+			p.log.Info("hold ended", "alert_id", e.Match.Alert, "service", e.Notification.Service,
+				"decision", participle(d.Action), "reason", d.Reason)
+		case e.Kind == stream.Undo:
+			p.log.Warn("a pairing was taken back: another notification fits far better", "alert_id", e.Match.Alert,
+				"service", e.Notification.Service)
+		}
+	}
+}

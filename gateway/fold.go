@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// openState opens the state of recognition and brings it to the end of the stream. A state that the
+// stream doesn't prove (damaged, lost, or ahead of a restored or torn stream) is put aside and rebuilt
+// from the newest checkpoint and the stream; the log says what it no longer remembers.
+func openState(ctx context.Context, c config.Config, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
+	dir := filepath.Join(c.DataDir, "state")
+	index, err := openProved(ctx, c, dir, s)
+	if err != nil {
+		log.Warn("the state is rebuilt from the stream", "err", err)
+		if index, err = rebuild(ctx, c, dir, s, log); err != nil {
+			return nil, err
+		}
+	}
+	if err := fold(ctx, index, s, log); err != nil {
+		return nil, errors.Join(err, index.Close())
+	}
+	return index, nil
+}
+
+// openProved opens the state in dir if the stream proves what it has seen.
+func openProved(ctx context.Context, c config.Config, dir string, s *stream.Stream) (*dedup.Index, error) {
+	index, err := dedup.Open(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	mark, err := index.Mark()
+	if err == nil {
+		err = proves(ctx, s, mark)
+	}
+	if err != nil {
+		return nil, errors.Join(err, index.Close())
+	}
+	return index, nil
+}
+
+// proves says whether the stream has what the mark has seen, and what comes after it.
+func proves(ctx context.Context, s *stream.Stream, m dedup.Mark) error {
+	first, last := s.Bounds()
+	switch {
+	case m.Sequence == 0 && first <= 1:
+		return nil
+	case m.Sequence > last:
+		return fmt.Errorf("the state has seen batch %d, the stream ends at %d", m.Sequence, last)
+	case m.Sequence < first:
+		return fmt.Errorf("the state has seen batch %d, the stream begins at %d", m.Sequence, first)
+	}
+	return s.Prove(ctx, m.Sequence, m.Hash)
+}
+
+// rebuild puts the state in dir aside and starts from the checkpoint, or from nothing.
+func rebuild(ctx context.Context, c config.Config, dir string, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
+	aside := dir + ".damaged"
+	if err := os.RemoveAll(aside); err != nil {
+		return nil, fmt.Errorf("put the state aside: %w", err)
+	}
+	if err := os.Rename(dir, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("put the state aside: %w", err)
+	}
+	index, err := dedup.Open(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	mark, err := index.Restore(checkpointPath(c))
+	if err == nil {
+		err = proves(ctx, s, mark)
+	}
+	if err == nil {
+		return index, nil
+	}
+	first, _ := s.Bounds()
+	log.Error("no checkpoint fits the stream: what was notified before its first batch is not remembered, "+
+		"and a resend of it would be forwarded again", "first_batch", first, "err", err)
+	if err := index.Close(); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("begin the state anew: %w", err)
+	}
+	return dedup.Open(dir, c)
+}
+
+// fold applies what the stream has after the state's mark.
+func fold(ctx context.Context, index *dedup.Index, s *stream.Stream, log *slog.Logger) error {
+	mark, err := index.Mark()
+	if err != nil {
+		return err
+	}
+	first, last := s.Bounds()
+	if mark.Sequence >= last {
+		return nil
+	}
+	for m, err := range s.Scan(ctx, max(mark.Sequence+1, first)) {
+		if err != nil {
+			return fmt.Errorf("fold the stream: %w", err)
+		}
+		if err := foldMessage(index, m, &mark); err != nil {
+			return err
+		}
+	}
+	log.Info("state brought to the end of the stream", "batches", last-max(mark.Sequence, first)+1, "sequence", last)
+	return nil
+}
+
+func foldMessage(index *dedup.Index, m *stream.Message, mark *dedup.Mark) error {
+	b := index.Begin()
+	defer b.Discard()
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		if e.Time.After(mark.Time) {
+			mark.Time = e.Time
+		}
+		if e.Kind == stream.Link {
+			continue
+		}
+		if err := b.Apply(outcome(e)); err != nil {
+			return fmt.Errorf("fold entry %s of batch %d: %w", e.Key, m.Sequence, err)
+		}
+	}
+	mark.Sequence, mark.Hash = m.Sequence, m.Hash
+	return b.Commit(*mark)
+}
+
+// checkpointPath is where the state is copied beside the stream: remember is longer than the retention,
+// so a rebuild is checkpoint plus stream, and the stream is never purged past the newest checkpoint.
+func checkpointPath(c config.Config) string { return filepath.Join(c.DataDir, "checkpoint") }

@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// sent is a message with its arrival after monday.
+type sent struct {
+	after time.Duration
+	line  string
+}
+
+// aBusyDay is some hundred notifications that hit every relation: pairs in both orders, repeats,
+// updates before and after, resends of everything, risky sign-ins, activities and noise.
+func aBusyDay(seed uint64) []sent {
+	r := rand.New(rand.NewPCG(seed, 1))
+	people := []string{"ida.brook", "otto.stein", "mia.lund", "jan.brook"}
+	var out []sent
+	add := func(after time.Duration, lines ...string) {
+		for _, l := range lines {
+			out = append(out, sent{after, l})
+		}
+	}
+	for i := range 60 {
+		start := time.Duration(r.IntN(9*3600)) * s
+		in := incident{
+			number: i, start: start, user: people[r.IntN(len(people))], host: fmt.Sprintf("WS-%02d", r.IntN(6)),
+			shift: time.Duration(r.IntN(240)-60) * s * time.Duration(r.IntN(2)),
+		}
+		if r.IntN(8) > 0 {
+			add(start+time.Duration(20+r.IntN(60))*s, in.mdi())
+		}
+		if r.IntN(4) > 0 {
+			add(start+time.Duration(30+r.IntN(2*3600))*s, in.mcas())
+		}
+		if r.IntN(3) == 0 {
+			add(start+time.Duration(r.IntN(3600))*s, in.mdi(" More."))
+		}
+		upn := in.user + "@harbour.example"
+		if r.IntN(6) == 0 {
+			add(start+2*m, riskDetection(i, "unfamiliarFeatures", upn, start), riskySignIn(upn, start))
+		}
+		if r.IntN(5) == 0 {
+			add(start+time.Duration(r.IntN(60))*m, cloudAlert(i), "noise", activity(i))
+		}
+	}
+	slices.SortStableFunc(out, func(a, b sent) int { return int(a.after - b.after) })
+	for _, again := range slices.Clone(out) {
+		add(30*h, again.line) // two days of history come again
+	}
+	return out
+}
+
+func activity(number int) string {
+	return fmt.Sprintf(`2024-03-04T08:00:00.000Z CEF:0|MCAS|SIEM_Agent|0.259.1|EVENT_CATEGORY_LOGIN|Log on|0|externalId=1709539200000_%d `+
+		`rt=1709539200000 start=1709539200000 end=1709539200000 msg=Log on suser=ida.brook@harbour.example destinationServiceName=Box`, number)
+}
+
+// TestFoldIsTheState: the same arrivals give the same stream for every size of batches and whatever
+// batch is lost to a crash and decided again, and a state folded from the stream is the one that lived.
+func TestFoldIsTheState(t *testing.T) {
+	for seed := range uint64(3) {
+		day := aBusyDay(seed)
+		lived, want := decideInBatches(t, day, 1, nil)
+		for _, size := range []int{2, 7, 64, len(day)} {
+			crash := rand.New(rand.NewPCG(seed, uint64(size)))
+			index, got := decideInBatches(t, day, size, crash)
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(stream.Entry{}, "At")); diff != "" {
+				t.Fatalf("seed %d, batches of %d: the stream differs (-one by one +in batches):\n%s", seed, size, diff)
+			}
+			if diff := cmp.Diff(dump(t, lived), dump(t, index)); diff != "" {
+				t.Fatalf("seed %d, batches of %d: the state differs (-one by one +in batches):\n%s", seed, size, diff)
+			}
+		}
+		if diff := cmp.Diff(dump(t, lived), dump(t, folded(t, want))); diff != "" {
+			t.Fatalf("seed %d: the state folded from the stream differs (-lived +folded):\n%s", seed, diff)
+		}
+	}
+}
+
+// decideInBatches decides a day in batches of that size. Where crash is given, some batches are
+// decided and lost before they are recorded, and some states are lost and folded from the stream.
+func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*dedup.Index, []stream.Entry) {
+	t.Helper()
+	c := with()
+	index := openIndex(t, c)
+	d := decider{policy: policy.New(c)}
+	var entries []stream.Entry
+	decide := func(batch []sent, clock clock) ([]stream.Entry, clock, *dedup.Batch) {
+		overlay := index.Begin()
+		var out []stream.Entry
+		take := func(t0 time.Time, step func() ([]stream.Entry, error)) bool {
+			got, err := step()
+			some := len(got) > 0
+			for err == nil && len(got) > 0 {
+				out = append(out, got...)
+				got, err = d.follow(overlay, &out[len(out)-1], t0)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return some
+		}
+		for _, one := range batch {
+			now := clock.next(monday.Add(one.after))
+			for take(now, func() ([]stream.Entry, error) { return d.due(overlay, now) }) {
+			}
+			n := normalize([]byte(one.line), monday.Add(one.after))
+			take(now, func() ([]stream.Entry, error) { return d.notification(overlay, "test", &n, now) })
+		}
+		return out, clock, overlay
+	}
+	var clock clock
+	for batch := range slices.Chunk(day, size) {
+		if crash != nil && crash.IntN(3) == 0 {
+			_, _, lost := decide(batch, clock)
+			lost.Discard()
+		}
+		if crash != nil && crash.IntN(5) == 0 {
+			index = folded(t, entries)
+		}
+		out, after, overlay := decide(batch, clock)
+		if err := overlay.Commit(dedup.Mark{}); err != nil {
+			t.Fatal(err)
+		}
+		clock, entries = after, append(entries, out...)
+	}
+	return index, entries
+}
+
+func openIndex(t *testing.T, c config.Config) *dedup.Index {
+	t.Helper()
+	index, err := dedup.Open("", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := index.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return index
+}
+
+// folded is the state that the entries make.
+func folded(t *testing.T, entries []stream.Entry) *dedup.Index {
+	t.Helper()
+	index := openIndex(t, with())
+	for _, e := range entries {
+		mark := dedup.Mark{}
+		if err := foldMessage(index, &stream.Message{Entries: []stream.Entry{e}}, &mark); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := index.Begin()
+	defer b.Discard()
+	if err := b.Commit(dedup.Mark{}); err != nil {
+		t.Fatal(err)
+	}
+	return index
+}
+
+func dump(t *testing.T, index *dedup.Index) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := index.Each(func(key, value []byte) error {
+		out[fmt.Sprintf("%q", key)] = string(bytes.Clone(value))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

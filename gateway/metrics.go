@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// metrics counts what becomes durable and what is delivered. Labels come from the configuration or
+// from closed sets: never a user, an alert or an address.
+type metrics struct {
+	received      *prometheus.CounterVec // by input, service, kind
+	decisions     *prometheus.CounterVec // by service, decision, reason
+	notUnderstood *prometheus.CounterVec // by input
+	delivered     *prometheus.CounterVec // by target, result
+	retried       *prometheus.CounterVec // by target
+	latency       *prometheus.HistogramVec
+	full          prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		received: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_notifications_received_total",
+			Help: "Notifications received, counted when they are durable in the stream.",
+		}, []string{"input", "service", "kind"}),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_decisions_total",
+			Help: "Decisions recorded in the stream. A held notification counts again when it is released.",
+		}, []string{"service", "decision", "reason"}),
+		notUnderstood: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_parse_failures_total",
+			Help: "Messages that are no notification of a known service; they are kept and follow policy.unknown.",
+		}, []string{"input"}),
+		delivered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_deliveries_total",
+			Help: "Events by what became of them at the target.",
+		}, []string{"target", "result"}),
+		retried: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_delivery_retries_total",
+			Help: "Attempts to deliver a batch that failed and are made again.",
+		}, []string{"target"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "sluice_delivery_latency_seconds",
+			Help:    "Time from the receipt of a notification to its delivery; what was held is not counted.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		}, []string{"target"}),
+		full: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_stream_full_total",
+			Help: "Appends refused because stream.max_disk is reached; senders wait.",
+		}),
+	}
+	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.delivered, m.retried, m.latency, m.full)
+	return m
+}
+
+// decided counts a batch that is durable.
+func (m *metrics) decided(entries []stream.Entry) {
+	for i := range entries {
+		e := &entries[i]
+		n := &e.Notification
+		if e.Kind == stream.Notification {
+			m.received.WithLabelValues(e.Input, string(n.Service), string(n.Kind)).Inc()
+			if n.Kind == formats.Unknown {
+				m.notUnderstood.WithLabelValues(e.Input).Inc()
+			}
+		}
+		m.decisions.WithLabelValues(string(n.Service), participle(e.Decision.Action), string(e.Decision.Reason)).Inc()
+	}
+}
+
+func participle(a dedup.Action) string {
+	switch a {
+	case dedup.Forward:
+		return "forwarded"
+	case dedup.Suppress:
+		return "suppressed"
+	case dedup.Hold:
+		return "held"
+	case dedup.Drop:
+		return "dropped"
+	}
+	return strconv.Quote(string(a))
+}

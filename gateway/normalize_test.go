@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-siem/sluice/formats"
+)
+
+const (
+	sensorEvent  = `|Microsoft|Azure ATP|2.199.1.1|LdapSearchReconnaissanceSecurityAlert|Security principal reconnaissance (LDAP)|5|start=2023-03-06T08:58:01.1234567Z app=LdapSearch shost=HB-WS-117 suser=iabreu msg=Ines Abreu (Pilot) sent suspicious LDAP queries to HBDC02. externalId=2038 cs1Label=url cs1=https\://harbour.atp.azure.com/securityAlert/0c7dd5d0-97a3-4f5e-8a53-2f0a6f4d6c11 cs2Label=trigger cs2=new`
+	sensorHeader = "1 2023-03-06T08:59:12.044000+00:00 HBDC02 CEF 4120 LdapSearchReconnaissanceSecurity "
+	agentEvent   = `CEF:0|MCAS|SIEM_Agent|0.271.3|EVENT_CATEGORY_LOGIN|Log on|0|externalId=1678093152044_0c7dd5d0-97a3-4f5e-8a53-2f0a6f4d6c11 rt=1678093152044 start=1678093152044 end=1678093152044 msg=Log on suser=ines.abreu@harbour.example destinationServiceName=Microsoft Exchange Online dvc=198.51.100.23 requestClientApplication=Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/110.0 Safari/537.36 cs1Label=portalURL cs1=https://harbour.portal.cloudappsecurity.com/#/audits?activity.id\=eq(1678093152044_0c7dd5d0-97a3-4f5e-8a53-2f0a6f4d6c11,) cs2Label=uniqueServiceAppIds cs2=APPID_OUTLOOK cs3Label=targetObjects cs3=,ines.abreu cs4Label=policyIDs cs4= c6a1Label="Device IPv6 Address" c6a1=`
+	detection    = `{"id":"6F2C","riskEventType":"unfamiliarFeatures","userPrincipalName":"ines.abreu@harbour.example"}`
+	received     = "2023-03-06T09:00:00Z"
+)
+
+func arrival(tb testing.TB) time.Time {
+	tb.Helper()
+	at, err := time.Parse(time.RFC3339, received)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return at
+}
+
+func TestNormalizeTellsServicesApart(t *testing.T) {
+	type said struct {
+		Service formats.Service
+		Kind    formats.Kind
+		ID      string
+		Parsed  bool
+		Payload int
+	}
+	const guid, activity = "0c7dd5d0-97a3-4f5e-8a53-2f0a6f4d6c11", "1678093152044_0c7dd5d0-97a3-4f5e-8a53-2f0a6f4d6c11"
+	mdi := func(payload int) said { return said{formats.DefenderForIdentity, formats.Alert, guid, true, payload} }
+	mcas := func(payload int) said {
+		return said{formats.CloudAppSecurity, formats.Activity, activity, true, payload}
+	}
+	aadip := func(payload int) said {
+		return said{formats.IdentityProtection, formats.Alert, "6f2c", true, payload}
+	}
+	unknown := func(payload int, parsed bool) said {
+		return said{formats.UnknownService, formats.Unknown, "", parsed, payload}
+	}
+	bsd, iso, graph := "<36>Mar  6 08:59:12 HBDC02 ", "2023-03-06T08:59:12.044Z hb-agent ", "<134>1 2023-03-06T08:59:12Z graph IdentityProtection - riskDetection - "
+	tests := []struct {
+		name, message string
+		want          said
+	}{
+		{"sensor", "<36>" + sensorHeader + "0" + sensorEvent, mdi(4 + len(sensorHeader))},
+		{"sensor, digit lost", "<36>" + sensorHeader + sensorEvent, mdi(4 + len(sensorHeader))},
+		{"sensor behind a mark", "<36>" + sensorHeader + "\ufeff0" + sensorEvent, mdi(7 + len(sensorHeader))},
+		{"sensor, bsd", bsd + "CEF:0" + sensorEvent, mdi(len(bsd))},
+		{"sensor behind a relay", "<13>Mar  6 09:00:00 relay <36>" + sensorHeader + "0" + sensorEvent, mdi(30 + len(sensorHeader))},
+		{"agent", iso + agentEvent + "\r", mcas(len(iso))},
+		{"agent, bare", agentEvent, mcas(0)},
+		{"detection", graph + detection, aadip(len(graph))},
+		{"detection, bare", detection, aadip(0)},
+		{"another product", bsd + "CEF:0|Harbour|Radar|1|x|y|3|act=z", unknown(len(bsd), true)},
+		{"another object", `{"level":"info"}`, unknown(0, true)},
+		{"broken object", `{"id":"1","riskEventType":"generic"`, unknown(0, false)},
+		{"header cut, sensor", "CEF:0|Microsoft|Azure ATP", unknown(0, false)},
+		{"header cut, agent", "CEF:0|MCAS|SIEM_Agent|0.2", unknown(0, false)},
+		{"odd class of the agent", "CEF:0|MCAS|SIEM_Agent|0.2|TEST|n|3|msg=x", unknown(0, true)},
+		{"leef", "LEEF:1.0|Microsoft|Azure ATP|4|15345|src=192.0.2.1", unknown(0, false)},
+		{"fields without header", "start=2023-03-06T08:58:01Z app=Wmi", unknown(0, false)},
+		{"event inside a request", "<14>1 2023-03-06T08:59:12Z web nginx - - - GET /?x=CEF:0" + sensorEvent, unknown(43, false)},
+		{"digit form from another program", "<14>1 2023-03-06T08:59:12Z web nginx - - - 0" + sensorEvent, unknown(43, false)},
+		{"header inside a request", "<14>Mar  6 08:59:12 web nginx: GET <36>" + sensorHeader + "0" + sensorEvent, unknown(31, false)},
+		{"mark", "-- MARK --", unknown(0, false)},
+		{"nothing", "", unknown(0, false)},
+		{"bytes", "\xff\xfe\x00\x80", unknown(0, false)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n := normalize([]byte(tt.message), arrival(t))
+			got := said{n.Service, n.Kind, n.ID, n.Parsed, n.Payload}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("normalize(%q) (-want +got):\n%s", tt.message, diff)
+			}
+			if string(n.Raw) != tt.message || n.Channel != "syslog" || !n.Arrived.Equal(arrival(t)) {
+				t.Errorf("normalize(%q): raw %q, channel %q, arrived %v", tt.message, n.Raw, n.Channel, n.Arrived)
+			}
+		})
+	}
+}
+
+func TestNormalizeKeepsTheHeadersTime(t *testing.T) {
+	n := normalize([]byte("<36>"+sensorHeader+"0"+sensorEvent), arrival(t))
+	if want := time.Date(2023, 3, 6, 8, 59, 12, 44000000, time.UTC); !n.Sent.Equal(want) {
+		t.Errorf("sent %v, want %v", n.Sent, want)
+	}
+}
+
+func TestNormalizeGivesOneContentToAllFramings(t *testing.T) {
+	want := normalize([]byte("<36>"+sensorHeader+"0"+sensorEvent), arrival(t)).Content
+	for _, message := range []string{
+		sensorHeader + "\ufeff0" + sensorEvent + "\r", "<36>Mar  6 08:59:12 HBDC02 CEF:0" + sensorEvent + " \x00",
+		"CEF:0" + sensorEvent, sensorEvent, "<13>Mar  7 09:00:00 relay <36>" + sensorHeader + sensorEvent,
+	} {
+		if got := normalize([]byte(message), arrival(t)).Content; got != want {
+			t.Errorf("normalize(%q): content %x, want %x", message, got, want)
+		}
+	}
+	if got := normalize([]byte("CEF:0"+sensorEvent+"x"), arrival(t)).Content; got == want {
+		t.Error("another event has the same content")
+	}
+}
+
+func TestNormalizeWritesOnlyUTF8(t *testing.T) {
+	message := []byte("<36>" + sensorHeader + "0|Microsoft|Azure ATP|2|XSecurityAlert|n\xff|5|suser=Gro\xdf msg=\x80\xc3")
+	n := normalize(message, arrival(t))
+	if n.Title != "n\ufffd" || n.Accounts[0].Name != "Gro\ufffd" || n.Message != "\ufffd" {
+		t.Errorf("title %q, accounts %q, message %q", n.Title, n.Accounts, n.Message)
+	}
+	if string(n.Raw) != string(message) {
+		t.Errorf("raw %q, want %q", n.Raw, message)
+	}
+}
+
+func FuzzNormalize(f *testing.F) {
+	for _, seed := range []string{
+		"<36>" + sensorHeader + "0" + sensorEvent, sensorHeader + "\ufeff" + sensorEvent, agentEvent, detection,
+		"<13>Mar  6 09:00:00 r 2023-03-06T08:59:12.044Z h " + agentEvent, "<134> 2023-03-06T08:59:12Z " + detection,
+		"CEF:0|Microsoft|Azure ATP", "{", "\xff",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		n := normalize(raw, arrival(t))
+		if string(n.Raw) != string(raw) || n.Payload < 0 || n.Payload > len(raw) || n.Kind == "" || n.Service == "" {
+			t.Fatalf("normalize(%q) = %+v", raw, n)
+		}
+		if known := n.Kind != formats.Unknown; known && !n.Parsed || known != (n.Service != formats.UnknownService) {
+			t.Fatalf("normalize(%q) = %+v", raw, n)
+		}
+		for _, text := range append([]string{n.ID, n.Type, n.Class, n.Title, n.App, n.URL, n.Message}, values(n)...) {
+			if !utf8.ValidString(text) {
+				t.Fatalf("normalize(%q): %q is not UTF-8", raw, text)
+			}
+		}
+		if _, err := json.Marshal(n); err != nil {
+			t.Fatalf("normalize(%q): %v", raw, err)
+		}
+	})
+}
+
+// values returns the texts in n's lists.
+func values(n formats.Notification) (all []string) {
+	for _, e := range append(n.Accounts[:len(n.Accounts):len(n.Accounts)], n.Devices...) {
+		all = append(all, e.Name)
+	}
+	for k, v := range n.Extra {
+		all = append(all, k, v)
+	}
+	return append(all, n.Addresses...)
+}
+
+func BenchmarkNormalize(b *testing.B) {
+	lines := map[string]string{
+		"activity": "2023-03-06T08:59:12.044Z hb-agent " + agentEvent,
+		"sensor":   "<36>" + sensorHeader + "\ufeff0" + sensorEvent,
+		"bsd":      "<36>Mar  6 08:59:12 HBDC02 CEF:0" + sensorEvent,
+	}
+	for name, line := range lines {
+		raw, at := []byte(line), arrival(b)
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				normalize(raw, at)
+			}
+		})
+	}
+}

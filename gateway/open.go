@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/input"
+	"github.com/sluice-siem/sluice/gateway/stream"
+	"github.com/sluice-siem/sluice/gateway/target"
+)
+
+// Options are what a gateway is made of.
+type Options struct {
+	Config   config.Config
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
+	Gatherer prometheus.Gatherer // what /metrics shows
+	Stdout   io.Writer           // where a target of type stdout writes
+	Hostname string              // the name in outgoing syslog headers
+}
+
+// openInput opens one input. A new protocol adds its case here.
+func (g *Gateway) openInput(c config.Input, m *input.Metrics) error {
+	switch c.Type {
+	case "syslog":
+		s, err := input.Listen(c, g.log, m)
+		if err != nil {
+			return fmt.Errorf("input %s: %w", c.Name, err)
+		}
+		g.inputs = append(g.inputs, s)
+		scheme, _, _ := strings.Cut(c.Listen, "://")
+		g.addrs = append(g.addrs, Listener{c.Name, scheme + "://" + s.Addr().String()})
+		g.closers = append(g.closers, func() error { _ = s.Close(); return nil }) // Run has closed it already
+		return nil
+	}
+	return fmt.Errorf("input %s: no type %q", c.Name, c.Type)
+}
+
+// openTarget opens one target and its cursor on the stream. A new kind adds its case here.
+func (g *Gateway) openTarget(ctx context.Context, c config.Target, o Options, m *metrics, tm *target.Metrics) error {
+	var t Target
+	var err error
+	switch {
+	case c.Type == "syslog" && strings.HasPrefix(c.Address, "udp://"):
+		t, err = target.NewDatagrams(c, o.Hostname, tm)
+	case c.Type == "syslog":
+		t, err = target.NewSyslog(c, o.Hostname, g.log, tm)
+	case c.Type == "file":
+		t, err = target.NewFile(c)
+	case c.Type == "stdout":
+		t, err = target.NewStdout(c, o.Stdout)
+	default:
+		err = fmt.Errorf("no type %q", c.Type)
+	}
+	if err != nil {
+		return fmt.Errorf("target %s: %w", c.Name, err)
+	}
+	g.closers = append(g.closers, t.Close)
+	r, err := g.stream.Reader(ctx, c.Name, stream.Oldest)
+	if err != nil {
+		return fmt.Errorf("target %s: %w", c.Name, err)
+	}
+	g.closers = append(g.closers, r.Close)
+	g.deliveries = append(g.deliveries, newDelivery(c.Name, t, r, g.stream, g.log, m))
+	return nil
+}

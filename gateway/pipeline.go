@@ -1,0 +1,289 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/input"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// ErrStopping is what inputs are told when the gateway takes nothing more.
+var ErrStopping = errors.New("the gateway is stopping")
+
+// pipeline is the way from an accepted message to its durable, decided entry. One goroutine decides:
+// it matches and decides a batch on an overlay of the state, appends it to the stream, and only then
+// makes the overlay the state and tells the senders.
+type pipeline struct {
+	log      *slog.Logger
+	index    *dedup.Index
+	decider  decider
+	stream   *stream.Stream
+	metrics  *metrics
+	requests chan *request
+
+	clock   clock
+	now     func() time.Time // the wall clock with its monotonic reading
+	quiet   time.Time        // until then nothing is released: the inputs have only begun to listen
+	overlay *dedup.Batch
+	batch   *stream.Batch
+	pending []incoming // what the batch holds, in order
+}
+
+// request is what an input hands over: messages of which it wants to know when the last is durable.
+type request struct {
+	messages []incoming
+	left     int // messages that are not durable yet
+	done     chan error
+}
+
+// incoming is one parsed message on its way.
+type incoming struct {
+	of    *request
+	input string
+	n     formats.Notification
+}
+
+// accept is what inputs call: it returns nil when every message is durable in the stream. Parsing
+// happens here, in the input's own goroutine.
+func (p *pipeline) accept(ctx context.Context, messages []input.Message) error {
+	r := &request{messages: make([]incoming, len(messages)), left: len(messages), done: make(chan error, 1)}
+	for i, m := range messages {
+		n := normalize(m.Raw, m.Received)
+		n.Truncated = m.Truncated
+		r.messages[i] = incoming{r, m.Input, n}
+	}
+	select {
+	case p.requests <- r:
+	case <-ctx.Done():
+		return ErrStopping
+	}
+	// From here on the answer comes for sure: the pipeline drains its channel before it ends.
+	return <-r.done
+}
+
+// run decides until ctx ends and everything accepted before that is answered. The error is that the
+// stream or the state is broken beyond what a retry can mend.
+func (p *pipeline) run(ctx context.Context) error {
+	defer p.turnAway()
+	for {
+		var timer <-chan time.Time
+		due, err := p.nextDue()
+		if err != nil {
+			return err
+		}
+		if !due.IsZero() {
+			timer = time.After(max(due.Sub(p.now()), 0))
+		}
+		select {
+		case <-ctx.Done():
+			return p.drain(context.WithoutCancel(ctx))
+		case <-timer:
+			err = p.decide(ctx, nil)
+		case r := <-p.requests:
+			err = p.decide(ctx, p.gather(r))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// drain answers what inputs handed over before they stopped.
+func (p *pipeline) drain(ctx context.Context) error {
+	for {
+		select {
+		case r := <-p.requests:
+			if err := p.decide(ctx, p.gather(r)); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// turnAway answers requests that nobody will decide any more.
+func (p *pipeline) turnAway() {
+	for {
+		select {
+		case r := <-p.requests:
+			refuse(r.messages, ErrStopping)
+		default:
+			return
+		}
+	}
+}
+
+// gather adds what other inputs have ready, so that one append carries it all.
+func (p *pipeline) gather(r *request) []incoming {
+	out := r.messages
+	for len(out) < stream.MaxEntries {
+		select {
+		case r := <-p.requests:
+			out = append(out, r.messages...)
+		default:
+			return out
+		}
+	}
+	return out
+}
+
+func (p *pipeline) nextDue() (time.Time, error) {
+	b := p.index.Begin()
+	defer b.Discard()
+	due, ok, err := b.NextDue()
+	if err != nil || !ok {
+		return time.Time{}, err
+	}
+	if due.Before(p.quiet) {
+		due = p.quiet
+	}
+	return due, nil
+}
+
+// retryAppend is how long senders wait before the stream is tried again.
+const retryAppend = time.Second
+
+// decide takes the messages in order; their senders are answered when their last one is durable.
+func (p *pipeline) decide(ctx context.Context, messages []incoming) error {
+	for {
+		durable, err := p.attempt(ctx, messages)
+		messages = messages[durable:]
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, stream.ErrFull):
+			p.metrics.full.Inc()
+			p.log.Error("the stream is full, senders wait", "err", err)
+		case errors.Is(err, stream.ErrNotStored):
+			p.log.Error("the stream takes nothing, senders wait", "err", err)
+		default:
+			refuse(messages, err)
+			return err
+		}
+		// Nothing of the failed batch happened: its overlay is gone, and it is decided anew. UDP meanwhile
+		// fills the kernel's buffer, TCP its sender's.
+		select {
+		case <-ctx.Done():
+			refuse(messages, ErrStopping)
+			return nil
+		case <-time.After(retryAppend):
+		}
+	}
+}
+
+// refuse tells the senders of messages that are not durable.
+func refuse(messages []incoming, err error) {
+	for _, m := range messages {
+		if m.of.left > 0 {
+			m.of.left = 0
+			m.of.done <- err
+		}
+	}
+}
+
+// attempt decides and appends the messages and what is due, until an append fails. It says how many of
+// the messages are durable.
+func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable int, err error) {
+	p.overlay, p.batch, p.pending = p.index.Begin(), stream.NewBatch(), nil
+	defer func() { p.overlay.Discard() }()
+	flush := func() error {
+		n := len(p.pending)
+		err := p.flush(ctx)
+		if err == nil {
+			durable += n
+		}
+		return err
+	}
+	if err := p.release(p.clock.next(p.now()), flush); err != nil {
+		return durable, err
+	}
+	for i := range messages {
+		m := &messages[i]
+		t := p.clock.next(p.now())
+		if err := p.release(t, flush); err != nil {
+			return durable, err
+		}
+		if err := p.step(t, flush, func() ([]stream.Entry, error) {
+			return p.decider.notification(p.overlay, m.input, &m.n, t)
+		}); err != nil {
+			return durable, err
+		}
+		p.pending = append(p.pending, *m)
+	}
+	return durable, flush()
+}
+
+// release ends the holds that are over by t.
+func (p *pipeline) release(t time.Time, flush func() error) error {
+	if t.Before(p.quiet) {
+		return nil
+	}
+	for {
+		some := false
+		err := p.step(t, flush, func() ([]stream.Entry, error) {
+			entries, err := p.decider.due(p.overlay, t)
+			some = len(entries) > 0
+			return entries, err
+		})
+		if err != nil || !some {
+			return err
+		}
+	}
+}
+
+// step takes one decision and what follows from it into the batch, appending that when it has no room.
+func (p *pipeline) step(t time.Time, flush func() error, decide func() ([]stream.Entry, error)) error {
+	for {
+		if p.batch.Len() >= stream.MaxEntries-8 || p.batch.Size() >= stream.MaxBytes/2 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		entries, err := decide()
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			return nil
+		}
+		for _, e := range entries {
+			if ok, err := p.batch.Add(e); err != nil || !ok {
+				return fmt.Errorf("a decision doesn't fit into a batch of %d entries and %d bytes: %w",
+					p.batch.Len(), p.batch.Size(), errors.Join(err))
+			}
+		}
+		last := entries[len(entries)-1]
+		decide = func() ([]stream.Entry, error) { return p.decider.follow(p.overlay, &last, t) }
+	}
+}
+
+// flush appends the batch and makes the overlay the state.
+func (p *pipeline) flush(ctx context.Context) error {
+	if p.batch.Len() == 0 {
+		return nil
+	}
+	stored, err := p.stream.Append(ctx, p.batch)
+	if err != nil {
+		return err
+	}
+	mark := dedup.Mark{Sequence: stored.Sequence, Hash: stored.Hash, Time: p.clock.last}
+	if err := p.overlay.Commit(mark); err != nil {
+		return err
+	}
+	p.metrics.decided(p.batch.Entries())
+	p.tell(p.batch.Entries())
+	for _, m := range p.pending {
+		if m.of.left--; m.of.left == 0 {
+			m.of.done <- nil
+		}
+	}
+	p.overlay, p.batch, p.pending = p.index.Begin(), stream.NewBatch(), nil
+	return nil
+}

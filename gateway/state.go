@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// state tells Prometheus what is, rather than what happened: it is asked when /metrics is.
+type state struct {
+	g                              *Gateway
+	held, size, streamSize         *prometheus.Desc
+	lagEvents, lagSeconds, readyTo *prometheus.Desc
+}
+
+func newState(g *Gateway) *state {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	return &state{
+		g:          g,
+		held:       desc("sluice_held_notifications", "Notifications that are held now."),
+		size:       desc("sluice_state_bytes", "Size of the state of recognition on disk."),
+		streamSize: desc("sluice_stream_bytes", "Size of the stream on disk."),
+		lagEvents:  desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet.", "target"),
+		lagSeconds: desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet.", "target"),
+		readyTo:    desc("sluice_ready", "1 while the inputs listen and the state is open."),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (s *state) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
+
+// Collect implements [prometheus.Collector].
+func (s *state) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	if held, err := s.g.index.Held(); err != nil {
+		ch <- prometheus.NewInvalidMetric(s.held, err)
+	} else {
+		gauge(s.held, float64(held))
+	}
+	gauge(s.size, float64(s.g.index.Bytes()))
+	gauge(s.streamSize, float64(s.g.stream.Bytes()))
+	for _, d := range s.g.deliveries {
+		lag, err := d.reader.Lag(context.Background(), time.Now())
+		if err != nil {
+			ch <- prometheus.NewInvalidMetric(s.lagEvents, err)
+			continue
+		}
+		gauge(s.lagEvents, float64(lag.Entries), d.name)
+		gauge(s.lagSeconds, lag.Age.Seconds(), d.name)
+	}
+	ready := 0.0
+	if s.g.watch != nil && s.g.watch.ready.Load() {
+		ready = 1
+	}
+	gauge(s.readyTo, ready)
+}
