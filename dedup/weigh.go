@@ -37,6 +37,9 @@ const (
 	pointsRaise       = 8
 )
 
+// maxEvidence bounds the words of one piece of evidence, in bytes: senders choose the names in them.
+const maxEvidence = 400
+
 // equalTimes is how far apart two services' times of one event are when both tell the event's time:
 // one writes milliseconds, the other ten-millionths, and either may round.
 const equalTimes = 5 * time.Second
@@ -87,8 +90,12 @@ type verdict struct {
 }
 
 func (v *verdict) add(what string, points int, format string, args ...any) {
+	how := fmt.Sprintf(format, args...)
+	if len(how) > maxEvidence {
+		how = strings.ToValidUTF8(how[:maxEvidence], "")
+	}
 	v.points += points
-	v.evidence = append(v.evidence, Evidence{What: what, How: fmt.Sprintf(format, args...), Points: points})
+	v.evidence = append(v.evidence, Evidence{What: what, How: how, Points: points})
 }
 
 // weigh says how well two notifications of different services fit. ok is false where something rules

@@ -72,7 +72,7 @@ func activity(number int) string {
 // TestFoldIsTheState: the same arrivals give the same stream for every size of batches and whatever
 // batch is lost to a crash and decided again, and a state folded from the stream is the one that lived.
 func TestFoldIsTheState(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		day := aBusyDay(seed)
 		lived, want := decideInBatches(t, day, 1, nil)
 		for _, size := range []int{2, 7, 64, len(day)} {

@@ -27,6 +27,7 @@ func normalize(raw []byte, received time.Time) formats.Notification {
 	n.Sent, n.Arrived = m.Time, received
 	n.Payload, n.Raw = m.Body, raw
 	n.Content = digest(payload)
+	bound(&n)
 	return n
 }
 

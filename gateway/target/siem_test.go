@@ -18,7 +18,7 @@ type siem struct {
 	mu       sync.Mutex // guards got and conns
 	changed  *sync.Cond
 	got      []string // event keys, in order, of all connections
-	conns    int
+	conns    []net.Conn
 }
 
 // newSIEM listens on address and serves each connection with serve, which gets its number from 1.
@@ -38,8 +38,8 @@ func newSIEM(t *testing.T, address string, wrap func(net.Conn) net.Conn, serve f
 				return
 			}
 			s.mu.Lock()
-			s.conns++
-			number := s.conns
+			s.conns = append(s.conns, conn)
+			number := len(s.conns)
 			s.mu.Unlock()
 			raw := conn
 			if wrap != nil {
@@ -53,6 +53,11 @@ func newSIEM(t *testing.T, address string, wrap func(net.Conn) net.Conn, serve f
 	})
 	t.Cleanup(func() {
 		l.Close()
+		s.mu.Lock()
+		for _, conn := range s.conns {
+			conn.Close()
+		}
+		s.mu.Unlock()
 		served.Wait()
 	})
 	return s

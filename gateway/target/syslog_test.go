@@ -75,8 +75,8 @@ func TestSyslogKeepsOneConnection(t *testing.T) {
 	if diff := cmp.Diff(keys(numbered(1, 2000)), s.wait("k2000")); diff != "" {
 		t.Errorf("received (-want +got):\n%s", diff)
 	}
-	if s.conns != 1 {
-		t.Errorf("%d connections, want 1", s.conns)
+	if len(s.conns) != 1 {
+		t.Errorf("%d connections, want 1", len(s.conns))
 	}
 }
 
@@ -144,9 +144,10 @@ func TestSyslogSendsAgainWhatAResetMayHaveLost(t *testing.T) {
 
 func TestSyslogSendsAgainWhatWasNotAcknowledged(t *testing.T) {
 	// A SIEM that reads nothing: its window closes, and much stays in our kernel.
-	stalled := make(chan struct{})
+	accepted, stalled := make(chan struct{}), make(chan struct{})
 	s := newSIEM(t, "127.0.0.1:0", nil, func(s *siem, number int, conn net.Conn) {
 		if number == 1 {
+			close(accepted)
 			<-stalled
 			return
 		}
@@ -167,6 +168,7 @@ func TestSyslogSendsAgainWhatWasNotAcknowledged(t *testing.T) {
 		results, err := target.Deliver(ctx, big)
 		answered <- answer{results, err}
 	}()
+	<-accepted
 	cancel()
 	a := <-answered
 	if a.err == nil {

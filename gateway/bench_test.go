@@ -1,0 +1,49 @@
+package gateway
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// BenchmarkDecide is steps 2 to 6 of the way for activities that are all new, up to the append.
+func BenchmarkDecide(b *testing.B) {
+	index, err := dedup.Open(b.TempDir(), with())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := index.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	d := decider{policy: policy.New(with())}
+	var clock clock
+	overlay, batch := index.Begin(), stream.NewBatch()
+	i := 0
+	for b.Loop() {
+		n := normalize([]byte(activity(i)), monday)
+		i++
+		now := clock.next(monday)
+		if _, err := d.due(overlay, now); err != nil {
+			b.Fatal(err)
+		}
+		entries, err := d.notification(overlay, "bench", &n, now)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if ok, err := batch.Add(entries[0]); err != nil || !ok {
+			b.Fatal(ok, err)
+		}
+		if batch.Len() == stream.MaxEntries {
+			if err := overlay.Commit(dedup.Mark{Time: time.Time{}}); err != nil {
+				b.Fatal(err)
+			}
+			overlay, batch = index.Begin(), stream.NewBatch()
+		}
+	}
+	overlay.Discard()
+}
