@@ -294,6 +294,30 @@ func TestDecisions(t *testing.T) {
 			"notification mdi alert 1 suppressed resend",
 			"notification mdi alert 1 suppressed resend",
 		}},
+		{"a resend of what is held, and of what was suppressed", with(), func(st *story) {
+			st.at(20*s, ida.mcas(), ida.mcas())
+			st.at(3*m, ida.mdi(), ida.mcas())
+			st.at(h)
+		}, []string{
+			"notification mcas alert 1 held waiting",
+			"notification mcas alert 1 suppressed resend",
+			"notification mdi alert 1 forwarded managed_here",
+			"release mcas alert 1 suppressed twin_forwarded",
+			"notification mcas alert 1 suppressed resend",
+		}},
+		{"a resend of a dropped activity is dropped", with(func(c *config.Config) { c.Policy.Activities = "drop" }), func(st *story) {
+			st.at(20*s, activity(1), activity(1))
+		}, []string{
+			"notification mcas - dropped by_kind",
+			"notification mcas - dropped by_kind",
+		}},
+		{"an activity, again, and changed", with(), func(st *story) {
+			st.at(20*s, activity(1), activity(1), strings.Replace(activity(1), "msg=Log on", "msg=Log out", 1))
+		}, []string{
+			"notification mcas - forwarded by_kind",
+			"notification mcas - suppressed resend",
+			"notification mcas - forwarded update",
+		}},
 		{"remembered no longer", with(func(c *config.Config) { c.Dedup.Remember.Alerts = 72 * h }), func(st *story) {
 			st.at(20*s, ida.mdi())
 			st.at(73*h, ida.mdi())

@@ -33,8 +33,10 @@ const (
 func (g *Gateway) retainOnce(ctx context.Context, now time.Time) error {
 	limit := float64(g.config.Stream.MaxDisk) * nearlyFull
 	crowded := float64(g.stream.Bytes()) > limit
-	if !crowded && now.Sub(g.checkpointed) < checkpointEvery {
-		return nil
+	if !crowded {
+		if old, err := g.outlived(ctx, now); err != nil || !old || now.Sub(g.checkpointed) < checkpointEvery {
+			return err
+		}
 	}
 	sequence, err := g.index.Checkpoint(checkpointPath(g.config))
 	if err != nil {
@@ -54,4 +56,17 @@ func (g *Gateway) retainOnce(ctx context.Context, now time.Time) error {
 			return nil
 		}
 	}
+}
+
+// outlived says whether the oldest batch of the stream is older than stream.retention.
+func (g *Gateway) outlived(ctx context.Context, now time.Time) (bool, error) {
+	first, last := g.stream.Bounds()
+	if first >= last {
+		return false, nil
+	}
+	oldest, err := g.stream.Read(ctx, first)
+	if err != nil {
+		return false, err
+	}
+	return now.Sub(oldest.Stored) > g.config.Stream.Retention, nil
 }

@@ -71,10 +71,10 @@ func (p *Policy) effective(a *dedup.Alert, n *formats.Notification, m *dedup.Mat
 
 func (p *Policy) decide(a *dedup.Alert, n *formats.Notification, m *dedup.Match, s config.Settings, now time.Time) Decision {
 	switch {
-	case m.Relation == dedup.Resend:
-		return Decision{Action: dedup.Suppress, Reason: IsResend, StandsFor: m.Of, ManagedIn: a.ManagedIn}
 	case n.Kind != formats.Alert:
 		return byKind(n, m, s)
+	case m.Relation == dedup.Resend:
+		return Decision{Action: dedup.Suppress, Reason: IsResend, StandsFor: standsFor(a, m), ManagedIn: a.ManagedIn}
 	}
 	d := Decision{Action: dedup.Forward, ManagedIn: p.managedIn(a, n, s)}
 	switch {
@@ -100,6 +100,18 @@ func (p *Policy) decide(a *dedup.Alert, n *formats.Notification, m *dedup.Match,
 	return d
 }
 
+// standsFor is what a SIEM has, or is going to get, instead of a resend: its alert's forwarded or held
+// notification, which need not be the same service's.
+func standsFor(a *dedup.Alert, m *dedup.Match) dedup.EventKey {
+	switch {
+	case a.Forwarded != "":
+		return a.Forwarded
+	case len(a.Held) > 0:
+		return a.Held[0].Key
+	}
+	return m.Of
+}
+
 // byKind decides what is no alert.
 func byKind(n *formats.Notification, m *dedup.Match, s config.Settings) Decision {
 	keys := map[formats.Kind]string{formats.Health: s.Health, formats.Activity: s.Activities, formats.Unknown: s.Unknown}
@@ -107,6 +119,8 @@ func byKind(n *formats.Notification, m *dedup.Match, s config.Settings) Decision
 	switch {
 	case keys[n.Kind] == "drop":
 		d.Action = dedup.Drop
+	case m.Relation == dedup.Resend:
+		d.Action, d.Reason, d.StandsFor = dedup.Suppress, IsResend, m.Of
 	case m.Relation == dedup.Update:
 		d.Reason = IsUpdate
 	}

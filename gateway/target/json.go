@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -198,8 +197,10 @@ func instant(t time.Time) *string {
 // names lists entities, each spelling once.
 func names(entities []formats.Entity) []string {
 	out := make([]string, 0, len(entities))
+	seen := make(map[string]bool, len(entities))
 	for _, e := range entities {
-		if !slices.Contains(out, e.Name) {
+		if !seen[e.Name] {
+			seen[e.Name] = true
 			out = append(out, e.Name)
 		}
 	}
