@@ -28,7 +28,7 @@ func readProse(text string) prose {
 		}
 		run = run[:0]
 	}
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		word := strings.TrimFunc(field, func(r rune) bool {
 			return unicode.IsPunct(r) && r != '$' || r == '\''
 		})
@@ -56,7 +56,7 @@ func readProse(text string) prose {
 		}
 	}
 	flush()
-	p.generic = strings.Contains(text, " suspicious activit") && strings.Contains(text, " performed ")
+	p.generic = strings.Contains(text, " performed ") && strings.Contains(text, " suspicious ")
 	if p.generic {
 		p.specific = nil
 	}

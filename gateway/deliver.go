@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -131,9 +132,9 @@ func (d *delivery) settle(batch []stream.Entry, results []target.Result, err err
 
 // commitBefore moves the cursor to the last entry before at.
 func (d *delivery) commitBefore(entries []stream.Entry, at stream.Position) {
-	for i := len(entries) - 1; i >= 0; i-- {
-		if entries[i].At.Less(at) {
-			d.commit(entries[i].At)
+	for _, e := range slices.Backward(entries) {
+		if e.At.Less(at) {
+			d.commit(e.At)
 			return
 		}
 	}

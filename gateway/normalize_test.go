@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -152,7 +153,7 @@ func FuzzNormalize(f *testing.F) {
 
 // values returns the texts in n's lists.
 func values(n formats.Notification) (all []string) {
-	for _, e := range append(n.Accounts[:len(n.Accounts):len(n.Accounts)], n.Devices...) {
+	for _, e := range append(slices.Clip(n.Accounts), n.Devices...) {
 		all = append(all, e.Name)
 	}
 	for k, v := range n.Extra {

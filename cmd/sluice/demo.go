@@ -99,23 +99,35 @@ func morning(now time.Time) []scene {
 		{time.Second, "Defender for Identity notifies a DCSync attack", defender(sync, "DirectoryServicesReplicationSecurityAlert",
 			"Suspected DCSync attack (replication of directory services)", "2006", "mwinter", "WS-0412",
 			"Malicious replication requests were successfully performed by Mara Winter (Accountant), from WS-0412 against DC01.", 10)},
-		{2 * time.Second, "Cloud App Security notifies the same alert: another ID, another spelling of the user. It is suppressed",
+		{
+			2 * time.Second, "Cloud App Security notifies the same alert: another ID, another spelling of the user. It is suppressed",
 			cloud(sync, fmt.Sprintf(cloudType, "DIRECTORY_SERVICES_REPLICATION"), "Suspected DCSync attack (replication of directory services)",
-				"mara.winter@example.com", "Active Directory", "Malicious replication requests were successfully performed by Mara Winter, from WS-0412 against DC01.")},
-		{3 * time.Second, "Cloud App Security is first this time. Its notification is held, because Defender for Identity manages",
+				"mara.winter@example.com", "Active Directory", "Malicious replication requests were successfully performed by Mara Winter, from WS-0412 against DC01."),
+		},
+		{
+			3 * time.Second, "Cloud App Security is first this time. Its notification is held, because Defender for Identity manages",
 			cloud(ticket, fmt.Sprintf(cloudType, "PASS_THE_TICKET"), "Suspected identity theft (pass-the-ticket)",
-				"otto.lind@example.com", "Active Directory", "Otto Lind's Kerberos tickets were stolen from WS-0007 to WS-0033 and used to access krbtgt/EXAMPLE.COM.")},
-		{4 * time.Second, "Defender for Identity follows: it is forwarded, the held one is suppressed",
+				"otto.lind@example.com", "Active Directory", "Otto Lind's Kerberos tickets were stolen from WS-0007 to WS-0033 and used to access krbtgt/EXAMPLE.COM."),
+		},
+		{
+			4 * time.Second, "Defender for Identity follows: it is forwarded, the held one is suppressed",
 			defender(ticket, "PassTheTicketSecurityAlert", "Suspected identity theft (pass-the-ticket)", "2018", `EXAMPLE\olind`, "WS-0033",
-				"Otto Lind (Sales Lead)'s Kerberos tickets were stolen from WS-0007 to WS-0033 and used to access krbtgt/EXAMPLE.COM.", 10)},
-		{3 * time.Second, "A cloud app's alert: only Cloud App Security sees it. It is forwarded at once",
+				"Otto Lind (Sales Lead)'s Kerberos tickets were stolen from WS-0007 to WS-0033 and used to access krbtgt/EXAMPLE.COM.", 10),
+		},
+		{
+			3 * time.Second, "A cloud app's alert: only Cloud App Security sees it. It is forwarded at once",
 			cloud(at(1), "ALERT_ANUBIS_DETECTION_VELOCITY", "Impossible travel activity", "nina.berg@example.com", "Salesforce",
-				"The user Nina Berg (nina.berg@example.com) performed an impossible travel activity.")},
-		{3 * time.Second, "Cloud App Security notifies an alert whose Defender for Identity datagram was lost. It is held, and forwarded when the hold ends in 20 seconds",
+				"The user Nina Berg (nina.berg@example.com) performed an impossible travel activity."),
+		},
+		{
+			3 * time.Second, "Cloud App Security notifies an alert whose Defender for Identity datagram was lost. It is held, and forwarded when the hold ends in 20 seconds",
 			cloud(service, fmt.Sprintf(cloudType, "MALICIOUS_SERVICE_CREATION"), "Suspicious service creation",
-				"paul.reed@example.com", "Active Directory", "paul.reed@example.com created svc_9 in order to execute potentially malicious commands on SRV-12.")},
-		{demoHold + 5*time.Second, "... and here it comes after all: too late to be forwarded, so a link tells the SIEM both IDs",
+				"paul.reed@example.com", "Active Directory", "paul.reed@example.com created svc_9 in order to execute potentially malicious commands on SRV-12."),
+		},
+		{
+			demoHold + 5*time.Second, "... and here it comes after all: too late to be forwarded, so a link tells the SIEM both IDs",
 			defender(service, "MaliciousServiceCreationSecurityAlert", "Suspicious service creation", "2026", "preed", "SRV-12",
-				"Paul Reed (Technician) created svc_9 in order to execute potentially malicious commands on SRV-12.", 5)},
+				"Paul Reed (Technician) created svc_9 in order to execute potentially malicious commands on SRV-12.", 5),
+		},
 	}
 }

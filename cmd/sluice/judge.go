@@ -183,7 +183,7 @@ func (s *score) delivery(all []judged) {
 		}
 		switch {
 		case j.Action != dedup.Forward:
-		case j.truth.Update && !j.Resend:
+		case j.Update && !j.Resend:
 			updates++
 			if len(forwarded[key]) == 0 {
 				first[key] = -1 // an update keeps the alert from being lost

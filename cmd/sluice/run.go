@@ -86,8 +86,7 @@ func check(args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%w: check --config FILE", errUsage)
 	}
 	_, err = config.Load(*path)
-	var problems config.Errors
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[config.Errors](err); ok {
 		for _, p := range problems {
 			if _, err := fmt.Fprintln(stderr, p.Error()); err != nil {
 				return err

@@ -32,41 +32,73 @@ func TestCompare(t *testing.T) {
 		a, b formats.Notification
 		want Agreement
 	}{
-		{"both in the tables", mdi("2006", "DirectoryServicesReplicationSecurityAlert", "x"),
-			mcas(m, "ALERT_EXTERNAL_AATP_DIRECTORY_SERVICES_REPLICATION_SECURITY_ALERT", "y"), ByType},
-		{"two types of one name", mdi("2022", "GoldenTicketSecurityAlert", "Kerberos golden ticket"),
-			mcas(m, "ALERT_EXTERNAL_AATP_FORGED_PRINCIPAL_SECURITY_ALERT", "Kerberos golden ticket"), Conflict},
-		{"shared class, told apart by its ID", mdi("2034", "AbnormalProtocolSecurityAlert", "Unusual protocol implementation"),
-			mcas(m, "ALERT_EXTERNAL_AATP_ABNORMAL_SMB_METASPLOIT_SECURITY_ALERT", ""), ByType},
-		{"shared class, another ID", mdi("2034", "AbnormalProtocolSecurityAlert", "Unusual protocol implementation"),
-			mcas(m, "ALERT_EXTERNAL_AATP_ABNORMAL_SMB_WANNA_CRY_SECURITY_ALERT", ""), Conflict},
-		{"shared class, ID cut off, told apart by its name", mdi("", "AbnormalProtocolSecurityAlert", "SuspectedWannaCryRansomwareAttack"),
-			mcas(m, "ALERT_EXTERNAL_AATP_ABNORMAL_SMB_METASPLOIT_SECURITY_ALERT", ""), Conflict},
-		{"shared class, ID cut off, a name of several", mdi("", "EncryptionDowngradeSecurityAlert", "Encryption downgrade activity"),
-			mcas(m, "ALERT_EXTERNAL_AATP_SKELETON_KEY_ENCRYPTION_DOWNGRADE_SECURITY_ALERT", ""), ByType},
-		{"the class is right, the ID wrong", mdi("2019", "SamrReconnaissanceSecurityAlert", ""),
-			mcas(m, "ALERT_EXTERNAL_AATP_SAMR_RECONNAISSANCE_SECURITY_ALERT", ""), ByType},
-		{"an ID that was replaced", mdi("2011", "EncryptionDowngradeSecurityAlert", ""),
-			mcas(m, "ALERT_EXTERNAL_AATP_SKELETON_KEY_ENCRYPTION_DOWNGRADE_SECURITY_ALERT", ""), ByType},
-		{"in no table, by the class", mdi("2999", "TeapotBrewingSecurityAlert", "Teapot"),
-			mcas(m, "ALERT_EXTERNAL_AATP_TEAPOT_BREWING_SECURITY_ALERT", "Suspected teapot"), ByType},
-		{"in no table, another class, one name", mdi("2999", "TeapotBrewingSecurityAlert", "[PREVIEW] Suspected Teapot"),
-			mcas(m, "ALERT_EXTERNAL_AATP_KETTLE_SECURITY_ALERT", "suspected teapot"), ByTitle},
-		{"in no table, another class, another name", mdi("2999", "TeapotBrewingSecurityAlert", "Teapot"),
-			mcas(m, "ALERT_EXTERNAL_AATP_KETTLE_SECURITY_ALERT", "Kettle"), Conflict},
-		{"a generic type, an old name of a known one", mdi("2003", "AccountEnumerationSecurityAlert", "Account enumeration reconnaissance"),
-			mcas(m, "ALERT_EXTERNAL_SOMETHING", "Reconnaissance using account enumeration"), ByTitle},
-		{"a type without class in the tables", mdi("2430", "AdminSdHolderSecurityAlert", ""),
-			mcas(m, "ALERT_EXTERNAL_AATP_ADMIN_SD_HOLDER_SECURITY_ALERT", ""), ByType},
+		{
+			"both in the tables", mdi("2006", "DirectoryServicesReplicationSecurityAlert", "x"),
+			mcas(m, "ALERT_EXTERNAL_AATP_DIRECTORY_SERVICES_REPLICATION_SECURITY_ALERT", "y"), ByType,
+		},
+		{
+			"two types of one name", mdi("2022", "GoldenTicketSecurityAlert", "Kerberos golden ticket"),
+			mcas(m, "ALERT_EXTERNAL_AATP_FORGED_PRINCIPAL_SECURITY_ALERT", "Kerberos golden ticket"), Conflict,
+		},
+		{
+			"shared class, told apart by its ID", mdi("2034", "AbnormalProtocolSecurityAlert", "Unusual protocol implementation"),
+			mcas(m, "ALERT_EXTERNAL_AATP_ABNORMAL_SMB_METASPLOIT_SECURITY_ALERT", ""), ByType,
+		},
+		{
+			"shared class, another ID", mdi("2034", "AbnormalProtocolSecurityAlert", "Unusual protocol implementation"),
+			mcas(m, "ALERT_EXTERNAL_AATP_ABNORMAL_SMB_WANNA_CRY_SECURITY_ALERT", ""), Conflict,
+		},
+		{
+			"shared class, ID cut off, told apart by its name", mdi("", "AbnormalProtocolSecurityAlert", "SuspectedWannaCryRansomwareAttack"),
+			mcas(m, "ALERT_EXTERNAL_AATP_ABNORMAL_SMB_METASPLOIT_SECURITY_ALERT", ""), Conflict,
+		},
+		{
+			"shared class, ID cut off, a name of several", mdi("", "EncryptionDowngradeSecurityAlert", "Encryption downgrade activity"),
+			mcas(m, "ALERT_EXTERNAL_AATP_SKELETON_KEY_ENCRYPTION_DOWNGRADE_SECURITY_ALERT", ""), ByType,
+		},
+		{
+			"the class is right, the ID wrong", mdi("2019", "SamrReconnaissanceSecurityAlert", ""),
+			mcas(m, "ALERT_EXTERNAL_AATP_SAMR_RECONNAISSANCE_SECURITY_ALERT", ""), ByType,
+		},
+		{
+			"an ID that was replaced", mdi("2011", "EncryptionDowngradeSecurityAlert", ""),
+			mcas(m, "ALERT_EXTERNAL_AATP_SKELETON_KEY_ENCRYPTION_DOWNGRADE_SECURITY_ALERT", ""), ByType,
+		},
+		{
+			"in no table, by the class", mdi("2999", "TeapotBrewingSecurityAlert", "Teapot"),
+			mcas(m, "ALERT_EXTERNAL_AATP_TEAPOT_BREWING_SECURITY_ALERT", "Suspected teapot"), ByType,
+		},
+		{
+			"in no table, another class, one name", mdi("2999", "TeapotBrewingSecurityAlert", "[PREVIEW] Suspected Teapot"),
+			mcas(m, "ALERT_EXTERNAL_AATP_KETTLE_SECURITY_ALERT", "suspected teapot"), ByTitle,
+		},
+		{
+			"in no table, another class, another name", mdi("2999", "TeapotBrewingSecurityAlert", "Teapot"),
+			mcas(m, "ALERT_EXTERNAL_AATP_KETTLE_SECURITY_ALERT", "Kettle"), Conflict,
+		},
+		{
+			"a generic type, an old name of a known one", mdi("2003", "AccountEnumerationSecurityAlert", "Account enumeration reconnaissance"),
+			mcas(m, "ALERT_EXTERNAL_SOMETHING", "Reconnaissance using account enumeration"), ByTitle,
+		},
+		{
+			"a type without class in the tables", mdi("2430", "AdminSdHolderSecurityAlert", ""),
+			mcas(m, "ALERT_EXTERNAL_AATP_ADMIN_SD_HOLDER_SECURITY_ALERT", ""), ByType,
+		},
 		{"leaked credentials", risk("leakedCredentials", "Leaked credentials"), mcas(p, "ALERT_EXTERNAL_AADIP_LEAKED_CREDENTIALS", ""), ByType},
 		{"leaked credentials are no sign-in", risk("leakedCredentials", "Leaked credentials"), mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in"), Conflict},
 		{"any sign-in", risk("passwordSpray", "Password spray"), mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in"), ByType},
-		{"this sign-in", risk("anonymizedIPAddress", "Anonymous IP address"),
-			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), ByType},
-		{"another sign-in", risk("passwordSpray", "Password spray"),
-			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), Conflict},
-		{"a sign-in whose type the licence hides", risk("generic", "Generic"),
-			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), ByType},
+		{
+			"this sign-in", risk("anonymizedIPAddress", "Anonymous IP address"),
+			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), ByType,
+		},
+		{
+			"another sign-in", risk("passwordSpray", "Password spray"),
+			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), Conflict,
+		},
+		{
+			"a sign-in whose type the licence hides", risk("generic", "Generic"),
+			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), ByType,
+		},
 	}
 	c, err := New()
 	if err != nil {

@@ -110,7 +110,7 @@ func (t *tcp) serve(ctx context.Context, conn net.Conn, accept Accept) {
 	if t.certs != nil {
 		secure, err := t.handshake(ctx, conn)
 		if err != nil {
-			if ctx.Err() == nil {
+			if !errors.Is(err, context.Canceled) { // we stop: not the peer's failure
 				t.count.handshakes.Inc()
 				t.warn.handshake.Do(func() { log.Warn("a TLS handshake failed", "err", err) })
 			}

@@ -38,8 +38,10 @@ func TestGlob(t *testing.T) {
 func TestFirstRuleThatFits(t *testing.T) {
 	c := config.Default()
 	c.Policy.Rules = []config.Rule{
-		{Name: "type and user", When: config.When{Type: []string{"2025", "2026"}, User: []string{"*@Harbour.example"}},
-			Settings: config.Settings{Updates: "suppress"}},
+		{
+			Name: "type and user", When: config.When{Type: []string{"2025", "2026"}, User: []string{"*@Harbour.example"}},
+			Settings: config.Settings{Updates: "suppress"},
+		},
 		{Name: "host", When: config.When{Host: []string{"srv-*"}}, Settings: config.Settings{Updates: "suppress"}},
 		{Name: "class", When: config.When{Type: []string{"abnormalvpn*"}}, Settings: config.Settings{Updates: "suppress"}},
 		{Name: "severity", When: config.When{Severity: []string{"low", "informational"}}, Settings: config.Settings{Updates: "suppress"}},
@@ -56,8 +58,12 @@ func TestFirstRuleThatFits(t *testing.T) {
 	}{
 		{"every key fits", formats.Notification{Accounts: account("IDA@harbour.example")}, formats.Notification{}, "2025", "type and user"},
 		{"one key doesn't", formats.Notification{Accounts: account("ida@other.example")}, formats.Notification{}, "2025", ""},
-		{"the other service names the user", formats.Notification{Accounts: account("ida")},
-			formats.Notification{Accounts: account("ida@harbour.example")}, "2026", "type and user"},
+		{
+			"the other service names the user",
+			formats.Notification{Accounts: account("ida")},
+			formats.Notification{Accounts: account("ida@harbour.example")},
+			"2026", "type and user",
+		},
 		{"the first of two that fit", formats.Notification{Devices: account("SRV-1"), Severity: formats.Low}, formats.Notification{}, "", "host"},
 		{"by the class", formats.Notification{Class: "AbnormalVpnSecurityAlert"}, formats.Notification{}, "", "class"},
 		{"by severity", formats.Notification{Severity: formats.Informational}, formats.Notification{}, "", "severity"},
