@@ -31,8 +31,11 @@ const (
 	pointsDevice      = 30
 	pointsDeviceText  = 20
 	pointsOtherDevice = -30
+	pointsUnnamed     = -45 // one text names the party, the other tells of the same kind of thing without it
+	pointsBothNamed   = 24
 	pointsAddress     = 10
 	pointsText        = 8
+	pointsSameMoment  = 45 // equal to the millisecond
 	pointsEqualTime   = 30
 	pointsRaise       = 8
 )
@@ -63,8 +66,8 @@ type scale struct {
 func (s scale) facts(n *formats.Notification) facts {
 	f := facts{n: n, detection: s.catalog.Resolve(n), text: readProse(n.Message)}
 	for _, a := range n.Accounts {
-		if strings.HasSuffix(a.Name, "$") {
-			f.devices = addDevice(f.devices, a.Name)
+		if account, _, _ := strings.Cut(a.Name, "@"); strings.HasSuffix(account, "$") {
+			f.devices = addDevice(f.devices, account)
 		} else if strings.TrimSpace(a.Name) != "" {
 			f.accounts = append(f.accounts, parseName(a.Name))
 		}
@@ -120,6 +123,9 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 		return v, false
 	}
 	s.weighDevices(&v, a, b)
+	if v.points == before && v.points < pointsID {
+		weighParticulars(&v, a.text, b.text)
+	}
 	if v.points <= before && v.points < pointsID {
 		return v, false // the same type at the same time, and nobody in common
 	}
@@ -172,14 +178,12 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 		v.add("account", pointsLikely, "%s may be %s", x, y)
 		return true
 	case stranger:
-		return false
+		return weighStrangers(v, a, b)
 	}
 	for _, side := range [2][2]facts{{a, b}, {b, a}} {
-		for _, n := range side[0].accounts {
-			if side[1].text.mentions(n) {
-				v.add("account", pointsMentioned, "the other's text names %s", n)
-				return true
-			}
+		if n, ok := mentioned(side[0].accounts, side[1].text); ok {
+			v.add("account", pointsMentioned, "the other's text names %s", n)
+			return true
 		}
 	}
 	for _, side := range [2][2]facts{{a, b}, {b, a}} {
@@ -193,7 +197,47 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 			}
 		}
 	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		if n, ok := s.missing(side[0], side[1]); ok {
+			v.add("account", pointsUnnamed, "one text names %s, the other tells its story without", n)
+			return true
+		}
+	}
 	return true
+}
+
+// weighStrangers: two accounts that are not one still speak for one alert where each is in the other's
+// text, as attacker and victim are. Otherwise they are two people's alerts.
+func weighStrangers(v *verdict, a, b facts) bool {
+	x, inB := mentioned(a.accounts, b.text)
+	y, inA := mentioned(b.accounts, a.text)
+	if inA && inB {
+		v.add("account", pointsBothNamed, "both texts name %s and %s", x, y)
+	}
+	return inA && inB
+}
+
+func mentioned(accounts []name, text prose) (name, bool) {
+	for _, n := range accounts {
+		if text.mentions(n) {
+			return n, true
+		}
+	}
+	return name{}, false
+}
+
+// missing finds an account that its own text names, under whatever name, while the other service names
+// no account and has a text that does without.
+func (s scale) missing(f, other facts) (name, bool) {
+	if len(other.accounts) > 0 || len(other.text.words) < 3 {
+		return name{}, false
+	}
+	for _, n := range append(s.fullNames(f), f.accounts...) {
+		if !n.opaque && !foreign(n) && f.text.mentions(n) && !other.text.mentions(n) {
+			return n, true
+		}
+	}
+	return name{}, false
 }
 
 // fullNames are the names by which a person is told from others with the same initial: the accounts
@@ -242,12 +286,6 @@ func (n name) String() string {
 }
 
 func (s scale) weighDevices(v *verdict, a, b facts) {
-	if len(a.devices) == 0 && len(b.devices) == 0 {
-		if len(a.accounts) == 0 || len(b.accounts) == 0 {
-			weighParticulars(v, a.text, b.text)
-		}
-		return
-	}
 	for _, d := range a.devices {
 		if slices.Contains(b.devices, d) {
 			v.add("device", pointsDevice, "both are about %s", d)
@@ -268,6 +306,15 @@ func (s scale) weighDevices(v *verdict, a, b facts) {
 	}
 	if len(a.devices) > 0 && len(b.devices) > 0 {
 		v.add("device", pointsOtherDevice, "one is about %s, the other about %s", a.devices[0], b.devices[0])
+		return
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		for _, d := range side[0].devices {
+			if side[0].text.names(d) && !side[1].text.generic && len(side[1].text.words) >= 3 {
+				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
+				return
+			}
+		}
 	}
 }
 
@@ -315,8 +362,11 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 	if !a.Start.IsZero() && !b.Start.IsZero() {
 		if delta := absolute(a.Start.Sub(b.Start)); delta <= s.config.Skew {
 			v.exact = delta <= equalTimes
-			v.add("time", pointsEqualTime-int(math.Round(5*math.Log2(1+delta.Seconds()/2))),
-				"the event times are %s apart", delta.Round(time.Millisecond))
+			points := pointsEqualTime - int(math.Round(5*math.Log2(1+delta.Seconds()/2)))
+			if delta < time.Millisecond {
+				points = pointsSameMoment
+			}
+			v.add("time", points, "the event times are %s apart", delta.Round(time.Millisecond))
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"time"
 	"unicode/utf8"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -34,6 +35,11 @@ func bound(n *formats.Notification) {
 	n.Addresses = n.Addresses[:min(len(n.Addresses), maxEntities)]
 	for i := range n.Addresses {
 		n.Addresses[i] = clip(n.Addresses[i], maxField)
+	}
+	for _, t := range []*time.Time{&n.Start, &n.End, &n.Raised, &n.Sent} {
+		if t.Year() < 1970 || t.Year() > 9999 {
+			*t = time.Time{} // no time of an alert, and more than RFC 3339 can write
+		}
 	}
 	total := 0
 	for k, v := range n.Extra {
