@@ -44,13 +44,10 @@ func firstMessage(address string) string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	flags := "-w1"
-	if scheme == "udp" {
-		flags = "-u -w1"
-	}
-	return `printf 'CEF:0|MCAS|SIEM_Agent|0.1|ALERT_CABINET_EVENT_MATCH_AUDIT|My first alert|3|` +
-		`externalId=0123456789abcdef01234567 msg=Hello suser=me@example.com destinationServiceName=Box\n' | nc ` +
-		flags + " " + host + " " + port
+	// bash has no need of nc, which a bare machine lacks.
+	return `bash -c "printf 'CEF:0|MCAS|SIEM_Agent|0.1|ALERT_CABINET_EVENT_MATCH_AUDIT|My first alert|3|` +
+		`externalId=0123456789abcdef01234567 msg=Hello suser=me@example.com destinationServiceName=Box\n' > /dev/` +
+		scheme + "/" + host + "/" + port + `"`
 }
 
 // tell logs what an operator at the console wants to see of a durable batch: what is held, for whom
