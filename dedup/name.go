@@ -344,3 +344,14 @@ func commonPrefix(a, b string) int {
 	}
 	return n
 }
+
+// String is the spelling as evidence shows it.
+func (n name) String() string {
+	switch {
+	case n.local == "":
+		return strings.Join(n.words, " ")
+	case n.domain == "":
+		return n.local
+	}
+	return n.local + "@" + n.domain
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"time"
 
@@ -94,18 +93,23 @@ func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now tim
 		p.runnerUp = candidateOf(taken, "it has its twin already")
 		return p, nil
 	}
-	rival, err := b.assign(me, own, free)
+	mine, why, err := b.assign(me, own, free)
 	if err != nil {
 		return p, err
 	}
-	if rival != "" {
-		p.runnerUp = candidateOf(&free[0], rival)
+	if mine < 0 {
+		p.runnerUp = candidateOf(&free[0], why)
 		return p, nil
 	}
-	p.best = &free[0]
-	if len(free) > 1 {
-		p.runnerUp = candidateOf(&free[1], "the other fits better")
-	} else if taken != nil {
+	p.best = &free[mine]
+	switch {
+	case len(free) > 1:
+		other := 0
+		if mine == 0 {
+			other = 1
+		}
+		p.runnerUp = candidateOf(&free[other], "the other fits better")
+	case taken != nil:
 		p.runnerUp = candidateOf(taken, "it has its twin already")
 	}
 	return p, nil
@@ -128,79 +132,6 @@ func displaced(c candidate) (EventKey, bool) {
 		}
 	}
 	return "", false
-}
-
-// assign is one to one: me gets the best of the free alerts unless another free alert fits about as
-// well, or another notification fits that alert about as well. Rivals that have a better match of
-// their own are no rivals. It says in words who the rival is, or nothing.
-func (b *Batch) assign(me facts, own AlertID, free []candidate) (string, error) {
-	type edge struct {
-		x, y   AlertID
-		points int
-	}
-	var edges []edge
-	seen := map[AlertID]bool{own: true}
-	for _, c := range free {
-		edges = append(edges, edge{own, c.alert.ID, c.points})
-		if c.alert.Many {
-			continue // room for all
-		}
-		back, err := b.candidates(c.facts, c.alert.ID)
-		if err != nil {
-			return "", err
-		}
-		for _, r := range back {
-			if r.alert.ID == own || r.alert.Sighting(c.facts.n.Service) != nil || r.facts.n.Service != me.n.Service {
-				continue
-			}
-			edges = append(edges, edge{r.alert.ID, c.alert.ID, r.points})
-			if seen[r.alert.ID] {
-				continue
-			}
-			seen[r.alert.ID] = true
-			forth, err := b.candidates(r.facts, r.alert.ID)
-			if err != nil {
-				return "", err
-			}
-			for _, f := range forth {
-				if f.alert.Sighting(me.n.Service) == nil {
-					edges = append(edges, edge{r.alert.ID, f.alert.ID, f.points})
-				}
-			}
-		}
-	}
-	slices.SortFunc(edges, func(a, b edge) int {
-		return cmp.Or(cmp.Compare(b.points, a.points), cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y))
-	})
-	edges = slices.Compact(edges)
-	many := me.detection.Many
-	for len(edges) > 0 {
-		e := edges[0]
-		i := slices.IndexFunc(edges[1:], func(o edge) bool {
-			return (o.x == e.x) != (o.y == e.y) && o.points > e.points-margin && !(many && o.x == own)
-		})
-		if i >= 0 {
-			// A tie. Whoever is in it stays undecided; that blocks me only where I am in it.
-			o := edges[i+1]
-			if e.x == own || o.x == own {
-				return fmt.Sprintf("another pair fits about as well (%d against %d points)", o.points, e.points), nil
-			}
-			edges = slices.DeleteFunc(edges, func(d edge) bool { return d.x == e.x || d.x == o.x })
-			continue
-		}
-		if e.x == own {
-			if e.y != free[0].alert.ID {
-				j := slices.IndexFunc(free, func(c candidate) bool { return c.alert.ID == e.y })
-				free[0], free[j] = free[j], free[0]
-			}
-			return "", nil
-		}
-		edges = slices.DeleteFunc(edges, func(d edge) bool { return d.x == e.x || d.y == e.y })
-		if !slices.ContainsFunc(edges, func(d edge) bool { return d.x == own }) {
-			return "it fits another notification better", nil
-		}
-	}
-	return "", nil
 }
 
 // candidates weighs the alerts that may be me's, the best first; equal ones in the order of their IDs,

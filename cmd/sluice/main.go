@@ -33,6 +33,8 @@ var errUsage = errors.New("wrong usage")
 var errProblems = errors.New("problems found")
 
 func main() {
+	// A reader of standard output that goes away is a target that is down, no reason to die.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(status(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr), os.Stderr))

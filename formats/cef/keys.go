@@ -44,7 +44,7 @@ func Known(key string) bool {
 		// Defender for Identity, since release 2.174
 		"shostfqdn",
 		// Sluice itself, so that one gateway can read what another wrote
-		"sluiceAlertId", "sluiceEventKey", "sluiceManagedIn", "sluiceReason", "sluiceTwin":
+		"sluiceAlertId", "sluiceEventKey", "sluiceManagedIn", "sluiceReason", "sluiceTwin", "sluiceWould":
 		return true
 	}
 	return len(key) > len("ad.") && strings.HasPrefix(key, "ad.")

@@ -1,0 +1,129 @@
+package dedup
+
+// weighAccounts adds what the accounts say and is false where they are two people.
+func (s scale) weighAccounts(v *verdict, a, b facts) bool {
+	fullA, fullB := s.fullNames(a), s.fullNames(b)
+	best, x, y := s.closest(fullA, fullB)
+	if len(fullA) == 0 || len(fullB) == 0 || best == incomparable {
+		best, x, y = s.closest(a.accounts, b.accounts)
+	}
+	switch best {
+	case same:
+		v.add("account", pointsAccount, "%s is %s", x, y)
+		return true
+	case likely:
+		v.add("account", pointsLikely, "%s may be %s", x, y)
+		return true
+	case stranger:
+		return weighStrangers(v, a, b)
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		if n, ok := mentioned(side[0].accounts, side[1].text); ok {
+			v.add("account", pointsMentioned, "the other's text names %s", n)
+			return true
+		}
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		if len(side[1].accounts) > 0 {
+			continue // an account of its own says more than names in its text
+		}
+		for _, n := range side[0].accounts {
+			if k, _, p := s.closest([]name{n}, side[1].text.persons); k >= likely {
+				v.add("account", pointsNamed, "the other's text names %s, who may be %s", p, n)
+				return true
+			}
+		}
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		if n, ok := s.missing(side[0], side[1]); ok {
+			v.add("account", pointsUnnamed, "one text names %s, the other tells its story without", n)
+			return true
+		}
+	}
+	return true
+}
+
+// weighStrangers: two accounts that are not one still speak for one alert where each is in the other's
+// text, as attacker and victim are, or where a text doesn't name its own account and names the other's:
+// then that is what the person is called. Otherwise they are two people's alerts.
+func weighStrangers(v *verdict, a, b facts) bool {
+	for _, x := range a.accounts {
+		for _, y := range b.accounts {
+			if x.local != "" && x.local == y.local {
+				return false // one name in two domains
+			}
+		}
+	}
+	x, xInB := mentioned(a.accounts, b.text)
+	y, yInA := mentioned(b.accounts, a.text)
+	_, xInA := mentioned(a.accounts, a.text)
+	_, yInB := mentioned(b.accounts, b.text)
+	switch {
+	case xInB && yInA:
+		v.add("account", pointsBothNamed, "both texts name %s and %s", x, y)
+	case yInA && !xInA:
+		v.add("account", pointsCalled, "the text calls its account %s", y)
+	case xInB && !yInB:
+		v.add("account", pointsCalled, "the text calls its account %s", x)
+	default:
+		return false
+	}
+	return true
+}
+
+func mentioned(accounts []name, text prose) (name, bool) {
+	for _, n := range accounts {
+		if text.mentions(n) {
+			return n, true
+		}
+	}
+	return name{}, false
+}
+
+// missing finds an account that its own text names, under whatever name, while the other service names
+// no account and has a text that does without.
+func (s scale) missing(f, other facts) (name, bool) {
+	if len(other.accounts) > 0 || len(other.text.words) < 3 {
+		return name{}, false
+	}
+	for _, n := range append(s.fullNames(f), f.accounts...) {
+		if !n.opaque && !foreign(n) && f.text.mentions(n) && !other.text.mentions(n) {
+			return n, true
+		}
+	}
+	return name{}, false
+}
+
+// fullNames are the names by which a person is told from others with the same initial: the accounts
+// that are spelt out, and what the text calls the others.
+func (s scale) fullNames(f facts) []name {
+	var out []name
+	for _, n := range f.accounts {
+		if len(n.words) >= 2 {
+			out = append(out, n)
+			continue
+		}
+		for _, p := range f.text.persons {
+			if len(p.words) >= 2 && s.directory.kin(n, p) >= likely {
+				p.domain = n.domain
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func (s scale) closest(as, bs []name) (k kinship, x, y name) {
+	if len(as) == 0 || len(bs) == 0 {
+		return incomparable, x, y
+	}
+	first := true
+	for _, a := range as {
+		for _, b := range bs {
+			if got := s.directory.kin(a, b); first || got > k {
+				k, x, y, first = got, a, b, false
+			}
+		}
+	}
+	return k, x, y
+}

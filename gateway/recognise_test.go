@@ -1,0 +1,197 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// told is what one service says of an incident; empty fields are left out of the message.
+type told struct {
+	class, title, id string // class: CEF class, or Cloud App Security's type; id: externalId of Defender for Identity
+	user, host, text string
+	shift            time.Duration // of the start
+	late             time.Duration // of the arrival
+}
+
+const (
+	classRemote = "RemoteExecutionSecurityAlert"
+	cloudRemote = "ALERT_EXTERNAL_AATP_REMOTE_EXECUTION_SECURITY_ALERT"
+	titleRemote = "Remote code execution attempt"
+)
+
+func (d told) mdi(number int) string {
+	f := fmt.Sprintf("start=%s app=Wmi", monday.Add(d.shift).Format("2006-01-02T15:04:05.0000000Z"))
+	for _, kv := range [][2]string{{"shost", d.host}, {"suser", d.user}, {"msg", d.text}, {"externalId", d.id}} {
+		if kv[1] != "" {
+			f += " " + kv[0] + "=" + kv[1]
+		}
+	}
+	return fmt.Sprintf(`<36>1 2024-03-04T08:00:20.000000+00:00 DC CEF 1 X 0|Microsoft|Azure ATP|2.2|%s|%s|5|%s cs1Label=url `+
+		`cs1=https\://security.microsoft.com/alerts/aa00000000-0000-4000-8000-%012d cs2Label=trigger cs2=new`, d.class, d.title, f, number)
+}
+
+func (d told) mcas(number int) string {
+	start := monday.Add(d.shift)
+	return fmt.Sprintf(`%s CEF:0|MCAS|SIEM_Agent|0.2|%s|%s|6|externalId=%08x%016x start=%d end=%[6]d msg=%[7]s suser=%[8]s `+
+		`destinationServiceName=Active Directory cs1Label=portalURL cs1=https://x/#/alerts/1 cs2Label=uniqueServiceAppIds `+
+		`cs2=APPID_ACTIVE_DIRECTORY`, start.Format(time.RFC3339), d.class, d.title, start.Unix()+90, number, start.UnixMilli(), d.text, d.user)
+}
+
+// TestRecognise: what an analyst would call one alert, and what not.
+func TestRecognise(t *testing.T) {
+	remote := func(user, host, text string) told {
+		return told{class: classRemote, title: titleRemote, id: "2019", user: user, host: host, text: text}
+	}
+	cloud := func(user, text string) told {
+		return told{class: cloudRemote, title: titleRemote, user: user, text: text}
+	}
+	shifted := func(d told, by time.Duration) told { d.shift = by; return d }
+	late := func(d told, by time.Duration) told { d.late = by; return d }
+	typed := func(d told, class, title, id string) told { d.class, d.title, d.id = class, title, id; return d }
+	const generic = " performed 7 suspicious activities MITRE Technique used Remote Services (T1021)"
+	tests := []struct {
+		name string
+		m, c told
+		one  bool
+	}{
+		{
+			"employee number, the text has the name", remote("E104233", "", "Nora Falk (Pilot) ran 3 commands on APPSRV."),
+			cloud("nora.falk@harbour.example", "Nora Falk ran 3 commands on APPSRV."), true,
+		},
+		{
+			"employee number in both, another one", remote("E104233", "APPSRV", "E104233 ran commands on APPSRV."),
+			cloud("e104234@harbour.example", "e104234 ran commands on APPSRV."), false,
+		},
+		{
+			"employee number, no name anywhere, the same machine and figures", remote("u48213", "LAPTOPNORA", "u48213 ran 17 commands from LAPTOPNORA."),
+			cloud("nora.falk@harbour.example", "Nora Falk ran 17 commands from LAPTOPNORA."), true,
+		},
+		{"last and first letters", remote("falno01", "", "falno01 ran commands."), cloud("nora.falk@harbour.example", "nora.falk ran commands."), true},
+		{"display names in another order", remote("Falk, Nora", "", "Falk, Nora ran commands."), cloud("nora.falk@harbour.example", "Nora Falk"+generic), true},
+		{"a number in the UPN", remote("nfalk", "", "nfalk ran commands."), cloud("nora.falk2@harbour.example", "Nora Falk"+generic), true},
+		{
+			"a nickname, the text has the name", remote("bobs", "", "Robert Smith (Pilot) ran 3 commands."),
+			cloud("robert.smith@harbour.example", "Robert Smith ran 3 commands."), true,
+		},
+		{
+			"two people of one abbreviation, the text tells", remote("kweber", "", "Karl Weber (Pilot) ran commands."),
+			cloud("kira.weber@harbour.example", "Kira Weber"+generic), false,
+		},
+		{
+			"other people on one machine", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			cloud("", "Omar Haddad ran commands on APPSRV."), false,
+		},
+		{
+			"other people on one machine, some seconds later", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			shifted(cloud("omar.haddad@harbour.example", "Omar Haddad ran commands on APPSRV."), 2*s), false,
+		},
+		{
+			"one person on other machines", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands on DBSRV."), 30*s), false,
+		},
+		{"machine account and UPN of it", remote("", "KIOSK-7", "Commands ran."), cloud("KIOSK-7$@harbour.example", "Commands ran there."), true},
+		{"machine by its address", remote("", "10.20.0.7", "Commands came from 10.20.0.7."), cloud("", "Commands came from 10.20.0.7."), true},
+		{
+			"machine without a digit, in the text only", remote("", "", "Someone on LAPTOPANNA ran commands on the server."),
+			cloud("", "Someone on LAPTOPANNA ran commands on the server."), true,
+		},
+		{
+			"machines without a digit, two of them", remote("", "", "Someone on LAPTOPANNA ran commands on the server."),
+			cloud("", "Someone on LAPTOPBERT ran commands on the server."), false,
+		},
+		{"nobody in common", remote("", "", "Commands ran."), cloud("", "7 suspicious activities"), false},
+		{"another type", remote("nfalk", "APPSRV", "x"), typed(cloud("nora.falk@harbour.example", "x"),
+			"ALERT_EXTERNAL_AATP_PASS_THE_HASH_SECURITY_ALERT", titleRemote, ""), false},
+		{
+			"a type in no table, by its class", typed(remote("nfalk", "APPSRV", "x"), "TeapotSecurityAlert", "Teapot", "2990"),
+			typed(cloud("nora.falk@harbour.example", "x"), "ALERT_EXTERNAL_AATP_TEAPOT_SECURITY_ALERT", "Suspected teapot", ""), true,
+		},
+		{
+			"a type in no table, by its name, person, machine and time", typed(remote("nfalk", "APPSRV", "x on APPSRV"), "TeapotSecurityAlert", "Suspected teapot", "2990"),
+			typed(cloud("nora.falk@harbour.example", "x on APPSRV"), "ALERT_EXTERNAL_KETTLE", "Suspected teapot", ""), true,
+		},
+		{
+			"a type in no table, by its name only", typed(remote("nfalk", "", "x"), "TeapotSecurityAlert", "Suspected teapot", "2990"),
+			shifted(typed(cloud("", "y"), "ALERT_EXTERNAL_KETTLE", "Suspected teapot", ""), 5*m), false,
+		},
+		{
+			"a policy of that name on Active Directory", remote("nfalk", "APPSRV", "x"),
+			typed(cloud("nora.falk@harbour.example", "x"), "ALERT_CABINET_EVENT_MATCH_AUDIT", titleRemote, ""), false,
+		},
+		{
+			"starts minutes apart", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk"+generic), -6*m), true,
+		},
+		{
+			"starts an hour apart", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk"+generic), -61*m), false,
+		},
+		{
+			"two and a half days late", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			late(cloud("nora.falk@harbour.example", "Nora Falk"+generic), 60*h), true,
+		},
+		{
+			"later than dedup.window", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			late(cloud("nora.falk@harbour.example", "Nora Falk"+generic), 73*h), false,
+		},
+		{
+			"attacker and victim", remote("nfalk", "", "Nora Falk (Pilot) reset the password of Omar Haddad (Chef)."),
+			cloud("omar.haddad@harbour.example", "nfalk reset the password of Omar Haddad."), true,
+		},
+		{
+			"victim of another's alert", remote("nfalk", "", "Nora Falk (Pilot) ran commands."),
+			cloud("omar.haddad@harbour.example", "Omar Haddad ran commands."), false,
+		},
+		{
+			"equal accounts of two domains", remote(`HARBOUR\nfalk`, "", "nfalk ran commands."),
+			cloud("nfalk@alpine.example", "nfalk ran commands."), false,
+		},
+		{
+			"another script", remote("Юлия Иванова", "APPSRV", "Юлия Иванова ran commands on APPSRV."),
+			cloud("yulia.ivanova@harbour.example", "yulia.ivanova ran commands on APPSRV."), true,
+		},
+	}
+	c := with(func(c *config.Config) {
+		c.Organisation.Domains = []config.Domain{
+			{NetBIOS: "HARBOUR", DNS: "ad.harbour.example", UPNSuffixes: []string{"harbour.example"}},
+			{NetBIOS: "ALPINE", DNS: "alpine.local", UPNSuffixes: []string{"alpine.example"}},
+		}
+	})
+	for _, tt := range tests {
+		for _, first := range []string{"defender", "cloud"} {
+			t.Run(tt.name+", "+first+" first", func(t *testing.T) {
+				if first == "cloud" && tt.c.late > 0 {
+					tt.m.late, tt.c.late = tt.c.late, 0
+				}
+				st := newStory(t, c)
+				a, b := tt.m.mdi(1), tt.c.mcas(2)
+				if first == "cloud" {
+					a, b = b, a
+				}
+				st.at(2*m, a)
+				st.at(3*m+tt.m.late+tt.c.late, b)
+				st.at(200 * h)
+				st.standing()
+				alerts := map[dedup.AlertID]bool{}
+				for _, e := range st.entries {
+					if e.Kind == stream.Release || e.Decision.Action != dedup.Hold {
+						alerts[e.Match.Alert] = true
+					}
+				}
+				if one := len(alerts) == 1; one != tt.one {
+					var why strings.Builder
+					for _, e := range st.entries {
+						fmt.Fprintf(&why, "%s %v\n  runner-up %+v\n", e.Notification.Service, e.Match.Evidence, e.Match.RunnerUp)
+					}
+					t.Errorf("one alert: %v, want %v\n%s", one, tt.one, why.String())
+				}
+			})
+		}
+	}
+}
