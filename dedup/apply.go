@@ -94,7 +94,7 @@ func (b *Batch) list(key EventKey, input string, n *formats.Notification, id Ale
 	if err := b.put(firstKey(id, n.Service), sighted{key, input, *n}, ttl); err != nil {
 		return err
 	}
-	return b.headings(n, id, func(key []byte) error { return b.put(key, struct{}{}, ttl) })
+	return b.headings(n, id, func(at []byte) error { return b.put(at, raw16(string(key)), ttl) })
 }
 
 func (b *Batch) headings(n *formats.Notification, id AlertID, do func(key []byte) error) error {

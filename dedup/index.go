@@ -21,6 +21,8 @@ type Index struct {
 	window   time.Duration
 	codec    codec
 
+	recent recent
+
 	due   time.Time // as in Batch, committed
 	stale bool
 }

@@ -153,9 +153,30 @@ func fold(s string) string {
 	return b.String()
 }
 
-// plain undoes the transcriptions that stand for an accent, so that mueller and muller are one.
+// plain undoes the transcriptions that stand for an accent, so that mueller and muller are one, and
+// leaves out apostrophes and hyphens.
 func plain(s string) string {
-	return strings.NewReplacer("ae", "a", "oe", "o", "ue", "u", "aa", "a", "ss", "s", "'", "", "’", "", "-", "").Replace(s)
+	changed := false
+	out := make([]byte, 0, 32)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '\'' || c == '-' {
+			changed = true
+			continue
+		}
+		out = append(out, c)
+		if i+1 < len(s) {
+			switch next := s[i+1]; {
+			case next == 'e' && (c == 'a' || c == 'o' || c == 'u'), next == c && (c == 'a' || c == 's'):
+				i++
+				changed = true
+			}
+		}
+	}
+	if !changed {
+		return s
+	}
+	return string(out)
 }
 
 func equalFolded(a, b string) bool { return a == b || plain(a) == plain(b) }

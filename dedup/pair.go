@@ -141,22 +141,23 @@ func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 	seen := map[AlertID]bool{own: true}
 	for _, from := range Counterparts(b.x.services, me.n) {
 		for _, typ := range lookups(me) {
-			ids, err := b.opened(openPrefix(me.n.Service, from, typ), me.n)
+			listed, err := b.opened(openPrefix(me.n.Service, from, typ), me.n)
 			if err != nil {
 				return nil, err
 			}
-			for _, id := range ids {
+			for _, l := range listed {
+				id := l.alert
 				if seen[id] || len(seen) > maxCandidates {
 					continue
 				}
 				seen[id] = true
-				var s sighted
-				if ok, err := b.get(firstKey(id, from), &s); err != nil {
+				other, err := b.factsOf(l, from)
+				if err != nil {
 					return nil, err
-				} else if !ok {
+				}
+				if other.n == nil {
 					continue
 				}
-				other := b.x.scale.facts(&s.Notification)
 				v, fits := b.x.scale.weigh(me, other)
 				if !fits {
 					continue
@@ -165,7 +166,7 @@ func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, candidate{party{a, other, s.Key}, v})
+				out = append(out, candidate{party{a, other, l.key}, v})
 			}
 		}
 	}
@@ -175,19 +176,46 @@ func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 	return out, nil
 }
 
+// listing is an alert found under a heading, with the key of the notification that put it there.
+type listing struct {
+	alert AlertID
+	key   EventKey
+}
+
 // opened lists the alerts under a prefix whose start may fit n's.
-func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]AlertID, error) {
+func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error) {
 	reach := max(b.x.scale.config.Skew, b.x.scale.config.RaiseSkew) + equalTimes
 	from, to := openKey(prefix, startOf(n).Add(-reach), ""), openKey(prefix, startOf(n).Add(reach), "")
-	var out []AlertID
-	err := b.scan(prefix, from, func(key []byte, _ *badger.Item) (bool, error) {
+	var out []listing
+	err := b.scan(prefix, from, func(key []byte, item *badger.Item) (bool, error) {
 		if bytes.Compare(key[:len(to)], to) > 0 || len(out) > maxCandidates {
 			return false, nil
 		}
-		out = append(out, AlertID(hex.EncodeToString(key[len(to):])))
-		return true, nil
+		l := listing{alert: AlertID(hex.EncodeToString(key[len(to):]))}
+		err := item.Value(func(v []byte) error {
+			var raw []byte
+			err := b.x.codec.dec.Unmarshal(v, &raw)
+			l.key = EventKey(hex.EncodeToString(raw))
+			return err
+		})
+		out = append(out, l)
+		return true, err
 	})
 	return out, err
+}
+
+// factsOf gives the facts of a listed notification, none where it is gone.
+func (b *Batch) factsOf(l listing, from formats.Service) (facts, error) {
+	if f, ok := b.x.recent.get(l.key); ok {
+		return f, nil
+	}
+	var s sighted
+	if ok, err := b.get(firstKey(l.alert, from), &s); err != nil || !ok {
+		return facts{}, err
+	}
+	f := b.x.scale.facts(&s.Notification)
+	b.x.recent.put(l.key, f)
+	return f, nil
 }
 
 // startOf is the time by which an alert is found: its start, or the best guess where it has none.

@@ -8,10 +8,11 @@ import (
 
 // prose is a service's free text, cut into what can be compared with the other service's words.
 type prose struct {
-	words    []string // in order, folded, without surrounding punctuation
-	persons  []name   // runs of capitalised words and addresses: who may be named here
-	specific []string // words with a digit, machine names among them: numbers, hosts, identifiers
-	generic  bool     // "X performed 3 suspicious activities": a summary that names no particulars
+	words    []string        // in order, folded, without surrounding punctuation
+	known    map[string]bool // the words and the local parts of the addresses and accounts among them, plain
+	persons  []name          // runs of capitalised words and addresses: who may be named here
+	specific []string        // words with a digit, machine names among them: numbers, hosts, identifiers
+	generic  bool            // "X performed 3 suspicious activities": a summary that names no particulars
 }
 
 // readProse reads at most the first 4 KiB, which no service exceeds with anything that tells alerts apart.
@@ -56,6 +57,11 @@ func readProse(text string) prose {
 		}
 	}
 	flush()
+	p.known = make(map[string]bool, len(p.words))
+	for _, w := range p.words {
+		p.known[plain(w)] = true
+		p.known[plain(localPart(w))] = true
+	}
 	p.generic = strings.Contains(text, " performed ") && strings.Contains(text, " suspicious ")
 	if p.generic {
 		p.specific = nil
@@ -90,25 +96,30 @@ func capitalised(word string) bool {
 // mentions says whether the text names an account: its local part or address as a word, or the words
 // of its name side by side.
 func (p prose) mentions(n name) bool {
-	if n.local != "" {
-		for _, w := range p.words {
-			w = w[strings.LastIndex(w, `\`)+1:]
-			local, _, _ := strings.Cut(w, "@")
-			if local == n.local && len(n.local) >= 3 {
-				return true
-			}
-		}
+	if len(n.local) >= 3 && p.known[plain(n.local)] {
+		return true
 	}
 	if len(n.words) < 2 {
 		return false
 	}
+	for _, w := range n.words {
+		if !p.known[plain(w)] {
+			return false
+		}
+	}
 	for i := 0; i+len(n.words) <= len(p.words); i++ {
-		window := slices.Clone(p.words[i : i+len(n.words)])
-		if kinLists(window, n.words) == same {
+		if kinLists(p.words[i:i+len(n.words)], n.words) == same {
 			return true
 		}
 	}
 	return false
+}
+
+// localPart is the account of a word that may be an address or DOMAIN\account.
+func localPart(w string) string {
+	w = w[strings.LastIndexByte(w, '\\')+1:]
+	w, _, _ = strings.Cut(w, "@")
+	return w
 }
 
 // names says whether the text names a device, short or in full.

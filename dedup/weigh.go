@@ -74,6 +74,11 @@ func (v *verdict) add(what string, points int, format string, args ...any) {
 // weigh says how well two notifications of different services fit. ok is false where something rules
 // the pairing out: two types, two accounts, no party in common, times or arrivals too far apart.
 func (s scale) weigh(a, b facts) (v verdict, ok bool) {
+	// Times first: they are cheap, and rule most candidates out.
+	if !s.weighTimes(&v, a.n, b.n) {
+		return v, false
+	}
+	times := v.points
 	if named := namesID(a.n, b.n); named != "" {
 		v.add("id", pointsID, "one names the other's id %s", named)
 	}
@@ -84,7 +89,7 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 	case catalog.ByTitle:
 		v.add("title", pointsTitle, "one type is in no table, both are called %q", a.n.Title)
 	default:
-		if v.points < pointsID {
+		if v.points-times < pointsID {
 			return v, false
 		}
 	}
@@ -93,16 +98,13 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 		return v, false
 	}
 	s.weighDevices(&v, a, b)
-	if v.points == before && v.points < pointsID {
+	if v.points == before && before-times < pointsID {
 		weighParticulars(&v, a.text, b.text)
 	}
-	if v.points <= before && v.points < pointsID {
+	if v.points <= before && before-times < pointsID {
 		return v, false // the same type at the same time, and nobody in common
 	}
 	weighAddresses(&v, a.n, b.n)
-	if !s.weighTimes(&v, a.n, b.n) {
-		return v, false
-	}
 	weighText(&v, a.text, b.text)
 	return v, v.points >= believed
 }

@@ -47,3 +47,30 @@ func BenchmarkDecide(b *testing.B) {
 	}
 	overlay.Discard()
 }
+
+// BenchmarkRecognise is replay of pairs of four types in three busy days, 140 an hour.
+func BenchmarkRecognise(b *testing.B) {
+	people := []string{"ida.brook", "otto.stein", "mia.lund", "jan.brook", "nora.falk", "omar.haddad", "karl.weber"}
+	r, err := NewReplay(with())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	i := 0
+	for b.Loop() {
+		in := incident{
+			number: i, start: time.Duration(i) * 26 * time.Second, user: people[i%len(people)],
+			host: "WS-" + string(rune('A'+i%26)) + string(rune('A'+i/26%26)),
+		}
+		i++
+		for _, line := range []string{in.mdi(), in.mcas()} {
+			if err := r.Message([]byte(line), monday.Add(in.start+time.Minute)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

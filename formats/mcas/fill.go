@@ -64,8 +64,10 @@ func (f fields) label(key string) string {
 	return ""
 }
 
-// addUser adds the subject. A name that ends in a dollar sign is a machine's account.
+// addUser sets the subject; of several the last is genuine. A name that ends in a dollar sign is a
+// machine's account.
 func addUser(n *formats.Notification, name string) {
+	n.Accounts, n.Devices = nil, nil
 	switch user := (formats.Entity{Name: name, Key: "suser"}); {
 	case name == "":
 	case strings.HasSuffix(name, "$"):

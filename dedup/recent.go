@@ -1,0 +1,39 @@
+package dedup
+
+// recent keeps the facts of notifications that were weighed lately, so that a storm of one type doesn't
+// read and take apart the same texts over and over. A key never stands for other facts. Its memory is
+// bounded by two generations of that many bytes of text; the older one is dropped whole.
+type recent struct {
+	young, old map[EventKey]facts
+	bytes      int // of text in young
+}
+
+const (
+	recentBytes = 8 << 20
+	factsBytes  = 1 << 10 // beside the text, more or less
+)
+
+func (r *recent) get(key EventKey) (facts, bool) {
+	f, ok := r.young[key]
+	if !ok {
+		if f, ok = r.old[key]; ok {
+			r.put(key, f)
+		}
+	}
+	return f, ok
+}
+
+func (r *recent) put(key EventKey, f facts) {
+	n := *f.n
+	n.Raw = nil
+	f.n = &n
+	size := factsBytes + 4*len(n.Message)
+	for k, v := range n.Extra {
+		size += len(k) + len(v)
+	}
+	if r.young == nil || r.bytes+size > recentBytes {
+		r.young, r.old, r.bytes = map[EventKey]facts{}, r.young, 0
+	}
+	r.young[key] = f
+	r.bytes += size
+}
