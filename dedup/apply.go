@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -79,7 +80,10 @@ func (b *Batch) sight(o *Outcome) (Alert, error) {
 			a.Type = o.Match.Type
 		}
 	}
-	return a, b.list(o.Key, o.Input, n, a.ID, o.Time)
+	if err := b.list(o.Key, o.Input, n, a.ID, o.Time); err != nil || o.Match.Relation != Twin {
+		return a, err
+	}
+	return a, b.relist(&a)
 }
 
 // list makes the notification findable by the services that may report its alert too.
@@ -94,7 +98,31 @@ func (b *Batch) list(key EventKey, input string, n *formats.Notification, id Ale
 	if err := b.put(firstKey(id, n.Service), sighted{key, input, *n}, ttl); err != nil {
 		return err
 	}
-	return b.headings(n, id, func(at []byte) error { return b.put(at, raw16(string(key)), ttl) })
+	return b.headings(n, id, func(at []byte) error { return b.set(at, listedValue(key, 0), ttl) })
+}
+
+// relist notes beside every listing of a pair how well it fits, so that those who could not displace it
+// don't even look, and takes those off the list that nobody could.
+func (b *Batch) relist(a *Alert) error {
+	if a.Many {
+		return nil
+	}
+	for _, g := range a.Sightings {
+		var s sighted
+		if ok, err := b.get(firstKey(a.ID, g.Service), &s); err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
+		note := func(at []byte) error { return b.set(at, listedValue(s.Key, a.Points), 2*b.x.window) }
+		if a.Points+displaces > most(0) {
+			note = b.remove
+		}
+		if err := b.headings(&s.Notification, a.ID, note); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *Batch) headings(n *formats.Notification, id AlertID, do func(key []byte) error) error {
@@ -223,6 +251,9 @@ func (b *Batch) join(into, from *Alert, o *Outcome) error {
 	}
 	into.Many = into.Many || from.Many
 	into.Apart = append(into.Apart, from.Apart...)
+	if err := b.relist(into); err != nil {
+		return err
+	}
 	return b.put(alertKey(from.ID), Alert{ID: from.ID, Into: into.ID}, b.x.remember.Alerts+b.x.window)
 }
 
@@ -249,7 +280,7 @@ func (b *Batch) separate(o *Outcome) error {
 		old.Sightings = slices.DeleteFunc(old.Sightings, func(g Sighting) bool { return g.Service == n.Service })
 		old.Apart = append(old.Apart, o.Key)
 		old.Points = 0
-		if err := b.unlist(n, old.ID); err != nil {
+		if err := errors.Join(b.unlist(n, old.ID), b.relist(&old)); err != nil {
 			return err
 		}
 		if err := b.store(&old); err != nil {

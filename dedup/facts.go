@@ -15,6 +15,11 @@ type facts struct {
 	accounts  []name
 	devices   []string
 	text      prose
+
+	ids     []string // what may be another service's id, in the URL and the fields
+	parties parties  // what related compares
+	names   []string // the parties' names, plain
+	open    bool     // names nobody, or in a way that can't be compared
 }
 
 func (s scale) facts(n *formats.Notification) facts {
@@ -29,6 +34,7 @@ func (s scale) facts(n *formats.Notification) facts {
 	for _, d := range n.Devices {
 		f.devices = addDevice(f.devices, d.Name)
 	}
+	f.sketch()
 	return f
 }
 

@@ -149,7 +149,12 @@ func (b *Batch) put(key []byte, value any, ttl time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("encode state %q: %w", key[:1], err)
 	}
-	entry := badger.NewEntry(key, v)
+	return b.set(key, v, ttl)
+}
+
+// set is put for a value that is bytes already.
+func (b *Batch) set(key, value []byte, ttl time.Duration) error {
+	entry := badger.NewEntry(key, value)
 	if ttl > 0 {
 		entry = entry.WithTTL(ttl + 48*time.Hour)
 	}

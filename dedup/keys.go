@@ -20,7 +20,8 @@ import (
 //	s <hash of service, class, start>      alert of that start, for messages whose ID was cut off
 //	a <alert>                              Alert
 //	n <alert> <service>                    sighted: the service's first notification of the alert
-//	t <wanted> <from> <type> <start> <alert>   alerts of service from that service wanted may report too: the event's key
+//	t <wanted> <from> <type> <start> <alert>   alerts of service from that service wanted may report too:
+//	                                       the event's key and, once paired, the points of the pairing
 //	h <due> <held since> <event>           Held
 const (
 	tableMark  = 'm'
@@ -77,6 +78,10 @@ func openKey(prefix []byte, start time.Time, id AlertID) []byte {
 	b := append([]byte(nil), prefix...)
 	b = binary.BigEndian.AppendUint64(b, uint64(max(start.UnixMilli(), 0)))
 	return append(b, raw16(string(id))...)
+}
+
+func listedValue(key EventKey, points int) []byte {
+	return binary.BigEndian.AppendUint16(raw16(string(key)), uint16(max(points, 0)))
 }
 
 func heldKey(o Owed) []byte {

@@ -3,6 +3,7 @@ package dedup
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"time"
@@ -12,9 +13,12 @@ import (
 	"github.com/sluice-siem/sluice/formats"
 )
 
-// maxCandidates bounds the work for one notification, whatever a sender does: of more alerts of one
-// type within an hour the others stay apart.
-const maxCandidates = 512
+// The work for one notification is bounded, whatever a sender does: of more alerts of one type within
+// two hours the nearest in time are weighed, and the others stay apart.
+const (
+	maxCandidates = 512
+	maxListed     = 16384
+)
 
 // party is one alert's side of a possible pair.
 type party struct {
@@ -138,6 +142,7 @@ func displaced(c candidate) (EventKey, bool) {
 // so that every run decides alike.
 func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 	var out []candidate
+	best := 0
 	seen := map[AlertID]bool{own: true}
 	for _, from := range Counterparts(b.x.services, me.n) {
 		for _, typ := range lookups(me) {
@@ -146,6 +151,13 @@ func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 				return nil, err
 			}
 			for _, l := range listed {
+				reach := most(time.Duration(max(l.apart-1, 0)) * time.Millisecond)
+				if best > 0 && reach < best-margin {
+					break // the nearest come first: no further one can be a rival
+				}
+				if l.points > 0 && reach < l.points+displaces {
+					continue // it has its twin, and can't do better
+				}
 				id := l.alert
 				if seen[id] || len(seen) > maxCandidates {
 					continue
@@ -162,6 +174,7 @@ func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 				if !fits {
 					continue
 				}
+				best = max(best, v.points)
 				a, err := b.alert(id)
 				if err != nil {
 					return nil, err
@@ -178,30 +191,34 @@ func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 
 // listing is an alert found under a heading, with the key of the notification that put it there.
 type listing struct {
-	alert AlertID
-	key   EventKey
+	alert  AlertID
+	key    EventKey
+	apart  int64 // milliseconds between the starts
+	points int   // of its pairing, 0 while it has none
 }
 
-// opened lists the alerts under a prefix whose start may fit n's.
+// opened lists the alerts under a prefix whose start may fit n's, the nearest first, at most maxCandidates.
 func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error) {
 	reach := max(b.x.scale.config.Skew, b.x.scale.config.RaiseSkew) + equalTimes
 	from, to := openKey(prefix, startOf(n).Add(-reach), ""), openKey(prefix, startOf(n).Add(reach), "")
+	mine := startOf(n).UnixMilli()
 	var out []listing
 	err := b.scan(prefix, from, func(key []byte, item *badger.Item) (bool, error) {
-		if bytes.Compare(key[:len(to)], to) > 0 || len(out) > maxCandidates {
+		if bytes.Compare(key[:len(to)], to) > 0 || len(out) == maxListed {
 			return false, nil
 		}
-		l := listing{alert: AlertID(hex.EncodeToString(key[len(to):]))}
+		apart := int64(binary.BigEndian.Uint64(key[len(prefix):])) - mine
+		l := listing{alert: AlertID(hex.EncodeToString(key[len(to):])), apart: max(apart, -apart)}
 		err := item.Value(func(v []byte) error {
-			var raw []byte
-			err := b.x.codec.dec.Unmarshal(v, &raw)
-			l.key = EventKey(hex.EncodeToString(raw))
-			return err
+			l.key = EventKey(hex.EncodeToString(v[:len(v)-2]))
+			l.points = int(binary.BigEndian.Uint16(v[len(v)-2:]))
+			return nil
 		})
 		out = append(out, l)
 		return true, err
 	})
-	return out, err
+	slices.SortStableFunc(out, func(a, b listing) int { return cmp.Compare(a.apart, b.apart) })
+	return out[:min(len(out), maxCandidates)], err
 }
 
 // factsOf gives the facts of a listed notification, none where it is gone.

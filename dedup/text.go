@@ -61,6 +61,7 @@ func readProse(text string) prose {
 	for _, w := range p.words {
 		p.known[plain(w)] = true
 		p.known[plain(localPart(w))] = true
+		p.known[plain(hostName(w))] = true
 	}
 	p.generic = strings.Contains(text, " performed ") && strings.Contains(text, " suspicious ")
 	if p.generic {

@@ -74,12 +74,15 @@ func (v *verdict) add(what string, points int, format string, args ...any) {
 // weigh says how well two notifications of different services fit. ok is false where something rules
 // the pairing out: two types, two accounts, no party in common, times or arrivals too far apart.
 func (s scale) weigh(a, b facts) (v verdict, ok bool) {
+	if !related(&a, &b) {
+		return v, false
+	}
 	// Times first: they are cheap, and rule most candidates out.
 	if !s.weighTimes(&v, a.n, b.n) {
 		return v, false
 	}
 	times := v.points
-	if named := namesID(a.n, b.n); named != "" {
+	if named := namesID(&a, &b); named != "" {
 		v.add("id", pointsID, "one names the other's id %s", named)
 	}
 	agreement, key := a.detection.Compare(b.detection)
@@ -111,26 +114,12 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 
 // namesID: a URL or a field of one holds the id of the other. Free text doesn't count, anybody can
 // write there.
-func namesID(a, b *formats.Notification) string {
-	holds := func(x, y *formats.Notification) bool {
-		if len(y.ID) < 24 {
-			return false
-		}
-		if strings.Contains(strings.ToLower(x.URL), y.ID) {
-			return true
-		}
-		for _, v := range x.Extra {
-			if strings.Contains(strings.ToLower(v), y.ID) {
-				return true
-			}
-		}
-		return false
-	}
+func namesID(a, b *facts) string {
 	switch {
-	case holds(a, b):
-		return b.ID
-	case holds(b, a):
-		return a.ID
+	case slices.Contains(a.ids, b.n.ID):
+		return b.n.ID
+	case slices.Contains(b.ids, a.n.ID):
+		return a.n.ID
 	}
 	return ""
 }
@@ -212,11 +201,7 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 	if !a.Start.IsZero() && !b.Start.IsZero() {
 		if delta := absolute(a.Start.Sub(b.Start)); delta <= s.config.Skew {
 			v.exact = delta <= equalTimes
-			points := pointsEqualTime - int(math.Round(5*math.Log2(1+delta.Seconds()/2)))
-			if delta < time.Millisecond {
-				points = pointsSameMoment
-			}
-			v.add("time", points, "the event times are %s apart", delta.Round(time.Millisecond))
+			v.add("time", timePoints(delta), "the event times are %s apart", delta.Round(time.Millisecond))
 			return true
 		}
 	}
@@ -232,6 +217,19 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 		}
 	}
 	return false
+}
+
+// timePoints weighs the distance of two event times.
+func timePoints(delta time.Duration) int {
+	if delta < time.Millisecond {
+		return pointsSameMoment
+	}
+	return pointsEqualTime - int(math.Round(5*math.Log2(1+delta.Seconds()/2)))
+}
+
+// most is what a candidate whose start is that far away can reach, save by naming the other's ID.
+func most(apart time.Duration) int {
+	return pointsType + pointsAccount + pointsDevice + pointsAddress + pointsText + max(timePoints(apart), pointsRaise)
 }
 
 // raisedAt is the time at which the service raised the alert, where its event time is that time or

@@ -1,0 +1,85 @@
+package dedup
+
+import (
+	"slices"
+	"strings"
+)
+
+// parties is a sketch of the people and machines of a notification: a bit for each run of three
+// characters of their names. Whatever spellings of one party are recognised share such a run.
+type parties [16]uint64
+
+func (p *parties) add(name string) {
+	name = plain(name)
+	if len(name) < 3 {
+		name = (name + "  ")[:3]
+	}
+	for i := 0; i+3 <= len(name); i++ {
+		h := uint32(name[i])<<16 | uint32(name[i+1])<<8 | uint32(name[i+2])
+		h = h * 2654435761 >> 22 // Knuth's multiplicative hash, to 10 bits
+		p[h>>6] |= 1 << (h & 63)
+	}
+}
+
+func (p *parties) meet(o *parties) bool {
+	for i := range p {
+		if p[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// sketch notes what related needs, once for each notification.
+func (f *facts) sketch() {
+	for _, n := range f.accounts {
+		f.open = f.open || n.opaque || foreign(n)
+		for _, w := range append(slices.Clone(n.words), n.local) {
+			if w != "" {
+				f.parties.add(w)
+				f.names = append(f.names, plain(w))
+			}
+		}
+	}
+	for _, d := range f.devices {
+		f.parties.add(d)
+		f.names = append(f.names, plain(d))
+	}
+	for _, a := range f.n.Addresses {
+		f.parties.add(a)
+		f.names = append(f.names, plain(a))
+	}
+	f.open = f.open || len(f.accounts)+len(f.devices) == 0
+	f.ids = longWords(nil, f.n.URL)
+	for _, v := range f.n.Extra {
+		f.ids = longWords(f.ids, v)
+	}
+}
+
+// longWords adds the words of s that are long enough for an ID, at most 64 in all.
+func longWords(list []string, s string) []string {
+	for w := range strings.FieldsFuncSeq(strings.ToLower(s), func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	}) {
+		if len(w) >= 24 && len(list) < 64 {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+// related is false where two notifications have nobody in common for sure. It is what keeps a storm of
+// one type from being weighed each with each.
+func related(a, b *facts) bool {
+	if a.open || b.open || a.parties.meet(&b.parties) {
+		return true
+	}
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
+		for _, w := range side[0].names {
+			if side[1].text.known[w] {
+				return true
+			}
+		}
+	}
+	return false
+}
