@@ -22,7 +22,7 @@ const (
 
 // parse reads one JSON object and nothing behind it.
 func parse(b []byte) (object, error) {
-	b = bytes.TrimSpace(b)
+	b = bytes.Trim(b, " \t\r\n") // what JSON calls blank, and no more
 	if len(b) == 0 || b[0] != '{' {
 		return nil, errors.New("no object")
 	}
