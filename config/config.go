@@ -1,5 +1,13 @@
 // Package config is the documented shape of sluice.yaml: its keys, their defaults, and every problem
 // of a file at once, with the line it stands on.
+//
+// # Decisions
+//
+// The file is read once, as a tree of YAML nodes that is held against the struct: this keeps line
+// numbers, which a map loses, and reads each value as the type of its key, so that YAML's guesses (010
+// is 8) don't count. koanf lays the values over those of [Default]; a list replaces the default one.
+// A problem that only follows from another one, such as a key missing because it is misspelt, is not
+// reported. Durations are Go's with whole days in front (1d12h), sizes are powers of 1024 (64KiB).
 package config
 
 import "time"
@@ -96,11 +104,11 @@ type Rule struct {
 // When matches: every key that is set must fit, and a key fits when any of its patterns does. A
 // pattern may hold * for any run of characters; letter case does not count.
 type When struct {
-	Service  []string `koanf:"service"`  // who says it
+	Service  []string `koanf:"service"`  // who says it; unknown where nobody can tell
 	Kind     []string `koanf:"kind"`     // alert, activity, health, unknown
 	Type     []string `koanf:"type"`     // detection type: the catalogue's, the service's own or the CEF class
 	Title    []string `koanf:"title"`    //
-	Severity []string `koanf:"severity"` // informational, low, medium, high
+	Severity []string `koanf:"severity"` // informational, low, medium, high, unknown
 	User     []string `koanf:"user"`     // an account in any spelling seen
 	Host     []string `koanf:"host"`     // a device in any spelling seen
 	App      []string `koanf:"app"`      // application

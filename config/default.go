@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // The services by the names that the file uses, in the order in which they follow policy.manage_in.
 const (
@@ -35,46 +39,47 @@ func Default() Config {
 		Stream:  Stream{Retention: 72 * time.Hour, MaxDisk: 20 << 30, Durability: "synced"},
 		HTTP:    HTTP{Listen: "127.0.0.1:8514"},
 	}
-	c.complete()
+	c.complete(func(string) bool { return false })
 	return c
 }
 
-// complete gives the keys of inputs and targets that are not set their defaults.
-func (c *Config) complete() {
+// complete gives the keys of inputs and targets that aren't written their defaults. A key that is
+// written keeps what stands there: idle_timeout: 0s is a mistake to report, not 15m.
+func (c *Config) complete(written func(key string) bool) {
 	for i := range c.Inputs {
-		in := &c.Inputs[i]
-		setDefault(&in.Type, "syslog")
-		setDefault(&in.MaxMessage, 64<<10)
-		setDefault(&in.MaxConnections, 1000)
-		setDefault(&in.IdleTimeout, 15*time.Minute)
-		setDefault(&in.TLS.ClientAuth, "off")
+		in, path := &c.Inputs[i], fmt.Sprintf("inputs[%d].", i)
+		complete(&in.Type, "syslog", written(path+"type"))
+		complete(&in.MaxMessage, 64<<10, written(path+"max_message"))
+		complete(&in.MaxConnections, 1000, written(path+"max_connections"))
+		complete(&in.IdleTimeout, 15*time.Minute, written(path+"idle_timeout"))
+		complete(&in.TLS.ClientAuth, "off", written(path+"tls.client_auth"))
 	}
 	for i := range c.Targets {
-		t := &c.Targets[i]
+		t, path := &c.Targets[i], fmt.Sprintf("targets[%d].", i)
 		format := "json"
 		if t.Type == "syslog" {
 			format = "cef"
-			setDefault(&t.Header, "rfc5424")
-			setDefault(&t.Framing, t.defaultFraming())
+			complete(&t.Header, "rfc5424", written(path+"header"))
+			complete(&t.Framing, t.defaultFraming(), written(path+"framing"))
 		}
-		setDefault(&t.Format, format)
+		complete(&t.Format, format, written(path+"format"))
 	}
 }
 
-// defaultFraming is octet over TLS, where RFC 5425 demands it, and newline over TCP, which every SIEM
-// reads; over UDP a datagram is a message.
+func complete[T any](to *T, value T, written bool) {
+	if !written {
+		*to = value
+	}
+}
+
+// defaultFraming is octet over TLS, where RFC 5425 section 4.3 demands it, and newline over TCP, where
+// RFC 6587 knows both and the receivers that read only one, such as a plain rsyslog or logstash input,
+// read newlines; nothing that Sluice renders has a line feed inside. Over UDP a datagram is a message.
 func (t *Target) defaultFraming() string {
 	if scheme(t.Address) == "tls" {
 		return "octet"
 	}
 	return "newline"
-}
-
-func setDefault[T comparable](to *T, value T) {
-	var zero T
-	if *to == zero {
-		*to = value
-	}
 }
 
 // Enabled says whether a service is licensed and connected; an unknown name is not.
@@ -85,15 +90,13 @@ func (s Services) Order() []string {
 	return []string{defenderForIdentity, cloudAppSecurity, identityProtection}
 }
 
-// ShownBy lists the services that show the alerts of the service of that name too.
+// ShownBy lists the enabled services that show the alerts of the service of that name too.
 func (s Services) ShownBy(name string) []string {
 	named := s.named()
 	var out []string
 	for _, shower := range s.Order() {
-		for _, shown := range named[shower].Shows {
-			if shown == name {
-				out = append(out, shower)
-			}
+		if named[shower].Enabled && slices.Contains(named[shower].Shows, name) {
+			out = append(out, shower)
 		}
 	}
 	return out

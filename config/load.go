@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,11 +9,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/go-viper/mapstructure/v2"
-	koanfyaml "github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/rawbytes"
 	"github.com/knadh/koanf/v2"
 	"go.yaml.in/yaml/v3"
 )
@@ -21,8 +20,8 @@ import (
 const maxFile = 1 << 20
 
 // Load reads a file, resolves ${ENV} and ${file:/path} in its values, lays it over the defaults and
-// checks everything, the files it names included. A problem of the file is one of [Errors], which
-// holds all there are.
+// checks everything, the certificates it names included. Where the file has problems the error is
+// [Errors], which holds all there are; where it can't be read, the operating system's.
 func Load(path string) (Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -31,145 +30,139 @@ func Load(path string) (Config, error) {
 	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return Config{}, fmt.Errorf("read %s: %w", path, err)
+		return Config{}, fmt.Errorf("load configuration: %w", err)
 	}
-	c, p, err := parse(path, data, os.LookupEnv)
-	if err != nil {
-		return Config{}, err
-	}
+	c, p := parse(path, data, os.LookupEnv)
 	c.checkFiles(p)
-	return c, p.sorted()
+	return p.result(c)
 }
 
 // Parse is Load for a file's bytes, without a look at the files that the configuration names, save
 // those of ${file:}. name is what errors call the file; env looks up an environment variable.
 func Parse(name string, data []byte, env func(string) (string, bool)) (Config, error) {
-	c, _, err := parse(name, data, env)
-	return c, err
+	c, p := parse(name, data, env)
+	return p.result(c)
 }
 
-func parse(name string, data []byte, env func(string) (string, bool)) (Config, *problems, error) {
-	p := &problems{file: name, lines: map[string]int{}}
-	if len(data) > maxFile {
-		p.add("", "the file has more than 1 MiB")
-		return Config{}, p, p.sorted()
-	}
+// parse gives what could be read of a file, the defaults for the rest, and what is wrong.
+func parse(name string, data []byte, env func(string) (string, bool)) (Config, *problems) {
+	p := newProblems(name)
 	root, err := document(data)
 	if err != nil {
-		p.list = append(p.list, syntax(name, err))
-		return Config{}, p, p.sorted()
+		p.list = append(p.list, syntax(name, data, err))
 	}
 	if root == nil {
-		return Default(), p, nil // an empty file
+		return Default(), p
 	}
 	w := walker{problems: p, env: env}
-	w.walk(root, reflect.TypeFor[Config](), "")
-	p.unread = len(p.list)
-	c, err := decode(root) // what can't be read is left out by now
-	if err != nil {
-		return Config{}, p, fmt.Errorf("%s: %w", name, err)
+	tree, ok := w.walk(root, reflect.TypeFor[Config](), "")
+	if !ok || p.full {
+		return Default(), p
 	}
-	c.complete()
+	c, err := decode(tree)
+	if err != nil {
+		p.report(root.Line, "", "%s", err)
+		return Default(), p
+	}
+	c.complete(func(key string) bool { return p.lines[key] > 0 })
 	for i := range c.Policy.Rules {
 		c.Policy.Rules[i].Line = p.line(fmt.Sprintf("policy.rules[%d]", i))
 	}
 	c.check(p)
-	return c, p, p.sorted()
+	return c, p
 }
 
-// document gives the mapping that the file is, nil for an empty file.
+// document gives the value that the file is, nil for an empty file.
 func document(data []byte) (*yaml.Node, error) {
-	d := yaml.NewDecoder(strings.NewReader(string(data)))
+	if len(data) > maxFile {
+		return nil, errors.New("found more than 1 MiB, expected a configuration")
+	}
+	if err := plainText(data); err != nil {
+		return nil, err
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	if err := d.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the file holds more than one YAML document")
+	if err := d.Decode(&second); err == nil {
+		return nil, fmt.Errorf("line %d: found a second YAML document, expected one", second.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
 	}
-	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
+	if len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null" {
 		return nil, nil
 	}
 	return doc.Content[0], nil
 }
 
-// syntax keeps the line that the YAML reader names.
-func syntax(name string, err error) Error {
+// plainText finds what is no text, because the YAML reader doesn't say where.
+func plainText(data []byte) error {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 || r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\x7f' {
+			return fmt.Errorf("line %d: found the byte 0x%02x, expected text in UTF-8", 1+bytes.Count(data[:i], []byte("\n")), data[i])
+		}
+		i += size
+	}
+	return nil
+}
+
+// syntax keeps the line that the YAML reader names, or finds the one that it means.
+func syntax(name string, data []byte, err error) Error {
 	e := Error{File: name, Msg: strings.TrimPrefix(err.Error(), "yaml: ")}
-	var line int
-	var rest string
-	if n, _ := fmt.Sscanf(e.Msg, "line %d:", &line); n == 1 {
-		_, rest, _ = strings.Cut(e.Msg, ": ")
-		e.Line, e.Msg = line, rest
+	if len(data) > maxFile {
+		return e
+	}
+	lines := strings.Split(string(data), "\n")
+	if anchor, ok := strings.CutPrefix(e.Msg, "unknown anchor '"); ok {
+		anchor, _, _ = strings.Cut(anchor, "'")
+		e.Line = 1 + slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "*"+anchor) })
+		return e
+	}
+	if n, _ := fmt.Sscanf(e.Msg, "line %d:", &e.Line); n == 1 {
+		_, e.Msg, _ = strings.Cut(e.Msg, ": ")
+	}
+	// The reader's parser, unlike its scanner, counts lines from 0, and both leave out the first one.
+	if strings.HasPrefix(e.Msg, "did not find expected") {
+		e.Line++
+	}
+	e.Line = min(max(e.Line, 1), len(lines))
+	// The reader's words for a tab are about tokens, and it may stand a line before or after the one named.
+	for i := max(e.Line-2, 0); i < min(e.Line+1, len(lines)); i++ {
+		if strings.HasPrefix(strings.TrimLeft(lines[i], " "), "\t") {
+			e.Line, e.Msg = i+1, "found a tab before the text, expected spaces: YAML is not indented with tabs"
+			break
+		}
 	}
 	return e
 }
 
-// decode lays the file over the defaults. Lists of the file replace those of the defaults.
-func decode(root *yaml.Node) (Config, error) {
-	data, err := yaml.Marshal(root)
-	if err != nil {
-		return Config{}, err
+// tree is the file as koanf takes it: nested maps, whose values have the types of Config already.
+type tree map[string]any
+
+// Read gives koanf the values.
+func (t tree) Read() (map[string]any, error) { return t, nil }
+
+// ReadBytes is not asked for where there is no parser.
+func (t tree) ReadBytes() ([]byte, error) { return nil, errors.ErrUnsupported }
+
+// decode lays the file over the defaults. A list of the file replaces that of the defaults.
+func decode(values any) (Config, error) {
+	m, ok := values.(map[string]any)
+	if !ok {
+		return Config{}, fmt.Errorf("found a %T, expected a mapping", values)
 	}
 	k := koanf.New(".")
-	if err := k.Load(rawbytes.Provider(data), koanfyaml.Parser()); err != nil {
+	if err := k.Load(tree(m), nil); err != nil {
 		return Config{}, err
 	}
 	c := Default()
-	for key, list := range map[string]*[]string{
-		"services.cloud_app_security.shows": &c.Services.CloudAppSecurity.Shows, "policy.manage_in": &c.Policy.ManageIn,
-	} {
-		if k.Exists(key) {
-			*list = nil
-		}
-	}
-	if k.Exists("inputs") {
-		c.Inputs = nil
-	}
-	if k.Exists("targets") {
-		c.Targets = nil
-	}
-	err = k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
-		Result: &c, TagName: "koanf", WeaklyTypedInput: true, DecodeHook: mapstructure.ComposeDecodeHookFunc(
-			durationHook, mapstructure.TextUnmarshallerHookFunc(), listHook),
+	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
+		TagName: "koanf", ErrorUnused: true,
+		ZeroFields: true, // of lists: without it the file's would be merged into the defaults' by index
 	}})
 	return c, err
-}
-
-func durationHook(from, to reflect.Type, value any) (any, error) {
-	if from.Kind() == reflect.String && to == reflect.TypeFor[time.Duration]() {
-		return parseDuration(value.(string))
-	}
-	return value, nil
-}
-
-// listHook lets one value stand for a list of one.
-func listHook(from, to reflect.Type, value any) (any, error) {
-	if to == reflect.TypeFor[[]string]() && from.Kind() != reflect.Slice {
-		return []string{fmt.Sprint(value)}, nil
-	}
-	return value, nil
-}
-
-// keysOf lists the keys of a struct with the types of their values.
-func keysOf(t reflect.Type) (names []string, types map[string]reflect.Type) {
-	types = map[string]reflect.Type{}
-	for f := range t.Fields() {
-		tag := f.Tag.Get("koanf")
-		if tag == ",squash" {
-			more, of := keysOf(f.Type)
-			for _, n := range more {
-				types[n] = of[n]
-			}
-			names = append(names, more...)
-			continue
-		}
-		if tag != "-" && tag != "" {
-			names = append(names, tag)
-			types[tag] = f.Type
-		}
-	}
-	return slices.Clip(names), types
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Error is one problem of a file. Line is 0 where the problem is that something is missing.
+// Error is one problem of a file. Line is 0 where the problem has no place: what is missing stands at
+// what it would belong to.
 type Error struct {
 	File string
 	Line int
@@ -44,68 +45,135 @@ type problems struct {
 	file  string
 	lines map[string]int
 	list  Errors
+	full  bool // the file holds too much, and the rest wasn't read
 
-	unread int // how many of list say that a value can't be read
+	spoilt map[string]bool // keys whose values can't be read
+	around map[string]bool // what such keys belong to
+}
+
+func newProblems(file string) *problems {
+	return &problems{file: file, lines: map[string]int{}, spoilt: map[string]bool{}, around: map[string]bool{}}
+}
+
+// report notes a problem as it is.
+func (p *problems) report(line int, key, format string, args ...any) {
+	p.list = append(p.list, Error{File: p.file, Line: line, Key: key, Msg: fmt.Sprintf(format, args...)})
+}
+
+// unread notes that the value of a key can't be read, so that nothing that only follows is reported.
+func (p *problems) unread(key, format string, args ...any) {
+	p.report(p.line(key), key, format, args...)
+	p.spoil(key)
+}
+
+func (p *problems) spoil(key string) {
+	p.spoilt[key] = true
+	for key = parent(key); key != ""; key = parent(key) {
+		p.around[key] = true
+	}
 }
 
 // add notes a problem, unless it is only what follows from a value that can't be read.
 func (p *problems) add(key, format string, args ...any) {
-	for _, e := range p.list[:p.unread] {
-		if e.Key == key || strings.HasPrefix(key, e.Key+".") || strings.HasPrefix(e.Key, key+".") || strings.HasPrefix(key, e.Key+"[") {
-			return
+	if p.known(key) {
+		p.report(p.line(key), key, format, args...)
+	}
+}
+
+// known says whether all was read that the key stands for: it, what is in it and what it is in.
+func (p *problems) known(key string) bool {
+	if p.around[key] {
+		return false
+	}
+	for ; key != ""; key = parent(key) {
+		if p.spoilt[key] {
+			return false
 		}
 	}
-	p.list = append(p.list, Error{File: p.file, Line: p.line(key), Key: key, Msg: fmt.Sprintf(format, args...)})
+	return true
+}
+
+// either notes that two keys don't go together, at the first if the file has it, else at the second.
+func (p *problems) either(key, msg, partner, partnerMsg string) {
+	if !p.known(key) || !p.known(partner) {
+		return
+	}
+	if p.lines[key] == 0 && p.lines[partner] > 0 {
+		key, msg = partner, partnerMsg
+	}
+	p.add(key, "%s", msg)
+}
+
+// element is the key of a list's element; where one value stands for the list, it is the list's.
+func (p *problems) element(list string, i int) string {
+	key := fmt.Sprintf("%s[%d]", list, i)
+	if p.lines[key] == 0 && p.lines[list] > 0 {
+		return list
+	}
+	return key
 }
 
 // line is where the key stands, or what it would belong to.
 func (p *problems) line(key string) int {
-	for key != "" {
+	for ; key != ""; key = parent(key) {
 		if line, ok := p.lines[key]; ok {
 			return line
 		}
-		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
 	}
 	return 0
 }
 
-func (p *problems) sorted() error {
+// parent is what a key belongs to: targets of targets[1], and that of targets[1].address.
+func parent(key string) string { return key[:max(strings.LastIndexAny(key, ".["), 0)] }
+
+// result is c, or all problems by their line.
+func (p *problems) result(c Config) (Config, error) {
 	if len(p.list) == 0 {
-		return nil
+		return c, nil
 	}
 	slices.SortStableFunc(p.list, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Msg, b.Msg))
 	})
-	return slices.Compact(p.list)
+	return Config{}, slices.Compact(p.list)
 }
 
-// nearest is the known word that a misspelt one most likely means, or "".
+// nearest is the known word that a misspelt one most likely means, or "". At most a third of its
+// letters may differ.
 func nearest(word string, known []string) string {
-	best, least := "", max(len(word)/3, 1)+1
+	word = strings.ReplaceAll(strings.ToLower(word), "-", "_")
+	best, least := "", len(word)+1
 	for _, k := range known {
-		if d := distance(word, k); d < least {
+		longer := max(len(word), len(k))
+		if longer > 2*len(k) { // too far, and a file's words may be long
+			continue
+		}
+		if d := distance(word, k); d < least && d <= max(longer/3, 1) && d < longer {
 			best, least = k, d
 		}
 	}
 	return best
 }
 
-// distance is Levenshtein's.
+// distance is how many letters to put in, take out, change or swap with the next one (Damerau and
+// Levenshtein's, each letter moved once).
 func distance(a, b string) int {
+	var before, last []int // rows of the table
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		before := row[0]
+		before, last, row = last, row, make([]int, len(b)+1)
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
 			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

@@ -11,16 +11,21 @@ func (c *Config) checkPolicy(p *problems) {
 	c.checkSettings(p, "policy", c.Policy.Settings)
 	rules := c.Policy.Rules
 	unique(p, "policy.rules", len(rules), func(i int) string { return rules[i].Name })
+	patterns := make([][]condition, len(rules))
 	for i, r := range rules {
 		path := fmt.Sprintf("policy.rules[%d]", i)
 		c.checkSettings(p, path, r.Settings)
-		r.When.check(p, path+".when", c.Services)
+		patterns[i] = r.When.conditions(c.Services)
+		checkConditions(p, path+".when", patterns[i])
+		checkKinds(p, path, r)
 		if reflect.DeepEqual(r.Settings, Settings{}) {
-			p.add(path, "the rule sets nothing, expected one of manage_in, hold, mode, late_twin, updates, health, activities, unknown")
+			names, _ := keysOf(reflect.TypeFor[Settings]())
+			p.add(path, "found a rule that sets nothing, expected %s", alternatives(names))
 		}
-		for j, earlier := range rules[:i] {
-			if earlier.When.covers(r.When) {
-				p.add(path, "no notification reaches this rule: policy.rules[%d] (%s) fits everything that this one fits", j, earlier.Name)
+		for j := range i {
+			earlier := fmt.Sprintf("policy.rules[%d].when", j)
+			if covers(patterns[j], patterns[i]) && p.known(earlier) && p.known(path+".when") {
+				p.add(path, "found a rule that nothing reaches: policy.rules[%d] (%s) fits everything that this one fits", j, quote(rules[j].Name))
 				break
 			}
 		}
@@ -28,73 +33,144 @@ func (c *Config) checkPolicy(p *problems) {
 }
 
 func (c *Config) checkSettings(p *problems, path string, s Settings) {
-	words := func(key, value string, known ...string) {
-		if value != "" {
-			oneOf(p, path+"."+key, value, known...)
+	inRule := path != "policy"
+	for _, w := range []struct {
+		key, value string
+		words      []string
+	}{
+		{"mode", s.Mode, []string{"enforce", "shadow"}},
+		{"late_twin", s.LateTwin, []string{"link", "suppress"}},
+		{"updates", s.Updates, []string{"forward", "suppress"}},
+		{"health", s.Health, []string{"forward", "drop"}},
+		{"activities", s.Activities, []string{"forward", "drop"}},
+		{"unknown", s.Unknown, []string{"forward", "drop"}},
+	} {
+		// In a rule an empty value is a key left out; one that is written empty is a mistake.
+		if w.value != "" || !inRule || p.lines[path+"."+w.key] > 0 {
+			oneOf(p, path+"."+w.key, w.value, w.words...)
 		}
 	}
-	words("mode", s.Mode, "enforce", "shadow")
-	words("late_twin", s.LateTwin, "link", "suppress")
-	words("updates", s.Updates, "forward", "suppress")
-	words("health", s.Health, "forward", "drop")
-	words("activities", s.Activities, "forward", "drop")
-	words("unknown", s.Unknown, "forward", "drop")
-	for i, name := range s.ManageIn {
-		key := fmt.Sprintf("%s.manage_in[%d]", path, i)
+	c.checkManageIn(p, path+".manage_in", s.ManageIn)
+	if s.Hold == nil {
+		return
+	}
+	if *s.Hold < 0 {
+		p.add(path+".hold", "found %s, expected 0s or more", show(*s.Hold))
+	}
+	atMost(p, path+".hold", *s.Hold, "dedup.window", c.Dedup.Window)
+}
+
+func (c *Config) checkManageIn(p *problems, path string, order []string) {
+	if order != nil && len(order) == 0 {
+		p.add(path, "found an empty list, expected %s", alternatives(c.Services.Order()))
+	}
+	for i, name := range order {
+		key := p.element(path, i)
 		oneOf(p, key, name, c.Services.Order()...)
-		if slices.Contains(c.Services.Order(), name) && !c.Services.Enabled(name) && p.line(key) > 0 {
-			p.add(key, "found %s, which services.%s.enabled switches off; expected an enabled service", name, name)
+		// Nobody has to name another one because the default is disabled: the others follow anyway.
+		written := p.lines[path] > 0
+		if _, known := c.Services.named()[name]; known && written && !c.Services.Enabled(name) {
+			p.add(key, "found %q, which services.%s.enabled switches off; expected an enabled service", name, name)
 		}
-		if slices.Contains(s.ManageIn[:i], name) {
-			p.add(key, "found %s twice", name)
+		if slices.Contains(order[:i], name) {
+			p.add(key, "found %q twice, expected it once", name)
 		}
-	}
-	if s.Hold != nil && (*s.Hold < 0 || *s.Hold > c.Dedup.Window) {
-		p.add(path+".hold", "found %s, expected 0s to dedup.window, %s", *s.Hold, c.Dedup.Window)
 	}
 }
 
-// keys gives the patterns of w by their key.
-func (w When) keys() map[string][]string {
-	return map[string][]string{
-		"service": w.Service, "kind": w.Kind, "type": w.Type, "title": w.Title, "severity": w.Severity,
-		"user": w.User, "host": w.Host, "app": w.App,
+// checkKinds finds a key for notifications that the rule's own when.kind keeps away.
+func checkKinds(p *problems, path string, r Rule) {
+	for _, k := range []struct{ key, value, kind string }{
+		{"health", r.Health, "health"}, {"activities", r.Activities, "activity"}, {"unknown", r.Unknown, "unknown"},
+	} {
+		if k.value != "" && len(r.When.Kind) > 0 && !fits(r.When.Kind, k.kind) {
+			p.add(path+"."+k.key, "found in a rule whose when.kind doesn't fit %s, expected one that does", k.kind)
+		}
 	}
 }
 
-func (w When) check(p *problems, path string, s Services) {
-	known := map[string][]string{
-		"service": append(s.Order(), "unknown"), "kind": {"alert", "activity", "health", "unknown"},
-		"severity": {"unknown", "informational", "low", "medium", "high"},
+// condition is one key of a rule's when, with the words it may take, if they are known.
+type condition struct {
+	key      string
+	patterns []string
+	words    []string
+}
+
+func (w When) conditions(s Services) []condition {
+	return []condition{
+		{"service", w.Service, append(s.Order(), "unknown")},
+		{"kind", w.Kind, []string{"alert", "activity", "health", "unknown"}},
+		{"type", w.Type, nil},
+		{"title", w.Title, nil},
+		{"severity", w.Severity, []string{"informational", "low", "medium", "high", "unknown"}},
+		{"user", w.User, nil},
+		{"host", w.Host, nil},
+		{"app", w.App, nil},
 	}
-	for key, patterns := range w.keys() {
-		for i, pattern := range patterns {
-			at := fmt.Sprintf("%s.%s[%d]", path, key, i)
+}
+
+func checkConditions(p *problems, path string, conditions []condition) {
+	for _, c := range conditions {
+		if c.patterns != nil && len(c.patterns) == 0 {
+			p.add(path+"."+c.key, "found an empty list, expected a pattern; leave the key out where anything fits")
+		}
+		for i, pattern := range c.patterns {
+			key := p.element(path+"."+c.key, i)
 			switch {
 			case pattern == "":
-				p.add(at, "found an empty pattern, which fits nothing")
-			case known[key] != nil && !strings.Contains(pattern, "*"):
-				oneOf(p, at, pattern, known[key]...)
+				p.add(key, "found nothing, expected a pattern; leave the key out where anything fits")
+			case c.words != nil && !slices.ContainsFunc(c.words, func(word string) bool { return fits([]string{pattern}, word) }):
+				oneOf(p, key, pattern, c.words...)
 			}
 		}
 	}
 }
 
-// covers says whether w fits everything that o fits, as far as the patterns show it.
-func (w When) covers(o When) bool {
-	others := o.keys()
-	for key, mine := range w.keys() {
-		if len(mine) == 0 {
+// covers says whether what fits all of others surely fits all of mine: each key that I have they have
+// too, and each of their patterns is within one of mine.
+func covers(mine, others []condition) bool {
+	for i, c := range mine {
+		if len(c.patterns) == 0 {
 			continue
 		}
-		if len(others[key]) == 0 {
+		if len(others[i].patterns) == 0 {
 			return false
 		}
-		for _, pattern := range others[key] {
-			if !slices.ContainsFunc(mine, func(m string) bool { return strings.EqualFold(m, pattern) || strings.Trim(m, "*") == "" }) {
+		for _, o := range others[i].patterns {
+			if !fits(c.patterns, o) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// fits says whether one of the patterns fits s, in any letter case. s may be a pattern too: as only a *
+// fits a *, a pattern that fits another one fits everything that the other one fits.
+func fits(patterns []string, s string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return glob(strings.ToLower(p), strings.ToLower(s)) })
+}
+
+// glob matches * to any run of characters: the parts between must follow each other in s, the first
+// at its start and the last at its end.
+func glob(pattern, s string) bool {
+	first, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return s == pattern
+	}
+	s, ok := strings.CutPrefix(s, first)
+	if !ok {
+		return false
+	}
+	for {
+		part, more, star := strings.Cut(rest, "*")
+		if !star {
+			return strings.HasSuffix(s, part)
+		}
+		_, after, found := strings.Cut(s, part)
+		if !found {
+			return false
+		}
+		s, rest = after, more
+	}
 }

@@ -2,148 +2,202 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// walker holds the file's tree against the shape of Config: it notes the line of every key, resolves
+// walker reads the file's tree as the shape of Config: it notes the line of every key, resolves
 // references in values, and finds unknown keys, keys given twice and values of the wrong type.
+//
+// It gives values of the types that Config has, and not YAML again for another reader to guess at: to
+// YAML the name 010 is the number 8 and the name true is no text.
 type walker struct {
 	*problems
 	env   func(string) (string, bool)
-	nodes int
+	nodes int // seen so far
+	bytes int // of values so far
 }
 
-// maxNodes bounds what aliases may blow a file up to.
-const maxNodes = 100_000
+// What aliases and references may blow a file up to. An alias is walked wherever it stands.
+const (
+	maxNodes = 100_000
+	maxBytes = 8 << 20
+)
 
-// walk says whether n can be read as a t; what can't is left out of the tree by its parent.
-func (w *walker) walk(n *yaml.Node, t reflect.Type, path string) bool {
-	if w.nodes++; w.nodes > maxNodes {
-		if w.nodes == maxNodes+1 {
-			w.add(path, "the file has too many values")
-		}
-		return false
+// walk reads n as a t. What can't be read is reported, and left out of the tree by its parent.
+func (w *walker) walk(n *yaml.Node, t reflect.Type, path string) (any, bool) {
+	if _, ok := w.lines[path]; !ok && path != "" {
+		w.lines[path] = n.Line
 	}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if _, ok := w.lines[path]; !ok && path != "" {
-		w.lines[path] = n.Line
+	if w.nodes++; w.nodes > maxNodes || w.bytes > maxBytes {
+		if !w.full {
+			w.report(w.line(path), path, "found too many values, expected at most %d with all aliases and references", maxNodes)
+		}
+		w.full = true
+		return nil, false
 	}
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		w.unread(path, "found nothing, expected %s; leave the key out for its default", want(t))
+		return nil, false
+	}
 	switch {
 	case t.Kind() == reflect.Struct:
 		return w.mapping(n, t, path)
-	case t == reflect.TypeFor[[]string]() && n.Kind == yaml.ScalarNode:
-		return w.scalar(n, reflect.TypeFor[string](), path)
+	case t == reflect.TypeFor[[]string]() && n.Kind == yaml.ScalarNode: // one value stands for a list of one
+		v, ok := w.scalar(n, t.Elem(), path)
+		return []any{v}, ok
 	case t.Kind() == reflect.Slice:
 		return w.sequence(n, t, path)
 	}
 	return w.scalar(n, t, path)
 }
 
-func (w *walker) mapping(n *yaml.Node, t reflect.Type, path string) bool {
+func (w *walker) mapping(n *yaml.Node, t reflect.Type, path string) (any, bool) {
 	if n.Kind != yaml.MappingNode {
-		w.add(path, "found %s, expected a mapping of keys to values", describe(n))
-		return false
+		if path == "" {
+			w.report(n.Line, "", "found %s, expected keys and values, such as data_dir: ./sluice-data", describe(n))
+		} else {
+			w.unread(path, "found %s, expected %s", describe(n), want(t))
+		}
+		return nil, false
 	}
 	names, types := keysOf(t)
-	seen := map[string]bool{}
-	var kept []*yaml.Node
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	values := map[string]any{}
+	first := map[string]int{} // the line of each key
+	for i := 0; i+1 < len(n.Content) && !w.full; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		at := key.Value
-		if path != "" {
-			at = path + "." + key.Value
-		}
+		at := join(path, key)
 		kind, known := types[key.Value]
-		if !seen[key.Value] {
-			w.lines[at] = key.Line
-		}
 		switch {
+		case key.Kind != yaml.ScalarNode:
+			w.report(key.Line, at, "found %s as a key, expected its name", describe(key))
 		case !known:
-			w.unknown(key, at, names)
-		case seen[key.Value]:
-			w.list = append(w.list, Error{File: w.file, Line: key.Line, Key: at, Msg: "the key is given twice"})
-		case w.walk(value, kind, at):
-			kept = append(kept, key, value)
-		}
-		seen[key.Value] = true
-	}
-	n.Content = kept
-	return true
-}
-
-func (w *walker) unknown(key *yaml.Node, at string, names []string) {
-	msg := "unknown key; known are " + strings.Join(names, ", ")
-	if n := nearest(key.Value, names); n != "" {
-		msg = fmt.Sprintf("unknown key; did you mean %q?", n)
-	}
-	w.list = append(w.list, Error{File: w.file, Line: key.Line, Key: at, Msg: msg})
-}
-
-func (w *walker) sequence(n *yaml.Node, t reflect.Type, path string) bool {
-	if n.Kind != yaml.SequenceNode {
-		w.add(path, "found %s, expected a list", describe(n))
-		return false
-	}
-	for i, item := range n.Content {
-		if !w.walk(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i)) {
-			// The others keep their places.
-			n.Content[i] = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"}
-			if t.Elem().Kind() == reflect.Struct {
-				n.Content[i] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+			w.unknown(key, path, names)
+		case first[key.Value] > 0:
+			w.report(key.Line, at, "found the key twice, first on line %d; expected it once", first[key.Value])
+		default:
+			first[key.Value] = key.Line
+			w.lines[at] = key.Line
+			if v, ok := w.walk(value, kind, at); ok {
+				values[key.Value] = v
 			}
 		}
 	}
-	return true
+	return values, true
 }
 
-// scalar resolves references and tries whether the value has its type.
-func (w *walker) scalar(n *yaml.Node, t reflect.Type, path string) bool {
-	if n.Kind != yaml.ScalarNode {
-		w.add(path, "found %s, expected %s", describe(n), want(t))
-		return false
+// join is the path of a key; one that doesn't look like any of ours is quoted, as it may hold anything.
+func join(path string, key *yaml.Node) string {
+	name := key.Value
+	plain := func(r rune) bool {
+		return r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 	}
-	if strings.Contains(n.Value, "$") {
-		text, err := w.resolve(n.Value)
-		if err != nil {
-			w.add(path, "%s", err)
-			return false
-		}
-		n.Value, n.Tag, n.Style = text, "!!str", yaml.DoubleQuotedStyle
+	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		name = strconv.Quote(name[:min(len(name), 64)])
 	}
-	var err error
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func (w *walker) unknown(key *yaml.Node, path string, names []string) {
+	at := join(path, key)
+	n := nearest(key.Value, names)
 	switch {
-	case n.Tag == "!!null":
-		err = fmt.Errorf("found nothing, expected %s; leave the key out for its default", want(t))
-	case t == reflect.TypeFor[time.Duration]():
-		_, err = parseDuration(n.Value)
-	case t == reflect.TypeFor[Size]():
-		err = new(Size).UnmarshalText([]byte(n.Value))
-	case t.Kind() == reflect.Bool:
-		if n.Value != "true" && n.Value != "false" {
-			err = fmt.Errorf("found %q, expected true or false", n.Value)
+	case key.ShortTag() == "!!merge":
+		w.report(key.Line, at, "found a merge key, expected the keys themselves")
+		w.spoil(at)
+	case n != "":
+		w.report(key.Line, at, "unknown key; did you mean %q?", n)
+		w.spoil(join(path, &yaml.Node{Value: n})) // that one is not missing, but misspelt
+	default:
+		w.report(key.Line, at, "unknown key; known are %s", strings.Join(names, ", "))
+		w.spoil(at)
+	}
+}
+
+func (w *walker) sequence(n *yaml.Node, t reflect.Type, path string) (any, bool) {
+	if n.Kind != yaml.SequenceNode {
+		w.unread(path, "found %s, expected %s", describe(n), want(t))
+		return nil, false
+	}
+	values := []any{}
+	for i, item := range n.Content {
+		if w.full {
+			break
 		}
-	case t.Kind() == reflect.Int:
-		if _, e := strconv.Atoi(n.Value); e != nil {
-			err = fmt.Errorf("found %q, expected a whole number", n.Value)
+		v, ok := w.walk(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i))
+		switch {
+		case ok:
+			values = append(values, v)
+		case t.Elem().Kind() == reflect.Struct: // the others keep their places
+			values = append(values, map[string]any{})
+		default:
+			values = append(values, "")
 		}
+	}
+	return values, true
+}
+
+// scalar resolves references and reads the value as its type.
+func (w *walker) scalar(n *yaml.Node, t reflect.Type, path string) (any, bool) {
+	if n.Kind != yaml.ScalarNode {
+		w.unread(path, "found %s, expected %s", describe(n), want(t))
+		return nil, false
+	}
+	text, err := w.resolve(n.Value)
+	w.bytes += len(text)
+	var value any
+	if err == nil {
+		value, err = convert(text, t)
 	}
 	if err != nil {
-		w.add(path, "%s", err)
+		w.unread(path, "%s", err)
+		return nil, false
 	}
-	return err == nil
+	return value, true
 }
 
+// convert reads text as a t, one of the types that keys have.
+func convert(text string, t reflect.Type) (any, error) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return nil, fmt.Errorf("found %s, expected one line of text in UTF-8", quote(text))
+	}
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return parseDuration(text)
+	case t == reflect.TypeFor[Size]():
+		return parseSize(text)
+	case t.Kind() == reflect.Bool:
+		if text != "true" && text != "false" {
+			return nil, fmt.Errorf("found %s, expected true or false", quote(text))
+		}
+		return text == "true", nil
+	case t.Kind() == reflect.Int:
+		i, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("found %s, expected a whole number", quote(text))
+		}
+		return i, nil
+	}
+	return text, nil
+}
+
+// want says in words what a t is written as.
 func want(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
@@ -154,78 +208,56 @@ func want(t reflect.Type) string {
 		return "true or false"
 	case t.Kind() == reflect.Int:
 		return "a whole number"
+	case t.Kind() == reflect.Struct:
+		return "keys and values"
+	case t.Kind() == reflect.Slice:
+		return "a list"
 	}
 	return "a text"
 }
 
+// describe says in words what stands in the file.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
-		return "a mapping"
+		return "keys and values"
 	case yaml.SequenceNode:
 		return "a list"
-	case yaml.ScalarNode, yaml.DocumentNode, yaml.AliasNode:
+	case yaml.AliasNode:
+		return "an alias"
+	case yaml.ScalarNode, yaml.DocumentNode:
 	}
-	if n.Tag == "!!null" {
+	return quote(n.Value)
+}
+
+// quote writes what was found; nothing that stands in the file makes a second line of it.
+func quote(found string) string {
+	const most = 80
+	if found == "" {
 		return "nothing"
 	}
-	return strconv.Quote(n.Value)
+	if len(found) > most {
+		return strconv.Quote(found[:most]) + "…"
+	}
+	return strconv.Quote(found)
 }
 
-// resolve replaces ${NAME} and ${file:/path}; $$ is a dollar sign.
-func (w *walker) resolve(s string) (string, error) {
-	var out strings.Builder
-	for {
-		i := strings.IndexByte(s, '$')
-		if i < 0 || i == len(s)-1 {
-			out.WriteString(s)
-			return out.String(), nil
-		}
-		out.WriteString(s[:i])
-		switch s[i+1] {
-		case '$':
-			out.WriteByte('$')
-			s = s[i+2:]
-			continue
-		case '{':
+// keysOf lists the keys of a struct, in its order, and the types of their values.
+func keysOf(t reflect.Type) (names []string, types map[string]reflect.Type) {
+	types = map[string]reflect.Type{}
+	for f := range t.Fields() {
+		switch tag := f.Tag.Get("koanf"); tag {
+		case "", "-":
+		case ",squash":
+			more, of := keysOf(f.Type)
+			for _, n := range more {
+				types[n] = of[n]
+			}
+			names = append(names, more...)
 		default:
-			out.WriteByte('$')
-			s = s[i+1:]
-			continue
+			names = append(names, tag)
+			types[tag] = f.Type
 		}
-		name, rest, ok := strings.Cut(s[i+2:], "}")
-		if !ok {
-			return "", fmt.Errorf("found %q, expected } after ${", s[i:])
-		}
-		value, err := w.look(name)
-		if err != nil {
-			return "", err
-		}
-		out.WriteString(value)
-		s = rest
 	}
-}
-
-// look reads an environment variable or a file, whose last line feed is not part of the value.
-func (w *walker) look(name string) (string, error) {
-	path, isFile := strings.CutPrefix(name, "file:")
-	if isFile {
-		info, err := os.Stat(path)
-		if err != nil {
-			return "", fmt.Errorf("${%s}: %w", name, err)
-		}
-		if !info.Mode().IsRegular() || info.Size() > maxFile {
-			return "", fmt.Errorf("${%s}: expected a regular file of at most 1 MiB", name)
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return "", fmt.Errorf("${%s}: %w", name, err)
-		}
-		return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
-	}
-	value, ok := w.env(name)
-	if !ok {
-		return "", fmt.Errorf("${%s}: the environment variable is not set", name)
-	}
-	return value, nil
+	return slices.Clip(names), types
 }

@@ -3,6 +3,7 @@ package dedup
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -14,6 +15,7 @@ import (
 // Index is the state of recognition in Badger. It has one user at a time, the decider; what others may
 // call beside it says so.
 type Index struct {
+	dir      string
 	db       *badger.DB
 	scale    scale
 	services config.Services
@@ -51,6 +53,7 @@ func Open(dir string, c config.Config) (*Index, error) {
 		return nil, fmt.Errorf("open state %s: %w", dir, err)
 	}
 	return &Index{
+		dir:      dir,
 		db:       db,
 		scale:    scale{catalog: cat, directory: newDirectory(c.Organisation), config: c.Dedup},
 		services: c.Services,
@@ -69,10 +72,19 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// Bytes is the size of the state on disk.
-func (x *Index) Bytes() int64 {
-	lsm, vlog := x.db.Size()
-	return lsm + vlog
+// Bytes is the size of the state's files; Badger's own figure is up to a minute old.
+func (x *Index) Bytes() (int64, error) {
+	entries, err := os.ReadDir(x.dir)
+	if x.dir == "" || errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	var sum int64
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil { // it may be gone, compacted
+			sum += info.Size()
+		}
+	}
+	return sum, err
 }
 
 // view looks at the committed state, beside the decider.

@@ -211,11 +211,15 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 			return durable, err
 		}
 		if err := p.step(t, flush, func() ([]stream.Entry, error) {
-			return p.decider.notification(p.overlay, m.input, &m.n, t)
+			entries, err := p.decider.notification(p.overlay, m.input, &m.n, t)
+			if err == nil {
+				// Before what follows from it, which may fill the batch and have it appended.
+				p.pending = append(p.pending, *m)
+			}
+			return entries, err
 		}); err != nil {
 			return durable, err
 		}
-		p.pending = append(p.pending, *m)
 	}
 	return durable, flush()
 }

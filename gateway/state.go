@@ -42,7 +42,11 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	} else {
 		gauge(s.held, float64(held))
 	}
-	gauge(s.size, float64(s.g.index.Bytes()))
+	if size, err := s.g.index.Bytes(); err != nil {
+		ch <- prometheus.NewInvalidMetric(s.size, err)
+	} else {
+		gauge(s.size, float64(size))
+	}
 	gauge(s.streamSize, float64(s.g.stream.Bytes()))
 	for _, d := range s.g.deliveries {
 		lag, err := d.reader.Lag(context.Background(), time.Now())

@@ -1,0 +1,238 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// noEnv is an environment without variables.
+func noEnv(string) (string, bool) { return "", false }
+
+func parse(t *testing.T, text string) config.Config {
+	t.Helper()
+	c, err := config.Parse("sluice.yaml", []byte(text), noEnv)
+	if err != nil {
+		t.Fatalf("Parse(%q): %v", text, err)
+	}
+	return c
+}
+
+func TestAnEmptyFileIsTheDefaults(t *testing.T) {
+	for _, text := range []string{"", "\n\n", "# only a comment\n", "---\n", "null\n", "{}\n", "policy: {}\n", "\ufeff"} {
+		if diff := cmp.Diff(config.Default(), parse(t, text)); diff != "" {
+			t.Errorf("Parse(%q): -want +got:\n%s", text, diff)
+		}
+	}
+}
+
+func TestListsReplaceTheDefaults(t *testing.T) {
+	want := config.Default()
+	want.Inputs = []config.Input{{
+		Name: "one", Type: "syslog", Listen: "udp://127.0.0.1:5514", MaxMessage: 64 << 10, MaxConnections: 1000,
+		IdleTimeout: 15 * time.Minute, TLS: config.TLS{ClientAuth: "off"},
+	}}
+	want.Services.CloudAppSecurity.Shows = []string{"identity_protection"}
+	want.Policy.ManageIn = []string{"cloud_app_security"}
+	want.Targets = []config.Target{{Name: "one", Type: "file", Path: "a.jsonl", Format: "json"}}
+	got := parse(t, `
+inputs: [{name: one, listen: "udp://127.0.0.1:5514"}]
+services: {cloud_app_security: {shows: identity_protection}}
+policy: {manage_in: cloud_app_security}
+targets: [{name: one, type: file, path: a.jsonl}]
+`)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAnEmptyListIsNotTheDefault(t *testing.T) {
+	got := parse(t, "services: {cloud_app_security: {shows: []}}").Services
+	if got.CloudAppSecurity.Shows == nil || len(got.CloudAppSecurity.Shows) > 0 || !got.CloudAppSecurity.Enabled {
+		t.Errorf("cloud_app_security = %+v, want it enabled and showing nothing", got.CloudAppSecurity)
+	}
+}
+
+func TestTargetsHaveTheDefaultsOfTheirType(t *testing.T) {
+	tests := []struct {
+		name, yaml string
+		want       config.Target
+	}{
+		{
+			"syslog over tls", `{name: t, type: syslog, address: "tls://h:1"}`,
+			config.Target{Address: "tls://h:1", Format: "cef", Header: "rfc5424", Framing: "octet"},
+		},
+		{
+			"syslog over tcp", `{name: t, type: syslog, address: "tcp://h:1"}`,
+			config.Target{Address: "tcp://h:1", Format: "cef", Header: "rfc5424", Framing: "newline"},
+		},
+		{
+			"syslog over udp", `{name: t, type: syslog, address: "udp://h:1", format: json}`,
+			config.Target{Address: "udp://h:1", Format: "json", Header: "rfc5424", Framing: "newline"},
+		},
+		{"file", `{name: t, type: file, path: p}`, config.Target{Path: "p", Format: "json"}},
+		{"stdout", `{name: t, type: stdout, format: cef}`, config.Target{Format: "cef"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := parse(t, "targets: ["+tt.yaml+"]").Targets[0]
+			tt.want.Name, tt.want.Type = "t", got.Type
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// YAML takes these for numbers, truth and dates; here they are names.
+func TestTextIsWhatIsWritten(t *testing.T) {
+	for _, text := range []string{"010", "1.10", "0x1F", "true", "off", "2026-02-03", "1e3", ".inf", "!!str 7", `"null"`} {
+		want := strings.Trim(strings.TrimPrefix(text, "!!str "), `"`)
+		if got := parse(t, "data_dir: "+text).DataDir; got != want {
+			t.Errorf("data_dir: %s is %q, want %q", text, got, want)
+		}
+	}
+	if got := parse(t, "inputs: [{name: a, listen: 'udp://:1', max_connections: 010}]").Inputs[0].MaxConnections; got != 10 {
+		t.Errorf("max_connections: 010 is %d, want 10", got)
+	}
+}
+
+func TestRulesKnowTheirLine(t *testing.T) {
+	hold := time.Duration(0)
+	want := []config.Rule{
+		{
+			Name: "a", When: config.When{Type: []string{"2025"}, User: []string{"*@fernweh.example", "anna"}}, Line: 4,
+			Settings: config.Settings{ManageIn: []string{"cloud_app_security", "identity_protection"}},
+		},
+		{Name: "b", When: config.When{Severity: []string{"high"}}, Settings: config.Settings{Hold: &hold}, Line: 8},
+	}
+	got := parse(t, `policy:
+  # the first one that fits
+  rules:
+    - name: a
+      when: {type: 2025, user: ["*@fernweh.example", anna]}
+      manage_in: [cloud_app_security, identity_protection]
+
+    - {name: b, when: {severity: high}, hold: 0s}
+`).Policy.Rules
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestReferencesAreResolvedOnceAnywhereInAValue(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "name")
+	if err := os.WriteFile(file, []byte("from $a ${FILE}\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := func(name string) (string, bool) {
+		value, ok := map[string]string{"ONE": "1", "NESTED": "${ONE}$$", "EMPTY": "", "MINUTES": "7m", "yes": "true"}[name]
+		return value, ok
+	}
+	tests := []struct{ yaml, want string }{
+		{"${ONE}", "1"},
+		{"/data/${ONE}/x${EMPTY}y${ONE}", "/data/1/xy1"},
+		{"${NESTED}", "${ONE}$$"},
+		{"$${ONE} $$$$ $1 5$", "${ONE} $$ $1 5$"},
+	}
+	for _, tt := range tests {
+		c, err := config.Parse("sluice.yaml", []byte("data_dir: '"+tt.yaml+"'\n"), env)
+		if err != nil || c.DataDir != tt.want {
+			t.Errorf("data_dir: %s is %q, %v; want %q", tt.yaml, c.DataDir, err, tt.want)
+		}
+	}
+	_, err := config.Parse("sluice.yaml", []byte("data_dir: ${file:"+file+"}"), env)
+	if err == nil || !strings.Contains(err.Error(), "one line of text") {
+		t.Errorf("two line feeds at the end: %v, want only one to be cut", err)
+	}
+	typed, err := config.Parse("sluice.yaml", []byte("policy: {hold: '${MINUTES}'}\nservices: {identity_protection: {enabled: '${yes}'}}"), env)
+	if err != nil || *typed.Policy.Hold != 7*time.Minute || !typed.Services.IdentityProtection.Enabled {
+		t.Errorf("typed values: %+v, %v", typed.Policy, err)
+	}
+}
+
+// The copy behind the alias is read anew, so that $$ stays one dollar sign.
+func TestAnAliasIsReadLikeItsAnchor(t *testing.T) {
+	got := parse(t, `
+organisation:
+  domains:
+    - {netbios: A$$B, upn_suffixes: &s ["$${x}.example", b.example]}
+    - {netbios: C, upn_suffixes: *s}
+`).Organisation.Domains
+	if diff := cmp.Diff([]string{"${x}.example", "b.example"}, got[1].UPNSuffixes); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestBombsAreRefused(t *testing.T) {
+	suffixes := "[" + strings.Repeat("a.example,", 1000) + "]"
+	domains := strings.Repeat("    - {netbios: A, upn_suffixes: *s}\n", 1000)
+	long := strings.Repeat("x", 100_000)
+	tests := []struct{ name, yaml, want string }{
+		{"many values by aliases", "organisation:\n  domains:\n    - {netbios: A, upn_suffixes: &s " + suffixes + "}\n" + domains, "too many values"},
+		{"long values by aliases", "organisation: {domains: [{netbios: &l " + long + "}" + strings.Repeat(",{netbios: *l}", 1000) + "]}", "too many values"},
+		{"billion laughs", "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\ninputs: *c\n", "unknown key"},
+		{"an alias in its anchor", "inputs: &a [*a, *a]\n", "found a list"},
+		{"deep", "inputs: " + strings.Repeat("[", 20_000), "line"},
+		{"a megabyte", "# " + strings.Repeat("x", 1<<20), "1 MiB"},
+		{"references", "data_dir: '" + strings.Repeat("${BIG}", 1000) + "'", "1 MiB"},
+		{"a long value", "policy: {mode: " + long + "}", "…"},
+		{"a long key", long[:1000] + ": 1", "unknown key"},
+	}
+	env := func(string) (string, bool) { return long, true }
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := config.Parse("sluice.yaml", []byte(tt.yaml), env)
+			var problems config.Errors
+			if !errors.As(err, &problems) {
+				t.Fatalf("Parse = %v, want config.Errors", err)
+			}
+			if text := problems.Error(); len(text) > 2000 && tt.name != "an alias in its anchor" || !strings.Contains(text, tt.want) && tt.want != "line" {
+				t.Errorf("Parse = %d bytes, %.300s; want %q", len(text), text, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoadSaysThatAFileIsMissing(t *testing.T) {
+	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"))
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Load = %v, want os.ErrNotExist", err)
+	}
+	if _, err := config.Load(t.TempDir()); err == nil {
+		t.Error("Load of a directory succeeds")
+	}
+}
+
+func TestTheImagesConfigurationIsRight(t *testing.T) {
+	if _, err := config.Load("docker.yaml"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServices(t *testing.T) {
+	s := config.Default().Services
+	if diff := cmp.Diff([]string{"defender_for_identity", "cloud_app_security", "identity_protection"}, s.Order()); diff != "" {
+		t.Errorf("Order: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"cloud_app_security"}, s.ShownBy("identity_protection")); diff != "" {
+		t.Errorf("ShownBy: -want +got:\n%s", diff)
+	}
+	if got := s.ShownBy("cloud_app_security"); got != nil {
+		t.Errorf("ShownBy(cloud_app_security) = %q, want none", got)
+	}
+	s.CloudAppSecurity.Enabled = false
+	if got := s.ShownBy("identity_protection"); got != nil {
+		t.Errorf("ShownBy = %q, want none while the service that shows is disabled", got)
+	}
+	if s.Enabled("cloud_app_security") || !s.Enabled("identity_protection") || s.Enabled("sentinel") {
+		t.Error("Enabled: want identity_protection alone of the three")
+	}
+}

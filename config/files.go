@@ -1,0 +1,51 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+)
+
+// checkFiles reads the certificates that the configuration names.
+func (c *Config) checkFiles(p *problems) {
+	for i, in := range c.Inputs {
+		path := fmt.Sprintf("inputs[%d].tls", i)
+		in.TLS.checkPair(p, path)
+		checkAuthority(p, path+".client_ca", in.TLS.ClientCA)
+	}
+	for i, t := range c.Targets {
+		path := fmt.Sprintf("targets[%d].tls", i)
+		t.TLS.checkPair(p, path)
+		checkAuthority(p, path+".ca", t.TLS.CA)
+	}
+}
+
+// checkPair reads a certificate and its key, and says which of them is the trouble where that is known.
+func (t TLS) checkPair(p *problems, path string) {
+	cert, ok := readPEM(p, path+".cert", t.Cert)
+	key, keyOK := readPEM(p, path+".key", t.Key)
+	if !ok || !keyOK {
+		return
+	}
+	if _, err := tls.X509KeyPair([]byte(cert), []byte(key)); err != nil {
+		p.add(path+".cert", "found %s and %s: %s; expected a certificate and its key in PEM", quote(t.Cert), quote(t.Key), err)
+	}
+}
+
+func checkAuthority(p *problems, path, file string) {
+	pem, ok := readPEM(p, path, file)
+	if ok && !x509.NewCertPool().AppendCertsFromPEM([]byte(pem)) {
+		p.add(path, "found no certificate in %s, expected PEM", quote(file))
+	}
+}
+
+func readPEM(p *problems, key, file string) (string, bool) {
+	if file == "" {
+		return "", false
+	}
+	text, err := readSmall(file)
+	if err != nil {
+		p.add(key, "found %s: %s", quote(file), err)
+	}
+	return text, err == nil
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// scheme is udp, tcp or tls, or "" for what is no such address.
+func scheme(address string) string {
+	s, _, ok := strings.Cut(address, "://")
+	if !ok || !slices.Contains([]string{"udp", "tcp", "tls"}, s) {
+		return ""
+	}
+	return s
+}
+
+// checkAddress expects a URL of scheme, host and port. Who listens may leave out the host, for every
+// address there is, and take port 0, for a free one.
+func checkAddress(p *problems, key, address string, listening bool) {
+	s := scheme(address)
+	if s == "" {
+		p.add(key, "found %s, expected udp://, tcp:// or tls:// with host and port", quote(address))
+		return
+	}
+	host, port, err := net.SplitHostPort(address[len(s+"://"):])
+	lowest := 1
+	if listening {
+		lowest = 0
+	}
+	switch {
+	case err != nil:
+		p.add(key, "found %s, expected host and port behind %s://, such as %s://127.0.0.1:5514", quote(address), s, s)
+	case !isPort(port, lowest):
+		p.add(key, "found port %s, expected %d to 65535", quote(port), lowest)
+	case host == "" && !listening:
+		p.add(key, "found %s, expected a host before the port", quote(address))
+	case !isHost(host):
+		p.add(key, "found host %s, expected an IP address or a name", quote(host))
+	}
+}
+
+func isPort(s string, lowest int) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && int(n) >= lowest
+}
+
+// isHost takes an empty host too, and a name as DNS and /etc/hosts have it, with underscores.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '-' && r != '_' && r != '.' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+}
+
+// checkHTTP: there is no authentication yet, so what will show alerts listens on loopback only.
+func (c *Config) checkHTTP(p *problems) {
+	for _, l := range []struct{ key, address string }{{"http.listen", c.HTTP.Listen}, {"metrics.listen", c.Metrics.Listen}} {
+		if l.address == "" {
+			continue
+		}
+		host, port, err := net.SplitHostPort(l.address)
+		if err != nil || !isPort(port, 0) || !isHost(host) {
+			p.add(l.key, "found %s, expected host:port such as 127.0.0.1:8514", quote(l.address))
+			continue
+		}
+		if ip, err := netip.ParseAddr(host); l.key == "http.listen" && host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			p.add(l.key, "found %s, expected a loopback address: there is no authentication yet; "+
+				"for /metrics and health on another address there is metrics.listen", quote(l.address))
+		}
+	}
+}
+
+// socket is what somebody listens on. An invalid host is one known by its name only.
+type socket struct {
+	network, port, name string
+	host                netip.Addr
+}
+
+// conflicts says whether only one of the two can be listened on. :: takes IPv4 too, as it does in Go;
+// names are not looked up.
+func (s socket) conflicts(o socket) bool {
+	switch {
+	case s.network != o.network || s.port != o.port || s.port == "0":
+		return false
+	case s.host == netip.IPv6Unspecified() || o.host == netip.IPv6Unspecified():
+		return true
+	case s.host == netip.IPv4Unspecified():
+		return !o.host.Is6()
+	case o.host == netip.IPv4Unspecified():
+		return !s.host.Is6()
+	}
+	return s.host == o.host && s.name == o.name
+}
+
+func newSocket(network, hostport string) (socket, bool) {
+	host, port, err := net.SplitHostPort(hostport)
+	n, numErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || numErr != nil {
+		return socket{}, false
+	}
+	s := socket{network: network, port: strconv.FormatUint(n, 10)}
+	switch ip, err := netip.ParseAddr(host); {
+	case host == "":
+		s.host = netip.IPv6Unspecified()
+	case host == "localhost":
+		s.host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case err == nil:
+		s.host = ip.Unmap()
+	default:
+		s.name = strings.ToLower(host)
+	}
+	return s, true
+}
+
+// checkPorts finds two inputs, or an input and the HTTP server, on one port.
+func (c *Config) checkPorts(p *problems) {
+	var taken []socket
+	var keys []string
+	take := func(network, hostport, key string) {
+		s, ok := newSocket(network, hostport)
+		if i := slices.IndexFunc(taken, s.conflicts); ok && i >= 0 {
+			p.either(key, fmt.Sprintf("found %s port %s, which %s listens on too; expected another", network, s.port, keys[i]),
+				keys[i], fmt.Sprintf("found %s port %s, which %s listens on too; expected another", network, s.port, key))
+		} else if ok {
+			taken, keys = append(taken, s), append(keys, key)
+		}
+	}
+	for i, in := range c.Inputs {
+		network := "tcp"
+		switch scheme(in.Listen) {
+		case "":
+			continue
+		case "udp":
+			network = "udp"
+		}
+		_, hostport, _ := strings.Cut(in.Listen, "://")
+		take(network, hostport, fmt.Sprintf("inputs[%d].listen", i))
+	}
+	take("tcp", c.HTTP.Listen, "http.listen")
+	take("tcp", c.Metrics.Listen, "metrics.listen")
+}
