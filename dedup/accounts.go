@@ -1,10 +1,11 @@
 package dedup
 
+import "slices"
+
 // weighAccounts adds what the accounts say and is false where they are two people.
 func (s scale) weighAccounts(v *verdict, a, b facts) bool {
-	fullA, fullB := s.fullNames(a), s.fullNames(b)
-	best, x, y := s.closest(fullA, fullB)
-	if len(fullA) == 0 || len(fullB) == 0 || best == incomparable {
+	best, x, y := s.closest(s.bestNames(a), s.bestNames(b))
+	if best == incomparable {
 		best, x, y = s.closest(a.accounts, b.accounts)
 	}
 	switch best {
@@ -94,17 +95,30 @@ func (s scale) missing(f, other facts) (name, bool) {
 	return name{}, false
 }
 
+// bestNames are the names by which f is compared: the full ones, or where there are none, its accounts.
+func (s scale) bestNames(f facts) []name {
+	if full := s.fullNames(f); len(full) > 0 {
+		return full
+	}
+	return f.accounts
+}
+
+// spelledOut: at least two words, and none of them an initial.
+func spelledOut(n name) bool {
+	return len(n.words) >= 2 && !slices.ContainsFunc(n.words, func(w string) bool { return len(w) == 1 })
+}
+
 // fullNames are the names by which a person is told from others with the same initial: the accounts
 // that are spelt out, and what the text calls the others.
 func (s scale) fullNames(f facts) []name {
 	var out []name
 	for _, n := range f.accounts {
-		if len(n.words) >= 2 {
+		if spelledOut(n) {
 			out = append(out, n)
 			continue
 		}
 		for _, p := range f.text.persons {
-			if len(p.words) >= 2 && s.directory.kin(n, p) >= likely {
+			if spelledOut(p) && s.directory.kin(n, p) >= likely {
 				p.domain = n.domain
 				out = append(out, p)
 			}

@@ -227,9 +227,26 @@ func kinWords(a, b name) kinship {
 		if local == "" && len(b.words) == 1 {
 			local = b.words[0]
 		}
-		return abbreviation(local, a.words)
+		k := abbreviation(local, a.words)
+		if k == stranger && complements(local, a.words) {
+			return incomparable
+		}
+		return k
 	}
 	return kinLists(a.words, b.words)
+}
+
+// complements: an account made of a whole first name and the initial of the last one, say, and a name
+// with the initial of the first and the whole last one may be one person's; nothing shows it.
+func complements(local string, words []string) bool {
+	initial := slices.IndexFunc(words, func(w string) bool { return len(w) == 1 && strings.HasPrefix(local, w) })
+	if initial < 0 {
+		return false
+	}
+	rest := strings.TrimRightFunc(local[1:], unicode.IsDigit)
+	return slices.ContainsFunc(words, func(w string) bool {
+		return len(w) > 1 && len(rest) > 1 && strings.Contains(rest[1:], w[:1]) && strings.HasSuffix(rest, w[:1])
+	})
 }
 
 // truncated: Active Directory cuts a sAMAccountName at 20 characters.

@@ -10,10 +10,13 @@ import (
 type parties [16]uint64
 
 func (p *parties) add(name string) {
-	name = plain(name)
-	if len(name) < 3 {
-		name = (name + "  ")[:3]
+	p.runs(name)
+	if q := plain(name); q != name {
+		p.runs(q)
 	}
+}
+
+func (p *parties) runs(name string) {
 	for i := 0; i+3 <= len(name); i++ {
 		h := uint32(name[i])<<16 | uint32(name[i+1])<<8 | uint32(name[i+2])
 		h = h * 2654435761 >> 22 // Knuth's multiplicative hash, to 10 bits
@@ -39,6 +42,12 @@ func (f *facts) sketch() {
 				f.parties.add(w)
 				f.names = append(f.names, plain(w))
 			}
+			f.open = f.open || len(w) == 2 // too short for a run
+		}
+	}
+	for _, p := range f.text.persons { // what the accounts may be called
+		for _, w := range p.words {
+			f.parties.add(w)
 		}
 	}
 	for _, d := range f.devices {

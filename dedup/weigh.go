@@ -102,7 +102,7 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 	}
 	s.weighDevices(&v, a, b)
 	if v.points == before && before-times < pointsID {
-		weighParticulars(&v, a.text, b.text)
+		weighParticulars(&v, a, b)
 	}
 	if v.points <= before && before-times < pointsID {
 		return v, false // the same type at the same time, and nobody in common
@@ -157,16 +157,38 @@ func (s scale) weighDevices(v *verdict, a, b facts) {
 	}
 }
 
-// weighParticulars stands in for parties that neither service names in a field: the texts are the same
-// word for word, or all machines, numbers and identifiers of one are in the other.
-func weighParticulars(v *verdict, a, b prose) {
+// weighParticulars stands in for parties that the services don't name in comparable ways: the texts are
+// the same word for word, or but for who did it; or all machines, numbers and identifiers of one are in
+// the other.
+func weighParticulars(v *verdict, a, b facts) {
+	x, y := a.text, b.text
 	switch {
-	case a.generic || b.generic:
-	case len(a.words) >= 4 && slices.Equal(a.words, b.words):
-		v.add("device", pointsDeviceText, "the texts are the same")
-	case len(a.specific) > 0 && len(b.specific) > 0 && (within(a.specific, b.specific) || within(b.specific, a.specific)):
-		v.add("device", pointsDeviceText, "both texts name %s", strings.Join(a.specific[:min(3, len(a.specific))], ", "))
+	case x.generic || y.generic:
+	case len(x.words) >= 4 && slices.Equal(x.words, y.words):
+		v.add("text", pointsDeviceText, "the texts are the same")
+	case len(x.specific) > 0 && len(y.specific) > 0 && (within(x.specific, y.specific) || within(y.specific, x.specific)):
+		v.add("text", pointsDeviceText, "both texts name %s", strings.Join(x.specific[:min(3, len(x.specific))], ", "))
+	case sameStory(a, b) || sameStory(b, a):
+		v.add("text", pointsDeviceText, "the texts are the same but for the account")
 	}
+}
+
+// sameStory: without its own account, one text is in the other word for word, a particular among them.
+func sameStory(a, b facts) bool {
+	i, words, particular := 0, 0, false
+	for _, w := range a.text.words {
+		if slices.ContainsFunc(a.accounts, func(n name) bool { return n.local == localPart(w) || slices.Contains(n.words, w) }) {
+			continue
+		}
+		at := slices.Index(b.text.words[i:], w)
+		if at < 0 {
+			return false
+		}
+		i += at + 1
+		words++
+		particular = particular || slices.Contains(a.text.specific, w)
+	}
+	return words >= 4 && particular
 }
 
 // within says whether all of some are in all; a single one says enough only where there is no other.

@@ -117,7 +117,7 @@ func newPipeline(g *Gateway, m *metrics) (*pipeline, error) {
 	}
 	p := &pipeline{
 		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request),
-		decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time),
+		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time),
 	}
 	p.quiet = p.now().Add(min(grace, *g.config.Policy.Hold))
 	return p, nil

@@ -30,6 +30,7 @@ type pipeline struct {
 	clock   clock
 	now     func() time.Time // the wall clock with its monotonic reading
 	quiet   time.Time        // until then nothing is released: the inputs have only begun to listen
+	space   space
 	overlay *dedup.Batch
 	batch   *stream.Batch
 	pending []incoming // what the batch holds, in order
@@ -272,6 +273,9 @@ func (p *pipeline) step(t time.Time, flush func() error, decide func() ([]stream
 func (p *pipeline) flush(ctx context.Context) error {
 	if p.batch.Len() == 0 {
 		return nil
+	}
+	if err := p.space.enough(time.Now()); err != nil {
+		return err
 	}
 	stored, err := p.stream.Append(ctx, p.batch)
 	if err != nil {
