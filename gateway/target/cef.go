@@ -85,9 +85,15 @@ func event(e *stream.Entry) cef.Event {
 	}
 	if n.Parsed && n.Payload >= 0 && n.Payload <= len(n.Raw) {
 		payload := bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00")
-		if ev, err := cef.Parse(string(payload)); err == nil {
+		if ev, err := cef.Parse(string(payload)); err == nil && ev.Vendor+ev.Product != "" {
 			if !digits(ev.Version) {
 				ev.Version = ""
+			}
+			if !severity(ev.Severity) {
+				// The header is not what its columns say, and so the extension may not be found: keep the text.
+				ev.Severity = rank(n.Severity)
+				ev.Extension = once(append([]cef.Field{{Key: "msg", Value: string(payload)}}, folded(ev)...))
+				return ev
 			}
 			switch n.Service {
 			case formats.DefenderForIdentity, formats.CloudAppSecurity:
@@ -102,6 +108,16 @@ func event(e *stream.Entry) cef.Event {
 		return riskEvent(n)
 	}
 	return unknownEvent(n)
+}
+
+// severity says whether s is one that CEF knows: 0 to 10, or a word.
+func severity(s string) bool {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n >= 0 && n <= 10
+	}
+	return slices.ContainsFunc([]string{"Unknown", "Low", "Medium", "High", "Very-High"}, func(w string) bool {
+		return strings.EqualFold(s, w)
+	})
 }
 
 func digits(s string) bool {

@@ -368,3 +368,23 @@ func labelIf(ok bool, label string) string {
 	}
 	return ""
 }
+
+// TestHeaderWithAStrayBar: an unescaped bar in a name shifts the columns of the header. The severity
+// is one that SIEMs read all the same, and nothing of the text is lost.
+func TestHeaderWithAStrayBar(t *testing.T) {
+	const payload = `CEF:0|Microsoft|Azure ATP|2.2|XSecurityAlert|one | two|5|suser=ida msg=hello externalId=1`
+	e := stream.Entry{Notification: formats.Notification{
+		Service: formats.DefenderForIdentity, Kind: formats.Alert, Severity: formats.High, Parsed: true, Raw: []byte(payload),
+	}}
+	out, err := AppendCEF(nil, &e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := cef.Parse(string(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ev.Severity != "10" || !strings.Contains(string(out), "suser\\=ida") {
+		t.Errorf("severity %q, want 10, and the text in msg:\n%s", ev.Severity, out)
+	}
+}
