@@ -211,6 +211,13 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 		if err := p.release(t, flush); err != nil {
 			return durable, err
 		}
+		// A great message begins a batch of its own: with what the state keeps of it, more would not fit
+		// into one of Badger's transactions.
+		if p.batch.Size()+2*len(m.n.Raw) > stream.MaxBytes/2 {
+			if err := flush(); err != nil {
+				return durable, err
+			}
+		}
 		if err := p.step(t, flush, func() ([]stream.Entry, error) {
 			entries, err := p.decider.notification(p.overlay, m.input, &m.n, t)
 			if err == nil {

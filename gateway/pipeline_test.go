@@ -1,0 +1,171 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/input"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// openPipeline is a pipeline on a real stream and state in dir. It runs until the test ends.
+func openPipeline(t *testing.T, dir string, c config.Config) *pipeline {
+	t.Helper()
+	c.DataDir = dir
+	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := openState(t.Context(), c, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark, err := index.Mark()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pipeline{
+		log: slog.New(slog.DiscardHandler), index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()),
+		requests: make(chan *request), decider: decider{policy: policy.New(c)}, clock: clock{last: mark.Time},
+		now: elapsed(mark.Time), space: space{dir: dir},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := index.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// TestGreatMessagesAreAnswered: every batch of messages of the greatest size is accepted, whatever of
+// it is held, and every sender gets its answer.
+func TestGreatMessagesAreAnswered(t *testing.T) {
+	p := openPipeline(t, t.TempDir(), with())
+	long := strings.Repeat("x1 ", 250<<10/3)
+	var batch []input.Message
+	for n := range 12 {
+		in := incident{number: n, start: time.Duration(n) * s, user: "ida.brook", host: "WS-17", detail: long}
+		for _, line := range []string{in.mcas(), in.mdi(), in.mdi(" More.")} {
+			batch = append(batch, input.Message{Input: "test", Received: monday, Raw: []byte(line)})
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	answer := make(chan error, 1)
+	go func() { answer <- p.accept(ctx, batch) }()
+	select {
+	case err := <-answer:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-ctx.Done():
+		t.Fatal("no answer")
+	}
+	entries := 0
+	for m, err := range p.stream.Scan(t.Context(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range m.Entries {
+			if e.Kind == stream.Notification {
+				entries++
+			}
+		}
+	}
+	if entries != len(batch) {
+		t.Errorf("%d notifications in the stream, want %d", entries, len(batch))
+	}
+}
+
+// TestStateIsRebuilt: a state that is lost, and one that is ahead of the stream, are rebuilt from the
+// checkpoint and the stream and are what they were.
+func TestStateIsRebuilt(t *testing.T) {
+	c := with()
+	c.DataDir = t.TempDir()
+	log := slog.New(slog.DiscardHandler)
+	lived := map[string]string{}
+	t.Run("live", func(t *testing.T) {
+		p := openPipeline(t, c.DataDir, c)
+		for i, one := range aBusyDay(7)[:120] {
+			if err := p.accept(t.Context(), []input.Message{{Input: "test", Received: monday.Add(one.after), Raw: []byte(one.line)}}); err != nil {
+				t.Fatal(err)
+			}
+			if i == 60 {
+				if _, err := p.index.Checkpoint(checkpointPath(c)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		lived = dump(t, p.index)
+	})
+	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(c.DataDir, "stream")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for name, spoil := range map[string]func(*dedup.Index) error{
+		"ahead of the stream": func(x *dedup.Index) error {
+			b := x.Begin()
+			defer b.Discard()
+			return b.Commit(dedup.Mark{Sequence: 1 << 40})
+		},
+		"another stream's": func(x *dedup.Index) error {
+			b := x.Begin()
+			defer b.Discard()
+			return b.Commit(dedup.Mark{Sequence: 3, Hash: [32]byte{1}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			index, err := openState(t.Context(), c, s, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(index); err != nil {
+				t.Fatal(err)
+			}
+			if err := index.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if index, err = openState(t.Context(), c, s, log); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := index.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			got := dump(t, index)
+			for k, v := range lived {
+				if got[k] != v {
+					t.Errorf("key %s differs after the rebuild", k)
+				}
+			}
+			if len(got) != len(lived) {
+				t.Errorf("%d keys after the rebuild, want %d", len(got), len(lived))
+			}
+		})
+	}
+}
