@@ -1,0 +1,151 @@
+// Package test tells stories about the real binary: sockets in, sockets and files out, crashes between.
+// A story is a script in scripts; the commands beyond those of testscript are in this package, each in
+// a file of its own. Conditions are polled until a deadline, nothing sleeps for a fixed time.
+package test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// deadline is how long a condition may take to come true. It is generous: a loaded machine is slow, and
+// only a failing test waits for it.
+const deadline = 60 * time.Second
+
+// TestMain makes the binary that all tests run, with the race detector where the tests have it. SLUICE
+// names one that is there already.
+func TestMain(m *testing.M) {
+	if os.Getenv("SLUICE") == "" {
+		dir, err := build()
+		defer func() { _ = os.RemoveAll(dir) }()
+		if err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}
+
+func build() (string, error) {
+	dir, err := os.MkdirTemp("", "sluice-test-")
+	if err != nil {
+		return dir, err
+	}
+	path := filepath.Join(dir, "sluice")
+	args := []string{"build", "-o", path}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "../cmd/sluice")...).CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return dir, os.Setenv("SLUICE", path)
+}
+
+// binary is the path of the binary under test.
+func binary() string { return os.Getenv("SLUICE") }
+
+var update = flag.Bool("update", false, "write what the programs say into the scripts' golden files")
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "scripts",
+		RequireExplicitExec: true,
+		UpdateScripts:       *update,
+		Setup: func(e *testscript.Env) error {
+			w := newWorld(e)
+			e.Values[worldKey{}] = w
+			e.Defer(w.close)
+			e.Setenv("PATH", filepath.Dir(binary())+string(filepath.ListSeparator)+os.Getenv("PATH")+":/usr/sbin:/sbin")
+			e.Setenv("GOCOVERDIR", os.Getenv("GOCOVERDIR"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sluice":      cmdSluice,
+			"siem":        cmdSIEM,
+			"send":        cmdSend,
+			"wait-for":    cmdWaitFor,
+			"generate":    cmdGenerate,
+			"once":        cmdOnce,
+			"cert":        cmdCert,
+			"conform":     cmdConform,
+			"need":        cmdNeed,
+			"port":        cmdPort,
+			"status":      cmdStatus,
+			"page":        cmdPage,
+			"bytes":       cmdBytes,
+			"program":     cmdProgram,
+			"substitute":  cmdSubstitute,
+			"has-rawline": cmdHasRawLine,
+		},
+	})
+}
+
+type worldKey struct{}
+
+// world is what one script has running.
+type world struct {
+	env     *testscript.Env
+	daemons map[string]*daemon
+	siems   map[string]*siem
+	others  []*program
+}
+
+func newWorld(e *testscript.Env) *world {
+	return &world{env: e, daemons: map[string]*daemon{}, siems: map[string]*siem{}}
+}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+// close ends what a script left running. A SIEM that was sent something malformed fails the script,
+// even where it never looked.
+func (w *world) close() {
+	for _, d := range w.daemons {
+		d.kill()
+	}
+	for _, p := range w.others {
+		p.kill()
+	}
+	var problems []string
+	for _, s := range w.siems {
+		s.close()
+		problems = append(problems, s.wrong()...)
+	}
+	if len(problems) > 0 {
+		w.env.T().Fatal("a SIEM was sent something malformed:\n" + strings.Join(problems, "\n"))
+	}
+}
+
+// cmdNeed skips the script where a program is missing, or fails it where tests are strict.
+//
+//	need PROGRAM PACKAGE...
+func cmdNeed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: need PROGRAM PACKAGE...")
+	}
+	if _, err := lookPath(ts, args[0]); err == nil {
+		return
+	}
+	hint := fmt.Sprintf("%s is missing: apt-get install %s", args[0], strings.Join(args[1:], " "))
+	if os.Getenv("CI") != "" || os.Getenv("SLUICE_TEST_STRICT") == "1" {
+		ts.Fatalf("%s", hint)
+	}
+	worldOf(ts).env.T().Skip(hint)
+}
+
+func lookPath(ts *testscript.TestScript, name string) (string, error) {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
