@@ -233,6 +233,9 @@ func kinWords(a, b name) kinship {
 		}
 		return k
 	}
+	if len(a.words) == len(b.words) {
+		return max(kinLists(a.words, b.words), kinLists(b.words, a.words)) // whoever is asked first
+	}
 	return kinLists(a.words, b.words)
 }
 

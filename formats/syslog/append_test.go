@@ -19,15 +19,31 @@ func TestAppend(t *testing.T) {
 		body          string
 		want5, want31 string
 	}{
-		{"whole", syslog.Header{36, at, "gw1", "sluice", "7", "alert"}, "CEF:0|a",
-			"<36>1 2023-03-06T08:59:12.044567Z gw1 sluice 7 alert - CEF:0|a", "<36>Mar  6 08:59:12 gw1 sluice[7]: CEF:0|a"},
-		{"event for a tag", syslog.Header{Priority: 36, Time: at, Host: "gw1"}, "CEF:0|a",
-			"<36>1 2023-03-06T08:59:12.044567Z gw1 - - - - CEF:0|a", "<36>Mar  6 08:59:12 gw1 CEF:0|a"},
-		{"nothing can be forged", syslog.Header{-1, at, "a b\n<1>", "x: y]", "1]", "é"}, "one\r\n<36>two\x00",
-			"<13>1 2023-03-06T08:59:12.044567Z a_b_<1> x:_y] 1] __ - one  <36>two ", "<13>Mar  6 08:59:12 a_b_<1> x__y_[1_]: one  <36>two "},
-		{"too long", syslog.Header{999, at, strings.Repeat("h", 300), strings.Repeat("a", 60), strings.Repeat("p", 200), strings.Repeat("m", 40)}, "",
+		{
+			"whole",
+			syslog.Header{36, at, "gw1", "sluice", "7", "alert"},
+			"CEF:0|a",
+			"<36>1 2023-03-06T08:59:12.044567Z gw1 sluice 7 alert - CEF:0|a", "<36>Mar  6 08:59:12 gw1 sluice[7]: CEF:0|a",
+		},
+		{
+			"event for a tag",
+			syslog.Header{Priority: 36, Time: at, Host: "gw1"},
+			"CEF:0|a",
+			"<36>1 2023-03-06T08:59:12.044567Z gw1 - - - - CEF:0|a", "<36>Mar  6 08:59:12 gw1 CEF:0|a",
+		},
+		{
+			"nothing can be forged",
+			syslog.Header{-1, at, "a b\n<1>", "x: y]", "1]", "é"},
+			"one\r\n<36>two\x00",
+			"<13>1 2023-03-06T08:59:12.044567Z a_b_<1> x:_y] 1] __ - one  <36>two ", "<13>Mar  6 08:59:12 a_b_<1> x__y_[1_]: one  <36>two ",
+		},
+		{
+			"too long",
+			syslog.Header{999, at, strings.Repeat("h", 300), strings.Repeat("a", 60), strings.Repeat("p", 200), strings.Repeat("m", 40)},
+			"",
 			"<13>1 2023-03-06T08:59:12.044567Z " + strings.Repeat("h", 255) + " " + strings.Repeat("a", 48) + " " + strings.Repeat("p", 128) + " " + strings.Repeat("m", 32) + " - ",
-			"<13>Mar  6 08:59:12 " + strings.Repeat("h", 255) + " " + strings.Repeat("a", 32) + "[" + strings.Repeat("p", 32) + "]: "},
+			"<13>Mar  6 08:59:12 " + strings.Repeat("h", 255) + " " + strings.Repeat("a", 32) + "[" + strings.Repeat("p", 32) + "]: ",
+		},
 	}
 	for _, tt := range tests {
 		if got := string(syslog.AppendRFC5424(nil, tt.h, []byte(tt.body))); got != tt.want5 {

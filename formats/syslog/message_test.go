@@ -68,22 +68,38 @@ func TestParse(t *testing.T) {
 		{"relay before agent", "<13>Mar  6 09:00:00 relay1 2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 13)},
 		{"relay of rfc 5424 before agent", "<13>1 2023-03-06T09:00:00Z relay1 - - - - 2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 13)},
 		{"two relays", "<13>Mar  6 09:00:00 relay2 <13>1 2023-03-06T09:00:00Z relay1 - - - - <36>" + h5424, "0" + mdi, sensor},
-		{"three relays are one too many", "<13>Mar  6 09:00:00 relay3 ", "<13>Mar  6 09:00:00 relay2 <13>Mar  6 09:00:00 relay1 <36>" + h5424 + "0" + mdi,
-			syslog.Message{Priority: 13, Time: time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC), Host: "relay3", Form: syslog.RFC3164}},
-		{"json behind rfc 5424", "<134>1 2023-03-06T08:59:12.044Z graph IdentityProtection - riskDetection - ", `{"id":"1"}`,
-			syslog.Message{Priority: 134, Time: sent, Host: "graph", App: "IdentityProtection", MsgID: "riskDetection", Form: syslog.RFC5424}},
-		{"json behind a tag", "<134>Mar  6 08:59:12 graph IdentityProtection[7]: ", `{"id":"1"}`,
-			syslog.Message{Priority: 134, Time: second, Host: "graph", App: "IdentityProtection", Proc: "7", Form: syslog.RFC3164}},
-		{"json behind a time and a tag", "2023-03-06T08:59:12.044Z graph IdentityProtection: ", `{"id":"1"}`,
-			syslog.Message{Priority: -1, Time: sent, Host: "graph", App: "IdentityProtection", Form: syslog.ISO}},
-		{"another program", "<38>Mar  6 08:59:12 gate sshd[3208]: ", "Failed password",
-			syslog.Message{Priority: 38, Time: second, Host: "gate", App: "sshd", Proc: "3208", Form: syslog.RFC3164}},
-		{"an event inside a request", "<14>1 2023-03-06T08:59:12.044Z web nginx - - - ", "GET /?x=CEF:0" + mdi,
-			syslog.Message{Priority: 14, Time: sent, Host: "web", App: "nginx", Form: syslog.RFC5424}},
-		{"a header inside a request", "<14>Mar  6 08:59:12 web nginx: ", "GET <36>" + h5424 + "0" + mdi,
-			syslog.Message{Priority: 14, Time: second, Host: "web", App: "nginx", Form: syslog.RFC3164}},
-		{"another program's own time is text", "<14>Mar  6 08:59:12 web app: ", "2023-03-06T08:59:12.044Z INFO started",
-			syslog.Message{Priority: 14, Time: second, Host: "web", App: "app", Form: syslog.RFC3164}},
+		{
+			"three relays are one too many", "<13>Mar  6 09:00:00 relay3 ", "<13>Mar  6 09:00:00 relay2 <13>Mar  6 09:00:00 relay1 <36>" + h5424 + "0" + mdi,
+			syslog.Message{Priority: 13, Time: time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC), Host: "relay3", Form: syslog.RFC3164},
+		},
+		{
+			"json behind rfc 5424", "<134>1 2023-03-06T08:59:12.044Z graph IdentityProtection - riskDetection - ", `{"id":"1"}`,
+			syslog.Message{Priority: 134, Time: sent, Host: "graph", App: "IdentityProtection", MsgID: "riskDetection", Form: syslog.RFC5424},
+		},
+		{
+			"json behind a tag", "<134>Mar  6 08:59:12 graph IdentityProtection[7]: ", `{"id":"1"}`,
+			syslog.Message{Priority: 134, Time: second, Host: "graph", App: "IdentityProtection", Proc: "7", Form: syslog.RFC3164},
+		},
+		{
+			"json behind a time and a tag", "2023-03-06T08:59:12.044Z graph IdentityProtection: ", `{"id":"1"}`,
+			syslog.Message{Priority: -1, Time: sent, Host: "graph", App: "IdentityProtection", Form: syslog.ISO},
+		},
+		{
+			"another program", "<38>Mar  6 08:59:12 gate sshd[3208]: ", "Failed password",
+			syslog.Message{Priority: 38, Time: second, Host: "gate", App: "sshd", Proc: "3208", Form: syslog.RFC3164},
+		},
+		{
+			"an event inside a request", "<14>1 2023-03-06T08:59:12.044Z web nginx - - - ", "GET /?x=CEF:0" + mdi,
+			syslog.Message{Priority: 14, Time: sent, Host: "web", App: "nginx", Form: syslog.RFC5424},
+		},
+		{
+			"a header inside a request", "<14>Mar  6 08:59:12 web nginx: ", "GET <36>" + h5424 + "0" + mdi,
+			syslog.Message{Priority: 14, Time: second, Host: "web", App: "nginx", Form: syslog.RFC3164},
+		},
+		{
+			"another program's own time is text", "<14>Mar  6 08:59:12 web app: ", "2023-03-06T08:59:12.044Z INFO started",
+			syslog.Message{Priority: 14, Time: second, Host: "web", App: "app", Form: syslog.RFC3164},
+		},
 		{"text", "", "-- MARK --", syslog.Message{Priority: -1, Form: syslog.Bare}},
 	}
 	for _, tt := range tests {
@@ -131,8 +147,15 @@ func TestStartsEventNeedsTheTagInHeaderOrBody(t *testing.T) {
 		app, body string
 		want      bool
 	}{
-		{"CEF", "0|M", true}, {"", "0|M", true}, {"", "|M", true}, {"nginx", "CEF:0|M", true},
-		{"nginx", "0|M", false}, {"nginx", "|M", false}, {"", "GET 0|M", false}, {"", "", false}, {"", "CEF:|", false},
+		{"CEF", "0|M", true},
+		{"", "0|M", true},
+		{"", "|M", true},
+		{"nginx", "CEF:0|M", true},
+		{"nginx", "0|M", false},
+		{"nginx", "|M", false},
+		{"", "GET 0|M", false},
+		{"", "", false},
+		{"", "CEF:|", false},
 	} {
 		if got := (syslog.Message{App: tt.app}).StartsEvent([]byte(tt.body)); got != tt.want {
 			t.Errorf("app %q, body %q: %v, want %v", tt.app, tt.body, got, tt.want)

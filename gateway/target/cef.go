@@ -40,8 +40,12 @@ func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	theirs := withoutOurs(ev.Extension, ours)
 	for _, step := range [...]struct{ msg, value, fields int }{
 		{}, // whole
-		{msg: 32 << 10}, {msg: 8 << 10}, {msg: 2 << 10},
-		{msg: 1 << 10, value: 1 << 10}, {msg: 256, value: 256}, {msg: 64, value: 64, fields: 32},
+		{msg: 32 << 10},
+		{msg: 8 << 10},
+		{msg: 2 << 10},
+		{msg: 1 << 10, value: 1 << 10},
+		{msg: 256, value: 256},
+		{msg: 64, value: 64, fields: 32},
 	} {
 		ev.Extension = slices.Concat(shortened(theirs, step.msg, step.value, step.fields), ours)
 		if step.value > 0 {
