@@ -18,6 +18,9 @@ const minMessage Size = 480
 // minDisk holds a few batches and the files that the stream keeps beside them.
 const minDisk Size = 64 << 20
 
+// maxWays is how many inputs there may be, and targets: each holds sockets or a file open.
+const maxWays = 1000
+
 // check finds what is wrong beyond the type of a value. It looks at no file.
 func (c *Config) check(p *problems) {
 	if c.DataDir == "" {
@@ -28,6 +31,10 @@ func (c *Config) check(p *problems) {
 	}
 	if len(c.Targets) == 0 {
 		p.add("targets", "found none, expected at least one: alerts would go nowhere")
+	}
+	if len(c.Inputs) > maxWays || len(c.Targets) > maxWays {
+		p.add("inputs", "found %d, and %d targets; expected at most %d of each", len(c.Inputs), len(c.Targets), maxWays)
+		return // what compares each with each would take long
 	}
 	unique(p, "inputs", len(c.Inputs), func(i int) string { return c.Inputs[i].Name })
 	for i := range c.Inputs {
@@ -40,6 +47,7 @@ func (c *Config) check(p *problems) {
 	c.checkOutputs(p)
 	c.checkHTTP(p)
 	c.checkPorts(p)
+	c.checkLoops(p)
 	c.Organisation.check(p)
 	c.Services.check(p)
 	c.checkPolicy(p)
@@ -112,7 +120,7 @@ func (in *Input) check(p *problems, path string) {
 	case "tcp", "udp":
 		// Who asks for client certificates must not be left with an open port.
 		if in.TLS != (TLS{ClientAuth: "off"}) && p.known(path+".listen") {
-			p.add(path+".tls", "found beside listen: %s, expected only with tls://", in.Listen)
+			p.add(path+".tls", "found beside listen: %s, expected only with tls://", quote(in.Listen))
 		}
 	}
 }
@@ -182,7 +190,7 @@ func (t *Target) checkSyslog(p *problems, path string) {
 	}
 	if s := scheme(t.Address); s == "udp" || s == "tcp" {
 		if t.TLS != (TLS{}) && p.known(path+".address") {
-			p.add(path+".tls", "found beside address: %s, expected only with tls://", t.Address)
+			p.add(path+".tls", "found beside address: %s, expected only with tls://", quote(t.Address))
 		}
 		return
 	}
@@ -200,19 +208,23 @@ func (t *Target) checkSyslog(p *problems, path string) {
 	}
 }
 
-// checkOutputs finds what two targets would write over each other.
+// checkOutputs finds what two targets would write over each other, and what the SIEM would get twice.
 func (c *Config) checkOutputs(p *problems) {
 	first := map[string]int{}
 	for i, t := range c.Targets {
-		key, what, output := fmt.Sprintf("targets[%d].path", i), t.Path, "file "+filepath.Clean(t.Path)
-		if t.Type == "stdout" {
-			key, what, output = fmt.Sprintf("targets[%d].type", i), "stdout", "stdout"
+		key, what, output := "path", t.Path, "file "+filepath.Clean(t.Path)
+		switch t.Type {
+		case "stdout":
+			key, what, output = "type", "stdout", "stdout"
+		case "syslog": // one relay may send two formats on to two receivers
+			key, what, output = "address", t.Address, strings.Join([]string{t.Address, t.Format, t.Header}, " ")
 		}
-		if t.Type == "syslog" || what == "" {
+		if what == "" || t.Type == "syslog" && scheme(what) == "" {
 			continue
 		}
+		key = fmt.Sprintf("targets[%d].%s", i, key)
 		if j, ok := first[output]; ok {
-			p.add(key, "found %q, which targets[%d] writes to too; expected one target each", what, j)
+			p.add(key, "found %s, which targets[%d] writes to too; expected one target each", quote(what), j)
 			continue
 		}
 		first[output] = i
@@ -226,7 +238,7 @@ func (o Organisation) check(p *problems) {
 			p.add(path, "found neither netbios nor dns, expected at least one name of the domain")
 		}
 		name := func(key, value string) {
-			if strings.ContainsAny(value, `@\/ `) {
+			if strings.ContainsAny(value, `@\/ *`) {
 				p.add(key, "found %s, expected the domain alone, such as contoso.com", quote(value))
 			}
 		}
@@ -244,16 +256,20 @@ func (o Organisation) check(p *problems) {
 
 func (s Services) check(p *problems) {
 	for _, name := range s.Order() {
-		shows := s.named()[name].Shows
-		for i, shown := range shows {
+		seen := map[string]bool{}
+		for i, shown := range s.named()[name].Shows {
+			if p.full {
+				return
+			}
 			key := p.element("services."+name+".shows", i)
 			oneOf(p, key, shown, s.Order()...)
 			switch {
 			case shown == name:
 				p.add(key, "found the service itself, expected another one whose alerts it shows too")
-			case slices.Contains(shows[:i], shown):
-				p.add(key, "found %q twice, expected it once", shown)
+			case seen[shown]:
+				p.add(key, "found %s twice, expected it once", quote(shown))
 			}
+			seen[shown] = true
 		}
 	}
 }

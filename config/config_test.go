@@ -171,36 +171,6 @@ organisation:
 	}
 }
 
-func TestBombsAreRefused(t *testing.T) {
-	suffixes := "[" + strings.Repeat("a.example,", 1000) + "]"
-	domains := strings.Repeat("    - {netbios: A, upn_suffixes: *s}\n", 1000)
-	long := strings.Repeat("x", 100_000)
-	tests := []struct{ name, yaml, want string }{
-		{"many values by aliases", "organisation:\n  domains:\n    - {netbios: A, upn_suffixes: &s " + suffixes + "}\n" + domains, "too many values"},
-		{"long values by aliases", "organisation: {domains: [{netbios: &l " + long + "}" + strings.Repeat(",{netbios: *l}", 1000) + "]}", "too many values"},
-		{"billion laughs", "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\ninputs: *c\n", "unknown key"},
-		{"an alias in its anchor", "inputs: &a [*a, *a]\n", "found a list"},
-		{"deep", "inputs: " + strings.Repeat("[", 20_000), "line"},
-		{"a megabyte", "# " + strings.Repeat("x", 1<<20), "1 MiB"},
-		{"references", "data_dir: '" + strings.Repeat("${BIG}", 1000) + "'", "1 MiB"},
-		{"a long value", "policy: {mode: " + long + "}", "…"},
-		{"a long key", long[:1000] + ": 1", "unknown key"},
-	}
-	env := func(string) (string, bool) { return long, true }
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, err := config.Parse("sluice.yaml", []byte(tt.yaml), env)
-			var problems config.Errors
-			if !errors.As(err, &problems) {
-				t.Fatalf("Parse = %v, want config.Errors", err)
-			}
-			if text := problems.Error(); len(text) > 2000 && tt.name != "an alias in its anchor" || !strings.Contains(text, tt.want) && tt.want != "line" {
-				t.Errorf("Parse = %d bytes, %.300s; want %q", len(text), text, tt.want)
-			}
-		})
-	}
-}
-
 func TestLoadSaysThatAFileIsMissing(t *testing.T) {
 	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"))
 	if !errors.Is(err, os.ErrNotExist) {
@@ -208,6 +178,14 @@ func TestLoadSaysThatAFileIsMissing(t *testing.T) {
 	}
 	if _, err := config.Load(t.TempDir()); err == nil {
 		t.Error("Load of a directory succeeds")
+	}
+}
+
+// Who switches the default off need not name another one: the others follow anyway.
+func TestADisabledServiceIsNoMistakeWhereTheDefaultsNameIt(t *testing.T) {
+	got := parse(t, "services: {defender_for_identity: {enabled: false}}")
+	if diff := cmp.Diff(config.Default().Policy, got.Policy); diff != "" || got.Services.Enabled("defender_for_identity") {
+		t.Errorf("defender_for_identity enabled: %v; policy -want +got:\n%s", got.Services.Enabled("defender_for_identity"), diff)
 	}
 }
 

@@ -32,6 +32,8 @@ func checkAddress(p *problems, key, address string, listening bool) {
 		lowest = 0
 	}
 	switch {
+	case err != nil && strings.Count(address, ":") > 2 && !strings.Contains(address, "["):
+		p.add(key, "found %s, expected an IPv6 address in brackets, such as %s://[::1]:5514", quote(address), s)
 	case err != nil:
 		p.add(key, "found %s, expected host and port behind %s://, such as %s://127.0.0.1:5514", quote(address), s, s)
 	case !isPort(port, lowest):
@@ -48,14 +50,21 @@ func isPort(s string, lowest int) bool {
 	return err == nil && int(n) >= lowest
 }
 
-// isHost takes an empty host too, and a name as DNS and /etc/hosts have it, with underscores.
+// isHost takes an empty host too, and a name as DNS and /etc/hosts have it, with underscores. A name
+// whose last part is a number is a mistyped IPv4 address (RFC 3696 section 2).
 func isHost(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
+	if _, err := netip.ParseAddr(s); err == nil || s == "" {
 		return true
 	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '-' && r != '_' && r != '.' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	})
+	labels := strings.Split(strings.TrimSuffix(s, "."), ".")
+	for _, l := range labels {
+		if l == "" || len(l) > 63 || strings.Trim(l, "-") != l || strings.ContainsFunc(l, func(r rune) bool {
+			return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		}) {
+			return false
+		}
+	}
+	return len(s) <= 254 && strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
 // checkHTTP: there is no authentication yet, so what will show alerts listens on loopback only.
@@ -118,6 +127,44 @@ func newSocket(network, hostport string) (socket, bool) {
 	return s, true
 }
 
+// split gives the network of an address, tcp or udp, and its host and port.
+func split(address string) (network, hostport string, ok bool) {
+	network = scheme(address)
+	_, hostport, ok = strings.Cut(address, "://")
+	if network == "tls" {
+		network = "tcp"
+	}
+	return network, hostport, ok && network != ""
+}
+
+// checkLoops finds a target that is one of the inputs: what goes out there would come in again.
+func (c *Config) checkLoops(p *problems) {
+	for i, t := range c.Targets {
+		network, hostport, ok := split(t.Address)
+		out, valid := newSocket(network, hostport)
+		if !ok || !valid || t.Type != "syslog" {
+			continue
+		}
+		for j, in := range c.Inputs {
+			network, hostport, _ := split(in.Listen)
+			partner := fmt.Sprintf("inputs[%d].listen", j)
+			if s, ok := newSocket(network, hostport); ok && s.receives(out) && p.known(partner) {
+				p.add(fmt.Sprintf("targets[%d].address", i), "found %s, which %s listens on; expected another receiver than Sluice itself",
+					quote(t.Address), partner)
+			}
+		}
+	}
+}
+
+// receives says whether what is sent to o surely arrives at s. Who listens on every address listens on
+// loopback too; other addresses may be another machine's.
+func (s socket) receives(o socket) bool {
+	if s.host.IsUnspecified() {
+		return (o.host.IsLoopback() || o.host.IsUnspecified()) && s.conflicts(o)
+	}
+	return s.conflicts(o)
+}
+
 // checkPorts finds two inputs, or an input and the HTTP server, on one port.
 func (c *Config) checkPorts(p *problems) {
 	var taken []socket
@@ -132,15 +179,9 @@ func (c *Config) checkPorts(p *problems) {
 		}
 	}
 	for i, in := range c.Inputs {
-		network := "tcp"
-		switch scheme(in.Listen) {
-		case "":
-			continue
-		case "udp":
-			network = "udp"
+		if network, hostport, ok := split(in.Listen); ok {
+			take(network, hostport, fmt.Sprintf("inputs[%d].listen", i))
 		}
-		_, hostport, _ := strings.Cut(in.Listen, "://")
-		take(network, hostport, fmt.Sprintf("inputs[%d].listen", i))
 	}
 	take("tcp", c.HTTP.Listen, "http.listen")
 	take("tcp", c.Metrics.Listen, "metrics.listen")

@@ -92,10 +92,13 @@ func document(data []byte) (*yaml.Node, error) {
 	} else if !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null" {
+	if len(doc.Content) == 0 {
 		return nil, nil
 	}
-	return doc.Content[0], nil
+	if root := doc.Content[0]; root.Kind != yaml.ScalarNode || root.ShortTag() != "!!null" {
+		return root, nil
+	}
+	return nil, nil
 }
 
 // plainText finds what is no text, because the YAML reader doesn't say where.
@@ -130,6 +133,9 @@ func syntax(name string, data []byte, err error) Error {
 		e.Line++
 	}
 	e.Line = min(max(e.Line, 1), len(lines))
+	if strings.HasPrefix(e.Msg, "did not find expected") && strings.Contains(lines[e.Line-1], "${") {
+		e.Msg += "; within { } and [ ] a reference stands in quotes: \"${NAME}\""
+	}
 	// The reader's words for a tab are about tokens, and it may stand a line before or after the one named.
 	for i := max(e.Line-2, 0); i < min(e.Line+1, len(lines)); i++ {
 		if strings.HasPrefix(strings.TrimLeft(lines[i], " "), "\t") {

@@ -40,12 +40,15 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// maxProblems is more than anybody reads. Aliases can blow a small file up to any number of them.
+const maxProblems = 1000
+
 // problems collects what is wrong with a file whose keys stand on known lines.
 type problems struct {
 	file  string
 	lines map[string]int
 	list  Errors
-	full  bool // the file holds too much, and the rest wasn't read
+	full  bool // the file, or what is wrong with it, is too much, and the rest isn't looked at
 
 	spoilt map[string]bool // keys whose values can't be read
 	around map[string]bool // what such keys belong to
@@ -55,9 +58,16 @@ func newProblems(file string) *problems {
 	return &problems{file: file, lines: map[string]int{}, spoilt: map[string]bool{}, around: map[string]bool{}}
 }
 
-// report notes a problem as it is.
+// report notes a problem as it is. After the last one that is listed comes a word on the others, which
+// stands first, as it has no line.
 func (p *problems) report(line int, key, format string, args ...any) {
-	p.list = append(p.list, Error{File: p.file, Line: line, Key: key, Msg: fmt.Sprintf(format, args...)})
+	switch n := len(p.list); {
+	case n < maxProblems:
+		p.list = append(p.list, Error{File: p.file, Line: line, Key: key, Msg: fmt.Sprintf(format, args...)})
+	case n == maxProblems:
+		p.list = append(p.list, Error{File: p.file, Msg: fmt.Sprintf("found more than %d problems; the others aren't listed", maxProblems)})
+		p.full = true
+	}
 }
 
 // unread notes that the value of a key can't be read, so that nothing that only follows is reported.

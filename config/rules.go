@@ -22,10 +22,23 @@ func (c *Config) checkPolicy(p *problems) {
 			names, _ := keysOf(reflect.TypeFor[Settings]())
 			p.add(path, "found a rule that sets nothing, expected %s", alternatives(names))
 		}
+	}
+	c.checkReach(p, patterns)
+}
+
+// checkReach finds rules that an earlier one leaves nothing to. It compares each with each, and gives up
+// where a file has so many, some thousands, that it would take seconds.
+func (c *Config) checkReach(p *problems, patterns [][]condition) {
+	effort := 1 << 26
+	for i := 0; i < len(patterns) && effort > 0; i++ {
+		path := fmt.Sprintf("policy.rules[%d]", i)
 		for j := range i {
-			earlier := fmt.Sprintf("policy.rules[%d].when", j)
-			if covers(patterns[j], patterns[i]) && p.known(earlier) && p.known(path+".when") {
-				p.add(path, "found a rule that nothing reaches: policy.rules[%d] (%s) fits everything that this one fits", j, quote(rules[j].Name))
+			if !covers(patterns[j], patterns[i], &effort) {
+				continue
+			}
+			if p.known(fmt.Sprintf("policy.rules[%d].when", j)) && p.known(path+".when") {
+				p.add(path, "found a rule that nothing reaches: policy.rules[%d] (%s) fits everything that this one fits",
+					j, quote(c.Policy.Rules[j].Name))
 				break
 			}
 		}
@@ -64,6 +77,7 @@ func (c *Config) checkManageIn(p *problems, path string, order []string) {
 	if order != nil && len(order) == 0 {
 		p.add(path, "found an empty list, expected %s", alternatives(c.Services.Order()))
 	}
+	seen := map[string]bool{}
 	for i, name := range order {
 		key := p.element(path, i)
 		oneOf(p, key, name, c.Services.Order()...)
@@ -72,9 +86,10 @@ func (c *Config) checkManageIn(p *problems, path string, order []string) {
 		if _, known := c.Services.named()[name]; known && written && !c.Services.Enabled(name) {
 			p.add(key, "found %q, which services.%s.enabled switches off; expected an enabled service", name, name)
 		}
-		if slices.Contains(order[:i], name) {
-			p.add(key, "found %q twice, expected it once", name)
+		if seen[name] {
+			p.add(key, "found %s twice, expected it once", quote(name))
 		}
+		seen[name] = true
 	}
 }
 
@@ -127,8 +142,10 @@ func checkConditions(p *problems, path string, conditions []condition) {
 }
 
 // covers says whether what fits all of others surely fits all of mine: each key that I have they have
-// too, and each of their patterns is within one of mine.
-func covers(mine, others []condition) bool {
+// too, and each of their patterns is within one of mine. It costs effort, about one for each byte that
+// is compared, and says no when none is left.
+func covers(mine, others []condition, effort *int) bool {
+	*effort -= 16
 	for i, c := range mine {
 		if len(c.patterns) == 0 {
 			continue
@@ -137,12 +154,15 @@ func covers(mine, others []condition) bool {
 			return false
 		}
 		for _, o := range others[i].patterns {
-			if !fits(c.patterns, o) {
+			if !slices.ContainsFunc(c.patterns, func(pattern string) bool {
+				*effort -= 16 + len(pattern) + len(o)
+				return *effort > 0 && fits([]string{pattern}, o)
+			}) {
 				return false
 			}
 		}
 	}
-	return true
+	return *effort > 0
 }
 
 // fits says whether one of the patterns fits s, in any letter case. s may be a pattern too: as only a *

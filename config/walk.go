@@ -85,7 +85,7 @@ func (w *walker) mapping(n *yaml.Node, t reflect.Type, path string) (any, bool) 
 		case key.Kind != yaml.ScalarNode:
 			w.report(key.Line, at, "found %s as a key, expected its name", describe(key))
 		case !known:
-			w.unknown(key, path, names)
+			w.unknown(key, n, path, names)
 		case first[key.Value] > 0:
 			w.report(key.Line, at, "found the key twice, first on line %d; expected it once", first[key.Value])
 		default:
@@ -114,7 +114,8 @@ func join(path string, key *yaml.Node) string {
 	return path + "." + name
 }
 
-func (w *walker) unknown(key *yaml.Node, path string, names []string) {
+// unknown reports a key of the mapping that is none of names.
+func (w *walker) unknown(key, mapping *yaml.Node, path string, names []string) {
 	at := join(path, key)
 	n := nearest(key.Value, names)
 	switch {
@@ -123,11 +124,23 @@ func (w *walker) unknown(key *yaml.Node, path string, names []string) {
 		w.spoil(at)
 	case n != "":
 		w.report(key.Line, at, "unknown key; did you mean %q?", n)
-		w.spoil(join(path, &yaml.Node{Value: n})) // that one is not missing, but misspelt
+		if !has(mapping, n) {
+			at = join(path, &yaml.Node{Value: n}) // that one is not missing, but misspelt
+		}
+		w.spoil(at)
 	default:
 		w.report(key.Line, at, "unknown key; known are %s", strings.Join(names, ", "))
 		w.spoil(at)
 	}
+}
+
+func has(mapping *yaml.Node, key string) bool {
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if k := mapping.Content[i]; k.Kind == yaml.ScalarNode && k.Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *walker) sequence(n *yaml.Node, t reflect.Type, path string) (any, bool) {
@@ -236,10 +249,14 @@ func quote(found string) string {
 	if found == "" {
 		return "nothing"
 	}
-	if len(found) > most {
-		return strconv.Quote(found[:most]) + "…"
+	if len(found) <= most {
+		return strconv.Quote(found)
 	}
-	return strconv.Quote(found)
+	cut := most
+	for cut > most-utf8.UTFMax && !utf8.RuneStart(found[cut]) {
+		cut--
+	}
+	return strconv.Quote(found[:cut]) + "…"
 }
 
 // keysOf lists the keys of a struct, in its order, and the types of their values.

@@ -2,6 +2,7 @@ package aadip
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -55,12 +56,7 @@ func alert(o object, n *formats.Notification) {
 }
 
 func addAddress(n *formats.Notification, ip string) {
-	for _, known := range n.Addresses {
-		if known == ip {
-			return
-		}
-	}
-	if ip != "" {
+	if ip != "" && !slices.Contains(n.Addresses, ip) {
 		n.Addresses = append(n.Addresses, ip)
 	}
 }

@@ -28,8 +28,8 @@ func (f fields) fill(n *formats.Notification) {
 			// A domain's backslash may be unescaped, and then \n begins a name.
 			addUser(n, strings.TrimSpace(field.Text(cef.Thin)))
 		}
-		if strings.HasSuffix(field.Key, "Label") {
-			label = cef.Field{Key: strings.TrimSuffix(field.Key, "Label"), Value: v}
+		if custom, ok := strings.CutSuffix(field.Key, "Label"); ok {
+			label = cef.Field{Key: custom, Value: v}
 			continue
 		}
 		if v == "" {

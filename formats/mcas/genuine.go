@@ -55,9 +55,10 @@ func trusted(ext []cef.Field, msg int) bool {
 	suser, usual := -1, true
 	for i := range ext {
 		at := place(ext[i].Key)
-		if at == 0 {
+		switch at {
+		case 0:
 			at = placeBefore(ext[i].Key)
-		} else if at == 1 {
+		case 1:
 			suser = i
 		}
 		if at > 0 && seen&(1<<at) != 0 {

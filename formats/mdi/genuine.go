@@ -120,9 +120,9 @@ func tailStart(ext []cef.Field, from int) int {
 
 // get returns the genuine value of key: the last one behind msg, else the first one before it.
 func (f fields) get(key string) string {
-	for i := len(f.tail) - 1; i >= 0; i-- {
-		if f.tail[i].Key == key {
-			return strings.TrimSpace(f.tail[i].Text(cef.Thin))
+	for _, field := range slices.Backward(f.tail) {
+		if field.Key == key {
+			return strings.TrimSpace(field.Text(cef.Thin))
 		}
 	}
 	return f.early(key)

@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -191,7 +192,7 @@ func (s *Splitter) line() (frame []byte, truncated bool) {
 		if !s.fill() {
 			frame = bytes.Clone(s.buf)
 			s.take(len(s.buf))
-			return frame, s.err != io.EOF
+			return frame, !errors.Is(s.err, io.EOF)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (p *parser) numbered(from, at int, m *Message) (body int, ok bool) {
 		}
 	}
 	sd := len(rest) > 0 && (rest[0] == '-' || rest[0] == '[')
-	if !versioned && string(f[2]) != tag && !(sd && headerToken(f[2]) && structuredData(rest) > 0) {
+	if !versioned && string(f[2]) != tag && (!sd || !headerToken(f[2]) || structuredData(rest) <= 0) {
 		return 0, false
 	}
 	when, timed := stamp(f[0])

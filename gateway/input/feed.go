@@ -46,7 +46,7 @@ func (f *feed) add(raw []byte, truncated bool) {
 	f.batch = append(f.batch, Message{Input: f.input, Received: f.read, Truncated: truncated, Raw: raw})
 	f.size += len(raw)
 	if len(f.batch) >= batchMessages || f.size >= batchBytes {
-		f.flush()
+		_ = f.flush() // its error is remembered, and told by the next read
 	}
 }
 

@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -160,7 +161,7 @@ func TestRunEndsWithTheErrorOfAccept(t *testing.T) {
 			b.fail = full
 			conn := dial(t, scheme, in.Addr().String())
 			write(t, conn, "<13>one\n")
-			if got := in.Run(t.Context(), b.accept); got != full {
+			if got := in.Run(t.Context(), b.accept); !errors.Is(got, full) {
 				t.Errorf("Run() = %v, want %v", got, full)
 			}
 		})

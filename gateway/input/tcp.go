@@ -57,9 +57,9 @@ func listenTCP(cfg config.Input, address string, secure bool, log *slog.Logger, 
 
 // run accepts connections until ctx is done.
 func (t *tcp) run(ctx context.Context, accept Accept) error {
-	stop := context.AfterFunc(ctx, func() { t.listener.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = t.listener.Close() })
 	defer stop()
-	defer t.listener.Close()
+	defer func() { _ = t.listener.Close() }()
 	var peers sync.WaitGroup
 	defer peers.Wait()
 	slots := make(chan struct{}, t.limit)
@@ -68,7 +68,7 @@ func (t *tcp) run(ctx context.Context, accept Accept) error {
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
-				conn.Close()
+				_ = conn.Close()
 			}
 			return nil
 		case errors.Is(err, net.ErrClosed):
@@ -98,12 +98,12 @@ func (t *tcp) refuse(conn net.Conn) {
 		t.log.Warn("connections are refused: max_connections are open",
 			"max_connections", t.limit, "peer", conn.RemoteAddr().String())
 	})
-	conn.Close()
+	_ = conn.Close()
 }
 
 // serve reads one connection to its end and closes it. It owns conn, which needn't be a socket.
 func (t *tcp) serve(ctx context.Context, conn net.Conn, accept Accept) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	t.count.connections.Inc()
 	defer t.count.connections.Dec()
 	log := t.log.With("peer", conn.RemoteAddr().String())
@@ -116,7 +116,7 @@ func (t *tcp) serve(ctx context.Context, conn net.Conn, accept Accept) {
 			}
 			return
 		}
-		defer secure.Close()
+		defer func() { _ = secure.Close() }()
 		conn = secure
 	}
 	log.Debug("connection opened")

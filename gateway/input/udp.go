@@ -55,7 +55,7 @@ func listenUDP(cfg config.Input, address string, log *slog.Logger, m *Metrics) (
 
 // run reads datagrams until ctx is done, and hands them over as fast as they become durable.
 func (u *udp) run(ctx context.Context, accept Accept) error {
-	defer u.conn.Close()
+	defer func() { _ = u.conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = u.conn.SetReadDeadline(time.Now().Add(linger)) })
 	defer stop()
 	q := newQueue(queueBytes)
@@ -70,7 +70,7 @@ func (u *udp) run(ctx context.Context, accept Accept) error {
 		}
 		if err := accept(ctx, batch); err != nil {
 			q.close()
-			u.conn.Close()
+			_ = u.conn.Close()
 			reader.Wait()
 			return err
 		}

@@ -43,7 +43,7 @@ func writeSynced(name string, data []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(f.Name())
+			_ = os.Remove(f.Name())
 			err = fmt.Errorf("write %s: %w", name, err)
 		}
 	}()

@@ -83,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Stream, error) {
 	}
 	e, err := start(ctx, o, o.Log)
 	if err != nil {
-		locked.Close()
+		_ = locked.Close()
 		return nil, fmt.Errorf("open %s: %w", o.Dir, err)
 	}
 	s.engine = e

@@ -62,7 +62,7 @@ func dialLink(ctx context.Context, address string, secure *config.TLS) (*link, e
 	if settings != nil {
 		shaken := tls.Client(below, settings)
 		if err := shaken.HandshakeContext(ctx); err != nil {
-			conn.Close()
+			_ = conn.Close()
 			return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
 		}
 		l.conn = shaken
