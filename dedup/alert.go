@@ -141,6 +141,7 @@ type Held struct {
 	Input        string               `cbor:"11,keyasint,omitempty"`
 	Notification formats.Notification `cbor:"12,keyasint"`
 	Match        Match                `cbor:"13,keyasint"`
+	Delivered    bool                 `cbor:"14,keyasint,omitempty"` // held in shadow mode: targets have had it since it arrived
 }
 
 // Outcome is what was decided for one notification, as the fold takes it.
@@ -153,6 +154,7 @@ type Outcome struct {
 	Action       Action
 	ManagedIn    formats.Service
 	Until        time.Time // Hold only
+	Delivered    bool      // targets get it, or have had it: in shadow mode also what Action holds or suppresses
 	Released     bool      // the end of a hold
 	Undone       bool      // the end of a pairing: the notification is an alert of its own again
 }

@@ -12,6 +12,8 @@ import (
 // for what was decided now and for what is read back from the stream.
 func (b *Batch) Apply(o *Outcome) error {
 	switch {
+	case o.Action == Drop:
+		return nil // nothing that a resend could be suppressed for
 	case o.Notification.Kind == formats.Activity && o.Notification.ID != "" && !o.Released:
 		return b.remember(o, "")
 	case o.Notification.Kind != formats.Alert:
@@ -80,25 +82,27 @@ func (b *Batch) sight(o *Outcome) (Alert, error) {
 			a.Type = o.Match.Type
 		}
 	}
-	if err := b.list(o.Key, o.Input, n, a.ID, o.Time); err != nil || o.Match.Relation != Twin {
+	first := sighted{o.Key, o.Input, *n, o.Delivered}
+	if err := b.list(&first, a.ID, o.Time); err != nil || o.Match.Relation != Twin {
 		return a, err
 	}
 	return a, b.relist(&a)
 }
 
 // list makes the notification findable by the services that may report its alert too.
-func (b *Batch) list(key EventKey, input string, n *formats.Notification, id AlertID, at time.Time) error {
+func (b *Batch) list(s *sighted, id AlertID, at time.Time) error {
+	n := &s.Notification
 	if !n.Start.IsZero() {
-		p := prior{Content: n.Content, Key: key, Alert: id, Time: at}
+		p := prior{Content: n.Content, Key: s.Key, Alert: id, Time: at}
 		if err := b.put(startKey(n), p, b.x.remember.Alerts); err != nil {
 			return err
 		}
 	}
 	ttl := 2 * b.x.window
-	if err := b.put(firstKey(id, n.Service), sighted{key, input, *n}, ttl); err != nil {
+	if err := b.put(firstKey(id, n.Service), s, ttl); err != nil {
 		return err
 	}
-	return b.headings(n, id, func(at []byte) error { return b.set(at, listedValue(key, 0), ttl) })
+	return b.headings(n, id, func(at []byte) error { return b.set(at, listedValue(s.Key, 0), ttl) })
 }
 
 // relist notes beside every listing of a pair how well it fits, so that those who could not displace it
@@ -150,7 +154,7 @@ func (b *Batch) settle(a *Alert, o *Outcome) error {
 	case Hold:
 		owed := Owed{Key: o.Key, Service: o.Notification.Service, Relation: o.Match.Relation, Due: o.Until, Held: o.Time}
 		a.Held = append(a.Held, owed)
-		return b.hold(Held{Owed: owed, Alert: a.ID, Input: o.Input, Notification: o.Notification, Match: o.Match})
+		return b.hold(Held{Owed: owed, Alert: a.ID, Input: o.Input, Notification: o.Notification, Match: o.Match, Delivered: o.Delivered})
 	case Suppress, Drop:
 	}
 	return nil
@@ -224,7 +228,7 @@ func (b *Batch) join(into, from *Alert, o *Outcome) error {
 				return err
 			}
 			if into.Sighting(g.Service) == nil {
-				if err := b.list(s.Key, s.Input, &s.Notification, into.ID, o.Time); err != nil {
+				if err := b.list(&s, into.ID, o.Time); err != nil {
 					return err
 				}
 			}
@@ -297,7 +301,8 @@ func (b *Batch) separate(o *Outcome) error {
 			Service: n.Service, Channel: n.Channel, ID: n.ID, URL: n.URL, Key: o.Key, First: o.Time, Last: o.Time, Count: 1,
 		}},
 	}
-	if err := b.list(o.Key, o.Input, n, a.ID, o.Time); err != nil {
+	first := sighted{o.Key, o.Input, *n, true} // now, or when it arrived
+	if err := b.list(&first, a.ID, o.Time); err != nil {
 		return err
 	}
 	return b.store(&a)
@@ -323,7 +328,7 @@ func (b *Batch) GivenBack(alert AlertID, key EventKey, now time.Time) (*Outcome,
 		}
 		return &Outcome{
 			Key: key, Time: now, Input: s.Input, Notification: s.Notification, Match: m, Action: Forward,
-			ManagedIn: g.Service, Undone: true,
+			ManagedIn: g.Service, Undone: true, Delivered: s.Delivered,
 		}, nil
 	}
 	return nil, nil

@@ -112,6 +112,7 @@ type sighted struct {
 	Key          EventKey             `cbor:"1,keyasint"`
 	Input        string               `cbor:"2,keyasint,omitempty"`
 	Notification formats.Notification `cbor:"3,keyasint"`
+	Delivered    bool                 `cbor:"4,keyasint,omitempty"` // targets have had it since it arrived
 }
 
 // Mark says how far the stream is folded: the sequence of the last batch, the hash that proves it and

@@ -78,7 +78,7 @@ func (d *decider) separate(b *dedup.Batch, m *dedup.Match, t time.Time) ([]strea
 	}
 	entry := stream.Entry{
 		Kind: stream.Undo, Time: t, Key: back.Key, Input: back.Input, Notification: back.Notification, Match: back.Match,
-		Decision: d.policy.Separate(&back.Notification, &back.Match, back.Key),
+		Decision: d.policy.Separate(back),
 	}
 	return []stream.Entry{entry}, b.Apply(outcome(&entry))
 }
@@ -166,6 +166,6 @@ func outcome(e *stream.Entry) *dedup.Outcome {
 	return &dedup.Outcome{
 		Key: e.Key, Time: e.Time, Input: e.Input, Notification: e.Notification, Match: e.Match,
 		Action: e.Decision.Enforced(), ManagedIn: e.Decision.ManagedIn, Until: e.Decision.Until,
-		Released: e.Kind == stream.Release, Undone: e.Kind == stream.Undo,
+		Delivered: e.Delivered(), Released: e.Kind == stream.Release, Undone: e.Kind == stream.Undo,
 	}
 }

@@ -496,3 +496,84 @@ func TestPairingTakenBack(t *testing.T) {
 	}
 	st.standing()
 }
+
+// TestPolicyChanges switches the policy while something is held, or paired: every alert has gone out, and
+// none went out twice.
+func TestPolicyChanges(t *testing.T) {
+	shadow := with(func(c *config.Config) { c.Policy.Mode = "shadow" })
+	ida := incident{number: 1, user: "ida.brook", host: "WS-17"}
+	two := incident{number: 2, user: "ida.brook", host: "WS-17", start: 3 * m}
+	tests := []struct {
+		name     string
+		from, to config.Config
+		before   func(*story)
+		after    func(*story)
+		want     []string
+	}{
+		{"held, then shadow", with(), shadow, func(st *story) { st.at(20*s, ida.mcas()) }, func(st *story) { st.at(h) }, []string{
+			"notification mcas alert 1 held waiting",
+			"release mcas alert 1 forwarded hold_expired",
+		}},
+		{"held, then shadow, then its twin", with(), shadow, func(st *story) { st.at(20*s, ida.mcas()) }, func(st *story) { st.at(m, ida.mdi()) }, []string{
+			"notification mcas alert 1 held waiting",
+			"notification mdi alert 1 forwarded managed_here",
+			"release mcas alert 1 forwarded (would be suppressed) twin_forwarded",
+		}},
+		{"shown in shadow, then enforced", shadow, with(), func(st *story) { st.at(20*s, ida.mcas()) }, func(st *story) { st.at(h) }, []string{
+			"notification mcas alert 1 forwarded (would be held) waiting",
+			"release mcas alert 1 suppressed (would be forwarded) hold_expired",
+		}},
+		{"dropped, then wanted", with(func(c *config.Config) { c.Policy.Activities = "drop" }), with(), func(st *story) {
+			st.at(20*s, activity(1), activity(1))
+		}, func(st *story) { st.at(h, activity(1), activity(1)) }, []string{
+			"notification mcas - dropped by_kind",
+			"notification mcas - dropped by_kind",
+			"notification mcas - forwarded by_kind",
+			"notification mcas - suppressed resend",
+		}},
+		{"paired wrongly, then shadow", with(), shadow, func(st *story) {
+			st.at(20*s, ida.mdi())
+			st.at(4*m, two.mcas())
+			st.at(h)
+		}, func(st *story) { st.at(5*h, ida.mcas()) }, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mcas alert 2 held waiting",
+			"release mcas alert 1 suppressed twin_forwarded",
+			"undo mcas alert 3 forwarded separated",
+			"notification mcas alert 1 forwarded (would be suppressed) twin_forwarded",
+		}},
+		{"paired wrongly in shadow, then enforced", shadow, with(), func(st *story) {
+			st.at(20*s, ida.mdi())
+			st.at(4*m, two.mcas())
+			st.at(h)
+		}, func(st *story) { st.at(5*h, ida.mcas()) }, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mcas alert 2 forwarded (would be held) waiting",
+			"release mcas alert 1 suppressed (would be suppressed) twin_forwarded",
+			"undo mcas alert 3 suppressed (would be forwarded) separated",
+			"notification mcas alert 1 suppressed twin_forwarded",
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			st := newStory(t, tt.from)
+			tt.before(st)
+			st.decider.policy = policy.New(tt.to)
+			tt.after(st)
+			if diff := cmp.Diff(tt.want, st.tell()); diff != "" {
+				t.Errorf("stream (-want +got):\n%s", diff)
+			}
+			times := map[dedup.EventKey]int{}
+			for _, e := range st.entries {
+				if e.Delivered() {
+					times[e.Key]++
+				}
+			}
+			for key, n := range times {
+				if n > 1 {
+					t.Errorf("%s went out %d times", key, n)
+				}
+			}
+		})
+	}
+}

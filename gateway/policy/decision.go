@@ -40,7 +40,7 @@ type Decision struct {
 	ManagedIn formats.Service `cbor:"4,keyasint,omitempty"` // where people handle the alert
 	Until     time.Time       `cbor:"5,keyasint,omitzero"`  // held: when it is released at the latest
 	StandsFor dedup.EventKey  `cbor:"6,keyasint,omitempty"` // suppressed: the forwarded or owed notification that stands for it
-	Would     dedup.Action    `cbor:"7,keyasint,omitempty"` // shadow mode: what enforce mode would have done; Action is what was done
+	Would     dedup.Action    `cbor:"7,keyasint,omitempty"` // what enforce mode does, where it was decided or delivered in shadow mode; Action is what was done
 }
 
 // Enforced is what enforce mode does: the state follows it in shadow mode too, so that what shadow

@@ -37,14 +37,14 @@ func (p *Policy) Release(a *dedup.Alert, h *dedup.Held, m *dedup.Match) Decision
 	s, rule := p.effective(a, n, m)
 	d := p.release(a, h, m, s)
 	d.Rule, d.ManagedIn = rule, p.managedIn(a, n, s)
-	return shadowLater(d, s, h.Key)
+	return again(d, s, h.Key, h.Delivered)
 }
 
-// Separate says what happens to a suppressed notification whose pairing is taken back: it goes out.
-func (p *Policy) Separate(n *formats.Notification, m *dedup.Match, key dedup.EventKey) Decision {
-	s, rule := p.effective(&dedup.Alert{}, n, m)
-	d := Decision{Action: dedup.Forward, Reason: Separated, Rule: rule, ManagedIn: n.Service}
-	return shadowLater(d, s, key)
+// Separate says what happens to a suppressed notification whose pairing o takes back: it goes out.
+func (p *Policy) Separate(o *dedup.Outcome) Decision {
+	s, rule := p.effective(&dedup.Alert{}, &o.Notification, &o.Match)
+	d := Decision{Action: dedup.Forward, Reason: Separated, Rule: rule, ManagedIn: o.Notification.Service}
+	return again(d, s, o.Key, o.Delivered)
 }
 
 // Link is the decision for the event that tells of a late twin.
@@ -198,11 +198,13 @@ func shadow(d Decision, s config.Settings) Decision {
 	return d
 }
 
-// shadowLater is shadow for what comes after the notification itself: a target has had that since it
-// arrived, so what enforce mode does now is for the record only.
-func shadowLater(d Decision, s config.Settings, key dedup.EventKey) Decision {
-	if s.Mode == "shadow" {
-		d.Would, d.Action, d.StandsFor = d.Action, dedup.Suppress, key
+// again is shadow for a notification that was decided before, maybe in another mode. What targets have
+// had since it arrived doesn't go out once more: what is decided now is for the record only. What they
+// haven't had goes out in shadow mode whatever is decided.
+func again(d Decision, s config.Settings, key dedup.EventKey, delivered bool) Decision {
+	if !delivered {
+		return shadow(d, s)
 	}
+	d.Would, d.Action, d.StandsFor = d.Action, dedup.Suppress, key
 	return d
 }
