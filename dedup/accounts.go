@@ -16,10 +16,15 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 		v.add("account", pointsLikely, "%s may be %s", x, y)
 		return true
 	case stranger:
-		return weighStrangers(v, a, b)
+		return s.weighStrangers(v, a, b)
+	case namesake:
+		return false
+	case doubtful: // a text that names either would say nothing new
+		return true
+	case incomparable:
 	}
 	for _, side := range [2][2]facts{{a, b}, {b, a}} {
-		if n, ok := mentioned(side[0].accounts, side[1].text); ok {
+		if n, ok := mentioned(side[0].called(), side[1].text); ok {
 			v.add("account", pointsMentioned, "the other's text names %s", n)
 			return true
 		}
@@ -36,6 +41,12 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 		}
 	}
 	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+		if p := side[0].text.person; len(p) > 0 && side[1].text.mentions(p[0]) {
+			v.add("account", pointsNamed, "both texts name %s", p[0])
+			return true
+		}
+	}
+	for _, side := range [2][2]facts{{a, b}, {b, a}} {
 		if n, ok := s.missing(side[0], side[1]); ok {
 			v.add("account", pointsUnnamed, "one text names %s, the other tells its story without", n)
 			return true
@@ -44,14 +55,18 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 	return true
 }
 
+// called are the account and, where the text is a summary of what somebody did, the name of who did it.
+func (f facts) called() []name { return append(slices.Clone(f.accounts), f.text.subject...) }
+
 // weighStrangers: two accounts that are not one still speak for one alert where each is in the other's
-// text, as attacker and victim are, or where a text doesn't name its own account and names the other's:
-// then that is what the person is called. Otherwise they are two people's alerts.
-func weighStrangers(v *verdict, a, b facts) bool {
+// text, as attacker and victim are, or where a text doesn't name its own account and names the other's,
+// or who the other's summary is of: then that is what the person is called. Otherwise they are two
+// people's alerts.
+func (s scale) weighStrangers(v *verdict, a, b facts) bool {
 	for _, x := range a.accounts {
 		for _, y := range b.accounts {
-			if x.local != "" && x.local == y.local {
-				return false // one name in two domains
+			if s.directory.kin(x, y) == namesake {
+				return false
 			}
 		}
 	}
@@ -66,6 +81,10 @@ func weighStrangers(v *verdict, a, b facts) bool {
 		v.add("account", pointsCalled, "the text calls its account %s", y)
 	case xInB && !yInB:
 		v.add("account", pointsCalled, "the text calls its account %s", x)
+	case !xInA && len(b.text.subject) > 0 && a.text.mentions(b.text.subject[0]):
+		v.add("account", pointsCalled, "both texts call their account %s", b.text.subject[0])
+	case !yInB && len(a.text.subject) > 0 && b.text.mentions(a.text.subject[0]):
+		v.add("account", pointsCalled, "both texts call their account %s", a.text.subject[0])
 	default:
 		return false
 	}
@@ -84,8 +103,8 @@ func mentioned(accounts []name, text prose) (name, bool) {
 // missing finds an account that its own text names, under whatever name, while the other service names
 // no account and has a text that does without.
 func (s scale) missing(f, other facts) (name, bool) {
-	if len(other.accounts) > 0 || len(other.text.words) < 3 {
-		return name{}, false
+	if len(other.accounts) > 0 || len(other.text.words) < 3 || slices.ContainsFunc(other.text.persons, foreign) {
+		return name{}, false // or it may be there in another script
 	}
 	for _, n := range append(s.fullNames(f), f.accounts...) {
 		if !n.opaque && !foreign(n) && f.text.mentions(n) && !other.text.mentions(n) {
@@ -119,7 +138,7 @@ func (s scale) fullNames(f facts) []name {
 		}
 		for _, p := range f.text.persons {
 			if spelledOut(p) && s.directory.kin(n, p) >= likely {
-				p.domain = n.domain
+				p.domain, p.account, p.role, p.number = n.domain, true, n.role, n.number
 				out = append(out, p)
 			}
 		}

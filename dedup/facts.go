@@ -13,7 +13,7 @@ type facts struct {
 	n         *formats.Notification
 	detection catalog.Detection
 	accounts  []name
-	devices   []string
+	devices   []device
 	text      prose
 
 	ids     []string // what may be another service's id, in the URL and the fields
@@ -26,21 +26,29 @@ func (s scale) facts(n *formats.Notification) facts {
 	f := facts{n: n, detection: s.catalog.Resolve(n), text: readProse(n.Message)}
 	for _, a := range n.Accounts {
 		if account, _, _ := strings.Cut(a.Name, "@"); strings.HasSuffix(account, "$") {
-			f.devices = addDevice(f.devices, account)
+			f.addDevice(account) // the suffix is people's and no machine's domain
 		} else if strings.TrimSpace(a.Name) != "" {
 			f.accounts = append(f.accounts, parseName(a.Name))
 		}
 	}
 	for _, d := range n.Devices {
-		f.devices = addDevice(f.devices, d.Name)
+		f.addDevice(d.Name)
 	}
 	f.sketch()
 	return f
 }
 
-func addDevice(list []string, s string) []string {
-	if h := hostName(s); h != "" && !slices.Contains(list, h) {
-		return append(list, h)
+// addDevice takes a machine's name; the short and the full one are one machine.
+func (f *facts) addDevice(s string) {
+	d := parseDevice(s)
+	i := slices.IndexFunc(f.devices, func(o device) bool {
+		return o.short == d.short && (o.domain == "" || d.domain == "" || o.domain == d.domain)
+	})
+	switch {
+	case d.short == "":
+	case i < 0:
+		f.devices = append(f.devices, d)
+	case f.devices[i].domain == "":
+		f.devices[i] = d
 	}
-	return list
 }

@@ -20,8 +20,8 @@ func TestKin(t *testing.T) {
 		{"domain account and its UPN", `ALPINE\jdoe`, "jdoe@alpine.example", same},
 		{"DNS domain account and its UPN", `ad.alpine.example\jdoe`, "jdoe@alpine-group.example", same},
 		{"alias suffix of one domain", "j.doe@alpine.example", "j.doe@alpine-group.example", same},
-		{"equal names in two domains", `HARBOUR\jdoe`, "jdoe@alpine.example", stranger},
-		{"abbreviations in two domains", `HARBOUR\jdoe`, "jane.doe@alpine.example", stranger},
+		{"equal names in two domains", `HARBOUR\jdoe`, "jdoe@alpine.example", namesake},
+		{"abbreviations in two domains", `HARBOUR\jdoe`, "jane.doe@alpine.example", namesake},
 		{"suffixes of which nothing is known", "jdoe@one.example", "jdoe@two.example", likely},
 		{"initial and last name", "jthorne", "jonas.thorne@x.example", likely},
 		{"first name and initial", "jonast", "jonas.thorne@x.example", likely},
@@ -48,7 +48,33 @@ func TestKin(t *testing.T) {
 		{"guest and home address", "anna_gmail.com#EXT#@x.onmicrosoft.example", "anna@gmail.com", same},
 		{"two people of one last name", "karl.weber@x.example", "kira.weber@x.example", stranger},
 		{"two first names", "Karl Weber", "Kira Weber", stranger},
-		{"administrator beside the person", "adm-jthorne", "jthorne@x.example", stranger},
+		{"administrator beside the person", "adm-jthorne", "jthorne@x.example", namesake},
+		{"administrators in several spellings", "jthorne.adm", "jthorne@x.example", namesake},
+		{"role in front", "t0_jthorne", "jonas.thorne@x.example", namesake},
+		{"two roles", "a-jthorne", "jthorne.adm@x.example", namesake},
+		{"one role", `ALPINE\adm-jthorne`, "jonas.thorne.adm@alpine.example", likely},
+		{"administrator by the display name", "a-jthorne", "Jonas Thorne (Admin)", likely},
+		{"the display name of the person", "jthorne", "Jonas Thorne (Admin)", namesake},
+		{"the display name may not tell the role", "jthorne_adm", "Jonas Thorne", doubtful},
+		{"initial before a point is no role", "athorne", "a.thorne@x.example", same},
+		{"particle before a point is no role", "dasilva", "da.silva@x.example", same},
+		{"son", "John Smith Jr.", "john.smith@x.example", doubtful},
+		{"father and son", "John Smith Sr.", "John Smith Jr", namesake},
+		{"son in both", "Smith Jr., John", "john.smith.jr@x.example", same},
+		{"the second of a name", "ida.brook@x.example", "ida.brook2@x.example", namesake},
+		{"the second of a name and the display name", "Ida Brook", "ida.brook2@x.example", same},
+		{"the second of a name, abbreviated", "ibrook2", "ida.brook2@x.example", likely},
+		{"the third", "ibrook3", "ida.brook2@x.example", namesake},
+		{"surname of two words", "Giulia De Luca", "giulia.deluca@x.example", same},
+		{"surname of three words", "Mareike von der Heide", "mareike.von-der-heide@x.example", same},
+		{"first name of two words", "Min Jun Kim", "minjun.kim@x.example", same},
+		{"initials of a double first name", "mjkim", "Min-Jun Kim", likely},
+		{"initials of a double surname", "huongnt", "Huong Nguyen Thi", likely},
+		{"domains of one forest", `EMEA\jdoe`, "jdoe@na.corp.example", doubtful},
+		{"domains of one forest, in full", `emea.corp.example\jdoe`, "jdoe@na.corp.example", doubtful},
+		{"domain and its DNS name", `NA\jdoe`, "jdoe@na.corp.example", likely},
+		{"domain and the organisation's suffix", `CORP\jdoe`, "jdoe@contoso.co.uk", likely},
+		{"child domain and the forest's suffix", `na.corp.example\jdoe`, "jdoe@corp.example", likely},
 		{"service account and person", "svc_backup", "jonas.thorne@x.example", stranger},
 	}
 	for _, tt := range tests {
@@ -77,8 +103,10 @@ func TestProseMentions(t *testing.T) {
 			t.Errorf("mentions(%q) = %v, want %v", name, got, want)
 		}
 	}
-	for host, want := range map[string]bool{"ws-0412": true, "ws-041": false, "t1110": false} {
-		if got := p.names(host); got != want {
+	for host, want := range map[string]bool{
+		"ws-0412": true, "WS-0412$": true, "ws-0412.alpine.example": true, "ws-041": false, "t1110": false, "ws-0412.lab.alpine.example": false,
+	} {
+		if got, _ := p.names(directory{}, parseDevice(host)); got != want {
 			t.Errorf("names(%q) = %v, want %v", host, got, want)
 		}
 	}

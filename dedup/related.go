@@ -51,8 +51,8 @@ func (f *facts) sketch() {
 		}
 	}
 	for _, d := range f.devices {
-		f.parties.add(d)
-		f.names = append(f.names, plain(d))
+		f.parties.add(d.short)
+		f.names = append(f.names, plain(d.short))
 	}
 	for _, a := range f.n.Addresses {
 		f.parties.add(a)

@@ -11,8 +11,11 @@ type prose struct {
 	words    []string        // in order, folded, without surrounding punctuation
 	known    map[string]bool // the words and the local parts of the addresses and accounts among them, plain
 	persons  []name          // runs of capitalised words and addresses: who may be named here
-	specific []string        // words with a digit, machine names among them: numbers, hosts, identifiers
+	machines []device        // the words again, read as machines' names
+	specific []device        // those with a digit: numbers, hosts, identifiers
 	generic  bool            // "X performed 3 suspicious activities": a summary that names no particulars
+	subject  []name          // that X
+	person   []name          // the first name that is a person's for sure, if there is one
 }
 
 // readProse reads at most the first 4 KiB, which no service exceeds with anything that tells alerts apart.
@@ -22,13 +25,8 @@ func readProse(text string) prose {
 	text, _, _ = strings.Cut(text, "MITRE Technique")
 	text = strings.NewReplacer(`\r\n`, " ", `\n`, " ").Replace(text)
 	var p prose
-	var run []string
-	flush := func() {
-		if len(run) >= 2 && len(run) <= 4 {
-			p.persons = append(p.persons, name{words: foldAll(run)})
-		}
-		run = run[:0]
-	}
+	var run nameRun
+	flush := func() { p.persons = append(p.persons, run.end()...) }
 	for field := range strings.FieldsSeq(text) {
 		word := strings.TrimFunc(field, func(r rune) bool {
 			return unicode.IsPunct(r) && r != '$' || r == '\''
@@ -39,35 +37,100 @@ func readProse(text string) prose {
 			continue
 		}
 		folded := fold(word)
-		p.words = append(p.words, folded)
+		machine := parseDevice(folded)
+		p.words, p.machines = append(p.words, folded), append(p.machines, machine)
 		if strings.Contains(word, "@") {
 			p.persons = append(p.persons, parseName(word))
 		}
 		if strings.ContainsFunc(word, unicode.IsDigit) {
-			p.specific = append(p.specific, folded)
+			p.specific = append(p.specific, machine)
 		}
-		if field[0] == '(' || !capitalised(word) {
+		if field[0] == '(' || !capitalised(word) && !run.continues(folded) {
 			flush()
+			if last := len(p.persons) - 1; run.ended { // Ida Brook (Admin), Ida Brook T0, Ida Brook (Pilot)
+				p.persons[last].entitle(folded)
+				p.persons[last].titled = field[0] == '(' && strings.ToUpper(word) != word
+			}
+			run.ended = false
 		}
-		if capitalised(word) {
-			run = append(run, word)
+		if capitalised(word) || run.continues(folded) {
+			run.words = append(run.words, word)
 			if last := field[len(field)-1]; last != word[len(word)-1] && last != '\'' {
 				flush() // a comma or a full stop ends a name
 			}
 		}
 	}
 	flush()
+	p.person = p.firstPerson()
 	p.known = make(map[string]bool, len(p.words))
-	for _, w := range p.words {
+	for i, w := range p.words {
 		p.known[plain(w)] = true
 		p.known[plain(localPart(w))] = true
-		p.known[plain(hostName(w))] = true
+		p.known[plain(p.machines[i].short)] = true
 	}
-	p.generic = strings.Contains(text, " performed ") && strings.Contains(text, " suspicious ")
+	who, what, performed := strings.Cut(text, " performed ")
+	p.generic = performed && strings.Contains(what, "suspicious ")
 	if p.generic {
 		p.specific = nil
+		if len(who) <= longestName {
+			p.subject = []name{parseName(who)}
+		}
 	}
 	return p
+}
+
+// firstPerson finds a name with a job title behind it, or one in another script than the text's.
+func (p prose) firstPerson() []name {
+	ascii := 0
+	for _, w := range p.words {
+		if !foreign(name{local: w}) {
+			ascii++
+		}
+	}
+	for _, n := range p.persons {
+		if n.titled || foreign(n) && 2*ascii > len(p.words) {
+			return []name{n}
+		}
+	}
+	return nil
+}
+
+// longestName is more than any name that a summary begins with.
+const longestName = 200
+
+// nameRun gathers the words of what may be a person's name.
+type nameRun struct {
+	words []string
+	ended bool // the last person ended with the word before this one
+}
+
+// continues: a word in lower case that stands within names.
+func (r *nameRun) continues(folded string) bool {
+	if len(r.words) == 0 {
+		return false
+	}
+	switch folded {
+	case "von", "van", "der", "den", "de", "da", "di", "del", "della", "la", "le", "du", "dos", "das", "ter", "ten",
+		"zu", "af", "bin", "ibn", "al", "el":
+		return true
+	}
+	return false
+}
+
+// end gives the name, if the words are one, and begins anew.
+func (r *nameRun) end() []name {
+	words := r.words
+	for len(words) > 0 && !capitalised(words[len(words)-1]) {
+		words = words[:len(words)-1]
+	}
+	if len(r.words) == 0 {
+		return nil
+	}
+	r.words = r.words[:0]
+	if r.ended = len(words) >= 2 && len(words) <= 6; !r.ended {
+		return nil
+	}
+	return []name{displayName(foldAll(words), "")}
 }
 
 func foldAll(words []string) []string {
@@ -100,20 +163,26 @@ func (p prose) mentions(n name) bool {
 	if len(n.local) >= 3 && p.known[plain(n.local)] {
 		return true
 	}
-	if len(n.words) < 2 {
+	if len(n.words) < 2 || !slices.ContainsFunc(n.words, func(w string) bool { return p.known[plain(w)] }) {
 		return false
 	}
-	for _, w := range n.words {
-		if !p.known[plain(w)] {
-			return false
-		}
-	}
-	for i := 0; i+len(n.words) <= len(p.words); i++ {
-		if kinLists(p.words[i:i+len(n.words)], n.words) == same {
-			return true
+	const further = 2 // words of a name that the account writes as one
+	for i := range p.words {
+		for end := i + len(n.words); end <= min(i+len(n.words)+further, len(p.words)); end++ {
+			if kinNames(p.words[i:end], n.words) == same && p.generation(end) == n.generation {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// generation is that of a name which ends before the i-th word.
+func (p prose) generation(i int) string {
+	if i < len(p.words) && isGeneration(p.words[i]) {
+		return p.words[i]
+	}
+	return ""
 }
 
 // localPart is the account of a word that may be an address or DOMAIN\account.
@@ -123,19 +192,16 @@ func localPart(w string) string {
 	return w
 }
 
-// names says whether the text names a device, short or in full.
-func (p prose) names(host string) bool {
-	return slices.ContainsFunc(p.words, func(w string) bool { return hostName(w) == host })
-}
-
-// hostName brings a device's spellings to one: without the $ of its account and without its domain.
-func hostName(s string) string {
-	s = strings.TrimSuffix(fold(strings.TrimSpace(s)), "$")
-	if i := strings.LastIndex(s, `\`); i >= 0 {
-		s = s[i+1:]
+// names says whether the text names a device, short or in full; another where it names one of the same
+// short name in another domain.
+func (p prose) names(dir directory, d device) (named, another bool) {
+	for _, o := range p.machines {
+		if o.short == d.short {
+			if dir.one(o, d) {
+				return true, false
+			}
+			another = true
+		}
 	}
-	if short, rest, ok := strings.Cut(s, "."); ok && strings.ContainsFunc(short, unicode.IsLetter) && rest != "" {
-		return short
-	}
-	return s
+	return false, another
 }

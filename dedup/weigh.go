@@ -23,7 +23,7 @@ const (
 
 	pointsID          = 100
 	pointsType        = 30
-	pointsTitle       = 8
+	pointsTitle       = 12
 	pointsAccount     = 40
 	pointsLikely      = 28
 	pointsMentioned   = 32
@@ -90,7 +90,11 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 	case catalog.ByType:
 		v.add("type", pointsType, "both are %s", key)
 	case catalog.ByTitle:
-		v.add("title", pointsTitle, "one type is in no table, both are called %q", a.n.Title)
+		points := pointsTitle
+		if s.tellTheSame(a, b) {
+			points = pointsType
+		}
+		v.add("title", points, "one type is in no table, both are called %q", a.n.Title)
 	default:
 		if v.points-times < pointsID {
 			return v, false
@@ -102,13 +106,13 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 	}
 	s.weighDevices(&v, a, b)
 	if v.points == before && before-times < pointsID {
-		weighParticulars(&v, a, b)
+		s.weighParticulars(&v, a, b)
 	}
 	if v.points <= before && before-times < pointsID {
 		return v, false // the same type at the same time, and nobody in common
 	}
 	weighAddresses(&v, a.n, b.n)
-	weighText(&v, a.text, b.text)
+	s.weighText(&v, a.text, b.text)
 	return v, v.points >= believed
 }
 
@@ -126,19 +130,23 @@ func namesID(a, b *facts) string {
 
 func (s scale) weighDevices(v *verdict, a, b facts) {
 	for _, d := range a.devices {
-		if slices.Contains(b.devices, d) {
+		if slices.ContainsFunc(b.devices, func(o device) bool { return s.directory.one(o, d) }) {
 			v.add("device", pointsDevice, "both are about %s", d)
 			return
 		}
 	}
 	for _, side := range [2][2]facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
-			if side[1].text.names(d) {
+			named, another := side[1].text.names(s.directory, d)
+			switch {
+			case named:
 				v.add("device", pointsDeviceText, "the other's text names %s", d)
 				return
-			}
-			if slices.Contains(side[1].n.Addresses, d) {
+			case slices.Contains(side[1].n.Addresses, d.short):
 				v.add("device", pointsDeviceText, "both are about %s", d)
+				return
+			case another:
+				v.add("device", pointsOtherDevice, "one is about %s, the other's text names that of another domain", d)
 				return
 			}
 		}
@@ -149,7 +157,7 @@ func (s scale) weighDevices(v *verdict, a, b facts) {
 	}
 	for _, side := range [2][2]facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
-			if side[0].text.names(d) && !side[1].text.generic && len(side[1].text.words) >= 3 {
+			if own, _ := side[0].text.names(s.directory, d); own && !side[1].text.generic && len(side[1].text.words) >= 3 {
 				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
 				return
 			}
@@ -160,45 +168,64 @@ func (s scale) weighDevices(v *verdict, a, b facts) {
 // weighParticulars stands in for parties that the services don't name in comparable ways: the texts are
 // the same word for word, or but for who did it; or all machines, numbers and identifiers of one are in
 // the other.
-func weighParticulars(v *verdict, a, b facts) {
+func (s scale) weighParticulars(v *verdict, a, b facts) {
 	x, y := a.text, b.text
 	switch {
 	case x.generic || y.generic:
-	case len(x.words) >= 4 && slices.Equal(x.words, y.words):
+	case len(x.words) >= 4 && s.sameWords(x, y):
 		v.add("text", pointsDeviceText, "the texts are the same")
-	case len(x.specific) > 0 && len(y.specific) > 0 && (within(x.specific, y.specific) || within(y.specific, x.specific)):
-		v.add("text", pointsDeviceText, "both texts name %s", strings.Join(x.specific[:min(3, len(x.specific))], ", "))
-	case sameStory(a, b) || sameStory(b, a):
+	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x.specific, y.specific) || s.within(y.specific, x.specific)):
+		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
+	case s.sameStory(a, b) || s.sameStory(b, a):
 		v.add("text", pointsDeviceText, "the texts are the same but for the account")
 	}
 }
 
+// tellTheSame: two texts with particulars that are the same but for who did it are of one type.
+func (s scale) tellTheSame(a, b facts) bool {
+	if a.text.generic || b.text.generic || len(a.text.specific) == 0 {
+		return false
+	}
+	return len(a.text.words) >= 6 && s.sameWords(a.text, b.text) || s.sameStory(a, b) || s.sameStory(b, a)
+}
+
+func (s scale) sameWords(a, b prose) bool {
+	return slices.EqualFunc(a.machines, b.machines, s.directory.one)
+}
+
 // sameStory: without its own account, one text is in the other word for word, a particular among them.
-func sameStory(a, b facts) bool {
+func (s scale) sameStory(a, b facts) bool {
 	i, words, particular := 0, 0, false
-	for _, w := range a.text.words {
+	for j, w := range a.text.words {
+		m := a.text.machines[j]
 		if slices.ContainsFunc(a.accounts, func(n name) bool { return n.local == localPart(w) || slices.Contains(n.words, w) }) {
 			continue
 		}
-		at := slices.Index(b.text.words[i:], w)
+		at := slices.IndexFunc(b.text.machines[i:], func(o device) bool { return s.directory.one(m, o) })
 		if at < 0 {
 			return false
 		}
 		i += at + 1
 		words++
-		particular = particular || slices.Contains(a.text.specific, w)
+		particular = particular || slices.Contains(a.text.specific, m)
 	}
 	return words >= 4 && particular
 }
 
 // within says whether all of some are in all; a single one says enough only where there is no other.
-func within(some, all []string) bool {
+func (s scale) within(some, all []device) bool {
+	return s.shared(some, all) == len(some) && (len(some) >= 2 || len(some) == len(all))
+}
+
+// shared counts the words of some that are in all, machines in whatever spelling.
+func (s scale) shared(some, all []device) int {
+	n := 0
 	for _, w := range some {
-		if !slices.Contains(all, w) {
-			return false
+		if slices.ContainsFunc(all, func(o device) bool { return s.directory.one(w, o) }) {
+			n++
 		}
 	}
-	return len(some) >= 2 || len(some) == len(all)
+	return n
 }
 
 func weighAddresses(v *verdict, a, b *formats.Notification) {
@@ -211,7 +238,15 @@ func weighAddresses(v *verdict, a, b *formats.Notification) {
 			return
 		}
 	}
-	v.add("address", -2*pointsAddress, "one comes from %s, the other from %s", a.Addresses[0], b.Addresses[0])
+	// One machine has addresses of both families; two of one family are two machines.
+	for _, x := range a.Addresses {
+		for _, y := range b.Addresses {
+			if strings.Contains(x, ":") == strings.Contains(y, ":") {
+				v.add("address", -2*pointsAddress, "one comes from %s, the other from %s", x, y)
+				return
+			}
+		}
+	}
 }
 
 // weighTimes compares the event times; where one of them may be the time at which the service raised
@@ -267,19 +302,14 @@ func raisedAt(n *formats.Notification) time.Time {
 }
 
 // weighText compares the particulars that both texts could share: numbers, machines, identifiers.
-func weighText(v *verdict, a, b prose) {
+func (s scale) weighText(v *verdict, a, b prose) {
 	if len(a.specific) == 0 || len(b.specific) == 0 {
 		return
 	}
 	if len(a.specific) > len(b.specific) {
 		a, b = b, a
 	}
-	shared := 0
-	for _, w := range a.specific {
-		if slices.Contains(b.specific, w) {
-			shared++
-		}
-	}
+	shared := s.shared(a.specific, b.specific)
 	share := float64(shared) / float64(len(a.specific))
 	v.add("text", int(math.Round(pointsText*(2*share-1))), "%d of %d particulars of the shorter text are in the other", shared, len(a.specific))
 }

@@ -156,6 +156,90 @@ func TestRecognise(t *testing.T) {
 			"another script", remote("Юлия Иванова", "APPSRV", "Юлия Иванова ran commands on APPSRV."),
 			cloud("yulia.ivanova@harbour.example", "yulia.ivanova ran commands on APPSRV."), true,
 		},
+		{
+			"equal accounts of two domains of one forest, not configured", remote(`NORTH\nfalk`, "", "nfalk ran commands."),
+			shifted(cloud("nfalk@south.fell.example", "nfalk"+generic), 24*s), false,
+		},
+		{
+			"accounts of one forest, the same machine", remote(`FELL\nfalk`, "APPSRV", "nfalk ran commands on APPSRV."),
+			shifted(cloud("nfalk@mail.fell-group.example", "nfalk ran commands on APPSRV."), 2*s), true,
+		},
+		{
+			"an administrator's account beside the person's", remote("nfalk", "APPSRV", "nfalk ran commands on APPSRV."),
+			shifted(cloud("nfalk.adm@harbour.example", "nfalk.adm ran commands on APPSRV."), 40*s), false,
+		},
+		{
+			"an administrator's account under a display name", remote("a-nfalk", "APPSRV", "a-nfalk ran commands on APPSRV."),
+			cloud("", "Nora Falk (Admin) ran commands on APPSRV."), true,
+		},
+		{
+			"father and son", remote("Omar Haddad Jr.", "", "Omar Haddad Jr. ran commands."),
+			shifted(cloud("omar.haddad@harbour.example", "Omar Haddad"+generic), 30*s), false,
+		},
+		{
+			"son by the text, with an employee number", remote("u48213", "", "Omar Haddad Jr. (Chef) ran commands."),
+			shifted(cloud("omar.haddad@harbour.example", "Omar Haddad"+generic), 30*s), false,
+		},
+		{
+			"two people of one name", remote("nora.falk", "", "nora.falk ran commands."),
+			shifted(cloud("nora.falk2@harbour.example", "nora.falk2 ran commands."), 2*s), false,
+		},
+		{
+			"two machines of one short name", remote("", "web.fell.example", "Somebody ran commands on web.fell.example from LAB3."),
+			shifted(cloud("", "Somebody ran commands on web.lab.fell.example from LAB3."), 40*s), false,
+		},
+		{
+			"a machine in full and short, in the texts only", remote("", "", "Somebody ran commands from LAB3 on DC2."),
+			cloud("", "Somebody ran commands from lab3.fell.example on DC2."), true,
+		},
+		{
+			"surname of several words", remote("vdbergm", "", "Mies van den Berg (Pilot) ran commands."),
+			cloud("mies.vandenberg@harbour.example", "Mies van den Berg ran commands."), true,
+		},
+		{
+			"a number in both accounts", remote("falkno7", "", "Nora Falk (Pilot) ran commands."),
+			cloud("nora.falk7@harbour.example", "Nora Falk"+generic), true,
+		},
+		{
+			"a number in one full name", remote("nora.falk", "APPSRV", "nora.falk ran commands on APPSRV."),
+			shifted(cloud("nora.falk7@harbour.example", "nora.falk7 ran commands on APPSRV."), 20*s), false,
+		},
+		{
+			"employee number, the summary has the name", remote("E104233", "APPSRV", "Nora Falk (Pilot) ran commands on APPSRV."),
+			cloud("", "Nora Falk"+generic), true,
+		},
+		{
+			"employee number, only the texts have the name", remote("E104233", "", "Nora Falk (Pilot) has run commands."),
+			cloud("", "Nora Falk has run commands."), true,
+		},
+		{
+			"employee number, the texts have two names", remote("E104233", "", "Nora Falk (Pilot) has run commands."),
+			cloud("", "Omar Haddad has run commands."), false,
+		},
+		{
+			"a technical term that looks like a name", remote("E104233", "", "The Remote Desktop (RDP) of somebody ran commands."),
+			shifted(cloud("", "The Remote Desktop of another ran commands."), s), false,
+		},
+		{
+			"employee number and another script in both texts", remote("ya2025", "", "Юлия Иванова ran commands on somebody's behalf."),
+			cloud("yulia.ivanova@harbour.example", "Юлия Иванова ran commands on somebody's behalf."), true,
+		},
+		{
+			"nobody from outside is a second account", remote("Nora Falk [ext]", "APPSRV", "Nora Falk [ext] ran commands on APPSRV."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran commands on APPSRV."), true,
+		},
+		{
+			"addresses of two families", remote(`HARBOUR\KIOSK-7$`, "fd00::7", "Commands ran from KIOSK-7."),
+			shifted(cloud("KIOSK-7$", "Commands ran from 10.20.0.7."), 70*s), true,
+		},
+		{
+			"a type in no table, by its name and its words", typed(remote("", "LAB3", "LAB3 sent 75 strange requests to DC2, asking for hashes."), "TeapotSecurityAlert", "Suspected teapot", "2990"),
+			shifted(typed(cloud("", "LAB3 sent 75 strange requests to DC2, asking for hashes."), "ALERT_EXTERNAL_AATP_SECURITY_ALERT", "Suspected teapot", ""), 160*s), true,
+		},
+		{
+			"a type in no table, by its name, in other words", typed(remote("", "LAB3", "LAB3 sent 75 strange requests to DC2, asking for hashes."), "TeapotSecurityAlert", "Suspected teapot", "2990"),
+			shifted(typed(cloud("", "LAB3 sent 12 strange requests to DC5, asking for tickets."), "ALERT_EXTERNAL_AATP_SECURITY_ALERT", "Suspected teapot", ""), 160*s), false,
+		},
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{

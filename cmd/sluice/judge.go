@@ -141,7 +141,9 @@ func (s *score) grouping(all []judged) {
 		}
 		seen[key] = true
 		n := node{string(j.Verdict.Alert), *j.truth.Alert, j.line}
-		byAlert[n.alert] = append(byAlert[n.alert], n)
+		if n.alert != "" { // what was not taken for an alert is paired with nothing
+			byAlert[n.alert] = append(byAlert[n.alert], n)
+		}
 		byTruth[n.truth] = append(byTruth[n.truth], n)
 	}
 	made, wrong := pairs(byAlert, func(a, b node) bool { return a.truth == b.truth }, func(n node) int { return n.line })

@@ -54,11 +54,12 @@ const maxHeaders = 3
 // understands is [Bare]: all of it is content. The error is [ErrEmpty] or nil.
 func Parse(line []byte, received time.Time) (Message, error) {
 	end := len(trimEnd(line))
-	start := skipBlanks(line[:end], 0)
+	// Collectors that read a file may leave its byte order mark in front of the first header.
+	start := skipBlanks(line[:end], skipMarks(line[:end], 0))
 	if start == end {
 		return Message{Priority: -1, Form: Bare}, ErrEmpty
 	}
-	p := parser{line: line[:end], received: received}
+	p := parser{line: line[:end], start: start, received: received}
 	m, ok := p.header(start)
 	if !ok {
 		m = Message{Priority: -1, Form: Bare, Body: skipMarks(p.line, start)}
@@ -98,13 +99,14 @@ func merge(outer, inner Message) Message {
 // parser carries what all readers of one line need. line ends before trailing blanks.
 type parser struct {
 	line     []byte
+	start    int // of the first header
 	received time.Time
 }
 
 // header reads one header at offset at. Not ok means that none stands there.
 func (p *parser) header(at int) (Message, bool) {
 	m := Message{Priority: -1}
-	if at == 0 || p.line[at-1] == ' ' {
+	if at == p.start || p.line[at-1] == ' ' {
 		if next, ok := p.columns(at, &m); ok {
 			m.Form, m.Body = Columns, next
 			return m, true

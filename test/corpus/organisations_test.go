@@ -23,12 +23,15 @@ func people(names ...string) []person {
 
 func ascii(s string) string {
 	return strings.NewReplacer("ü", "ue", "ö", "oe", "ä", "ae", "é", "e", "è", "e", "í", "i", "ł", "l", "Ł", "L", "ø", "o",
-		"ç", "c", "ñ", "n", "á", "a", "ó", "o", "'", "", "’", "").Replace(s)
+		"ç", "c", "ñ", "n", "á", "a", "ó", "o", "ë", "e", "'", "", "’", "").Replace(s)
 }
 
 func dotted(p person, _ int) string { return strings.ToLower(ascii(p.first + "." + p.last)) }
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }
+
+// glued writes names of several words as one.
+func glued(s string) string { return strings.NewReplacer(" ", "", "-", "").Replace(strings.ToLower(ascii(s))) }
 
 // organisations name people and machines by seven rules.
 func organisations() []organisation {
@@ -63,6 +66,14 @@ func organisations() []organisation {
 		{
 			"quarry", "QUARRY", "quarry.example", "quarry.example", dotted, dotted, plainDisplay,
 			func(i int) string { return fmt.Sprintf("QY%05d", 30100+i) }, "QYDC1", names,
+		},
+		{
+			"tundra", "TUNDRA", "ad.tundra.example", "tundra.example", func(p person, i int) string {
+				return cut(glued(p.first), 1) + glued(p.last)
+			}, func(p person, i int) string { return glued(p.first) + "." + glued(p.last) }, plainDisplay,
+			func(i int) string { return fmt.Sprintf("tun%04d.ad.tundra.example", 40+i) }, "TDC1",
+			people("Mareike von der Heide", "Giulia De Luca", "Min-Jun Kim", "Huong Nguyen Thi", "Jasper van den Berg", "Gaël Le Goff",
+				"Ana da Silva", "Ana Silva Neto", "Kim Larsson", "Jens van der Berg", "Noor el Amrani", "Rui dos Santos"),
 		},
 	}
 }

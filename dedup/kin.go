@@ -1,0 +1,293 @@
+package dedup
+
+import (
+	"math/bits"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// kinship says how two spellings stand to each other.
+type kinship uint8
+
+const (
+	namesake     kinship = iota // two accounts for sure, however alike: of two domains, an administrator's beside the person's
+	stranger                    // two accounts
+	doubtful                    // alike, but something is on one side only that may make them two
+	incomparable                // the spellings share no ground: nothing can be said
+	likely                      // one abbreviates the other, or only the suffix differs
+	same                        // one account
+)
+
+// kin compares two spellings.
+func (d directory) kin(a, b name) kinship {
+	k := alike(a, b)
+	if k <= incomparable {
+		return k
+	}
+	switch d.between(a.domain, b.domain) {
+	case apart:
+		return namesake
+	case dubious:
+		k = doubtful
+	case unrelated:
+		if a.local == b.local {
+			k = likely
+		}
+	case together:
+	}
+	return min(k, told(a, b))
+}
+
+// told compares what tells the accounts of one name apart.
+func told(a, b name) kinship {
+	k := same
+	switch {
+	case a.role == b.role:
+	case a.account && b.account:
+		return namesake
+	case a.role == "" && a.account, b.role == "" && b.account:
+		return namesake // "Ida Brook (Admin)" is not ibrook
+	case external(a.role + b.role):
+	case a.role == "" || b.role == "":
+		k = doubtful // the display name of an administrator's account may tell or not
+	}
+	switch {
+	case a.generation == b.generation:
+	case a.generation != "" && b.generation != "":
+		return namesake
+	default:
+		k = doubtful
+	}
+	switch {
+	case a.number == b.number:
+	case a.number != "" && b.number != "", a.spelt() && b.spelt():
+		return namesake // ida.brook and ida.brook2; the number of ibrook2 may be of the naming rule
+	}
+	return k
+}
+
+// spelt: an account that is made of whole names, so that a number tells it from another one's.
+func (n name) spelt() bool { return n.local != "" && len(n.words) >= 2 }
+
+// alike compares the names themselves.
+func alike(a, b name) kinship {
+	switch {
+	case a.local != "" && b.local != "" && (a.local == b.local || truncated(a.local, b.local)):
+		return same
+	case a.opaque && b.opaque:
+		return stranger // two numbers
+	case a.opaque || b.opaque || foreign(a) != foreign(b):
+		return incomparable
+	}
+	return kinWords(a, b)
+}
+
+func kinWords(a, b name) kinship {
+	if len(a.words) < len(b.words) {
+		a, b = b, a
+	}
+	switch {
+	case len(a.words) < 2: // two bare names, and they differ
+		if a.base != "" && b.base != "" && plain(a.base) == plain(b.base) {
+			return same
+		}
+		return stranger
+	case len(b.words) < 2:
+		local := b.base
+		if local == "" && len(b.words) == 1 {
+			local = b.words[0]
+		}
+		k := abbreviation(local, a.words)
+		if k == stranger && complements(local, a.words) {
+			return incomparable
+		}
+		return k
+	}
+	return kinNames(a.words, b.words)
+}
+
+// kinNames compares two names of several words each, whoever is asked first.
+func kinNames(a, b []string) kinship {
+	a, b = joined(a, b), joined(b, a)
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	k := kinLists(a, b)
+	if len(a) == len(b) {
+		k = max(k, kinLists(b, a))
+	}
+	return k
+}
+
+// joined writes words as one where the other spelling does: De Luca and DeLuca, von der Heide and
+// vonderheide, Min Jun and Minjun.
+func joined(words, other []string) []string {
+	if len(words) < 2 {
+		return words
+	}
+	var out []string
+	for i := 0; i < len(words); {
+		n := 1
+		for span := min(4, len(words)-i); span >= 2 && n == 1; span-- {
+			whole := strings.Join(words[i:i+span], "")
+			if slices.ContainsFunc(other, func(o string) bool { return equalFolded(o, whole) }) {
+				n = span
+			}
+		}
+		out = append(out, strings.Join(words[i:i+n], ""))
+		i += n
+	}
+	return out
+}
+
+// complements: an account made of a whole first name and the initial of the last one, say, and a name
+// with the initial of the first and the whole last one may be one person's; nothing shows it.
+func complements(local string, words []string) bool {
+	initial := slices.IndexFunc(words, func(w string) bool { return len(w) == 1 && strings.HasPrefix(local, w) })
+	if initial < 0 {
+		return false
+	}
+	rest := strings.TrimRightFunc(local[1:], unicode.IsDigit)
+	return slices.ContainsFunc(words, func(w string) bool {
+		return len(w) > 1 && len(rest) > 1 && strings.Contains(rest[1:], w[:1]) && strings.HasSuffix(rest, w[:1])
+	})
+}
+
+// truncated: Active Directory cuts a sAMAccountName at 20 characters.
+func truncated(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return len(a) == 20 && strings.HasPrefix(b, a)
+}
+
+// foreign says that a name is written in a script that folding does not bring to ASCII.
+func foreign(n name) bool {
+	for _, s := range append([]string{n.local}, n.words...) {
+		for i := range len(s) {
+			if s[i] >= 0x80 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// kinLists compares two lists of words, the longer first: equal in any order is the same person, a
+// part of it (a middle name, an initial) likely so.
+func kinLists(long, short []string) kinship {
+	used := make([]bool, len(long))
+	whole, initials := 0, 0
+	for _, w := range short {
+		hit := slices.IndexFunc(indices(long), func(i int) bool { return !used[i] && equalFolded(long[i], w) })
+		if hit < 0 {
+			hit = slices.IndexFunc(indices(long), func(i int) bool {
+				return !used[i] && (len(w) == 1 || len(long[i]) == 1) && long[i][0] == w[0]
+			})
+			if hit < 0 {
+				return stranger
+			}
+			initials++
+		} else {
+			whole++
+		}
+		used[hit] = true
+	}
+	switch {
+	case whole == len(long):
+		return same
+	case whole >= 2, whole >= 1 && initials >= 1:
+		return likely
+	}
+	return stranger
+}
+
+func indices(list []string) []int {
+	out := make([]int, len(list))
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// abbreviation says whether an account name is made of the beginnings of the words of a full name in
+// any order, as most naming rules do it (jthorne, jonast, thornej, thojo01, jonasthorne).
+func abbreviation(local string, words []string) kinship {
+	s := strings.TrimRightFunc(local, unicode.IsDigit)
+	if s == "" {
+		return incomparable
+	}
+	if k := spelt(s, words); k > stranger {
+		return k
+	}
+	// Once more without transcriptions: mueller for müller. Not at once, because oengel is o. engel.
+	plainWords := make([]string, len(words))
+	for i, w := range words {
+		plainWords[i] = plain(w)
+	}
+	return spelt(plain(s), plainWords)
+}
+
+func spelt(s string, words []string) kinship {
+	if s == strings.Join(words, "") {
+		return same
+	}
+	var parts []string
+	for _, w := range words {
+		parts = append(parts, strings.FieldsFunc(w, func(r rune) bool { return r == '-' })...) // min-jun is mj to some
+	}
+	c := composition{words: parts[:min(len(parts), 5)], seen: map[[3]int]bool{}}
+	if c.spells(s[:min(len(s), 40)], 0, 0) {
+		return likely
+	}
+	return stranger
+}
+
+// composition tries to spell a name with beginnings of distinct words. It takes at least two words of
+// which one is there with three letters or whole, or one word whole that is no short one. What failed
+// once is not tried again, so that no name costs more than some thousand steps.
+type composition struct {
+	words []string
+	seen  map[[3]int]bool
+}
+
+// spells says whether s, what is left of the name, can be spelt with the words that are not in the
+// set used, when the longest piece so far has longest letters.
+func (c composition) spells(s string, used uint, longest int) bool {
+	if s == "" {
+		n := bits.OnesCount(used)
+		return n >= 2 && longest >= 3 || n == 1 && longest >= 4
+	}
+	state := [3]int{len(s), int(used), longest}
+	if c.seen[state] {
+		return false
+	}
+	c.seen[state] = true
+	for i, w := range c.words {
+		if used&(1<<i) != 0 {
+			continue
+		}
+		for p := commonPrefix(s, w); p > 0; p-- {
+			piece := p
+			if p == len(w) {
+				piece = max(p, 3) // a short word, but whole
+			}
+			if used == 0 && p == len(s) && p < len(w) {
+				continue // the beginning of one word alone is no account name
+			}
+			if c.spells(s[p:], used|1<<i, max(longest, piece)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
