@@ -3,8 +3,8 @@ package dedup
 import "slices"
 
 // weighAccounts adds what the accounts say and is false where they are two people.
-func (s scale) weighAccounts(v *verdict, a, b facts) bool {
-	best, x, y := s.closest(s.bestNames(a), s.bestNames(b))
+func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
+	best, x, y := s.closest(a.best, b.best)
 	if best == incomparable {
 		best, x, y = s.closest(a.accounts, b.accounts)
 	}
@@ -23,13 +23,13 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 		return true
 	case incomparable:
 	}
-	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		if n, ok := mentioned(side[0].called(), side[1].text); ok {
 			v.add("account", pointsMentioned, "the other's text names %s", n)
 			return true
 		}
 	}
-	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		if len(side[1].accounts) > 0 {
 			continue // an account of its own says more than names in its text
 		}
@@ -40,13 +40,13 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 			}
 		}
 	}
-	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		if p := side[0].text.person; len(p) > 0 && side[1].text.mentions(p[0]) {
 			v.add("account", pointsNamed, "both texts name %s", p[0])
 			return true
 		}
 	}
-	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		if n, ok := s.missing(side[0], side[1]); ok {
 			v.add("account", pointsUnnamed, "one text names %s, the other tells its story without", n)
 			return true
@@ -56,13 +56,13 @@ func (s scale) weighAccounts(v *verdict, a, b facts) bool {
 }
 
 // called are the account and, where the text is a summary of what somebody did, the name of who did it.
-func (f facts) called() []name { return append(slices.Clone(f.accounts), f.text.subject...) }
+func (f *facts) called() []name { return append(slices.Clone(f.accounts), f.text.subject...) }
 
 // weighStrangers: two accounts that are not one still speak for one alert where each is in the other's
 // text, as attacker and victim are, or where a text doesn't name its own account and names the other's,
 // or who the other's summary is of: then that is what the person is called. Otherwise they are two
 // people's alerts.
-func (s scale) weighStrangers(v *verdict, a, b facts) bool {
+func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 	for _, x := range a.accounts {
 		for _, y := range b.accounts {
 			if s.directory.kin(x, y) == namesake {
@@ -102,7 +102,7 @@ func mentioned(accounts []name, text prose) (name, bool) {
 
 // missing finds an account that its own text names, under whatever name, while the other service names
 // no account and has a text that does without.
-func (s scale) missing(f, other facts) (name, bool) {
+func (s scale) missing(f, other *facts) (name, bool) {
 	if len(other.accounts) > 0 || len(other.text.words) < 3 || slices.ContainsFunc(other.text.persons, foreign) {
 		return name{}, false // or it may be there in another script
 	}
@@ -115,7 +115,7 @@ func (s scale) missing(f, other facts) (name, bool) {
 }
 
 // bestNames are the names by which f is compared: the full ones, or where there are none, its accounts.
-func (s scale) bestNames(f facts) []name {
+func (s scale) bestNames(f *facts) []name {
 	if full := s.fullNames(f); len(full) > 0 {
 		return full
 	}
@@ -129,7 +129,7 @@ func spelledOut(n name) bool {
 
 // fullNames are the names by which a person is told from others with the same initial: the accounts
 // that are spelt out, and what the text calls the others.
-func (s scale) fullNames(f facts) []name {
+func (s scale) fullNames(f *facts) []name {
 	var out []name
 	for _, n := range f.accounts {
 		if spelledOut(n) {

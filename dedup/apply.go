@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"time"
@@ -135,7 +136,7 @@ func (b *Batch) headings(n *formats.Notification, id AlertID, do func(key []byte
 		return nil
 	}
 	for _, w := range wanted {
-		for _, heading := range listings(b.x.scale.facts(n)) {
+		for _, heading := range listings(b.x.scale.catalog.Resolve(n)) {
 			if err := do(openKey(openPrefix(w, n.Service, heading), startOf(n), id)); err != nil {
 				return err
 			}
@@ -154,6 +155,7 @@ func (b *Batch) settle(a *Alert, o *Outcome) error {
 	case Hold:
 		owed := Owed{Key: o.Key, Service: o.Notification.Service, Relation: o.Match.Relation, Due: o.Until, Held: o.Time}
 		a.Held = append(a.Held, owed)
+		b.waiting.count++
 		return b.hold(Held{Owed: owed, Alert: a.ID, Input: o.Input, Notification: o.Notification, Match: o.Match, Delivered: o.Delivered})
 	case Suppress, Drop:
 	}
@@ -161,10 +163,15 @@ func (b *Batch) settle(a *Alert, o *Outcome) error {
 }
 
 func (b *Batch) hold(h Held) error {
-	if b.due.IsZero() || h.Due.Before(b.due) {
-		b.due = h.Due
+	key := heldKey(h.Owed)
+	b.waiting.moved = true
+	if b.waiting.due.IsZero() || h.Due.Before(b.waiting.due) {
+		b.waiting.due = h.Due
 	}
-	return b.put(heldKey(h.Owed), h, 0)
+	if bytes.Compare(key, b.waiting.floor) < 0 {
+		b.waiting.floor = key
+	}
+	return b.put(key, h, 0)
 }
 
 func (b *Batch) store(a *Alert) error {
@@ -196,7 +203,8 @@ func (b *Batch) release(o *Outcome) error {
 		if err := b.remove(heldKey(owner.Held[i])); err != nil {
 			return err
 		}
-		b.stale = true
+		b.waiting.stale, b.waiting.moved = true, true
+		b.waiting.count--
 		owner.Held = slices.Delete(owner.Held, i, i+1)
 	}
 	if owner.ID != "" && owner.ID != a.ID {

@@ -12,13 +12,21 @@ type edge struct {
 	points int
 }
 
+// equals is how many others may fit about as well before a question is given up: more would cost more
+// than they could tell.
+const equals = 8
+
 // assign is one to one: me gets the best of the free alerts unless another free alert fits about as
 // well, or another notification fits that alert about as well. Rivals that have a better match of
 // their own are no rivals. It gives the place of mine among the free, or -1 and why in words.
-func (b *Batch) assign(me facts, own AlertID, free []candidate) (mine int, why string, err error) {
-	edges, err := b.rivals(me, own, free)
-	if err != nil {
-		return -1, "", err
+func (b *Batch) assign(me *facts, own AlertID, free []candidate) (mine int, why string, err error) {
+	const tooMany = "too many others fit about as well"
+	if len(free) > equals && !me.detection.Many && free[equals].points > free[0].points-margin {
+		return -1, tooMany, nil
+	}
+	edges, err := b.rivals(me, own, free[:min(len(free), equals)])
+	if err != nil || edges == nil {
+		return -1, tooMany, err
 	}
 	for len(edges) > 0 {
 		e := edges[0]
@@ -51,8 +59,9 @@ func tied(edges []edge, own AlertID, many bool) *edge {
 }
 
 // rivals lists my edges, those of the notifications that could have my candidates instead of me, and
-// what else these could have; the best first.
-func (b *Batch) rivals(me facts, own AlertID, free []candidate) ([]edge, error) {
+// what else these could have; the best first. What fits worse by more than the margin changes nothing and
+// is left out. It gives none where there are too many.
+func (b *Batch) rivals(me *facts, own AlertID, free []candidate) ([]edge, error) {
 	var edges []edge
 	seen := map[AlertID]bool{own: true}
 	for _, c := range free {
@@ -64,21 +73,28 @@ func (b *Batch) rivals(me facts, own AlertID, free []candidate) ([]edge, error) 
 		if err != nil {
 			return nil, err
 		}
+		back = slices.DeleteFunc(back, func(r candidate) bool {
+			return r.alert.ID == own || r.points <= c.points-margin ||
+				r.alert.Sighting(c.facts.n.Service) != nil || r.facts.n.Service != me.n.Service
+		})
+		if len(back) > equals {
+			return nil, nil
+		}
 		for _, r := range back {
-			if r.alert.ID == own || r.alert.Sighting(c.facts.n.Service) != nil || r.facts.n.Service != me.n.Service {
-				continue
-			}
 			edges = append(edges, edge{r.alert.ID, c.alert.ID, r.points})
 			if seen[r.alert.ID] {
 				continue
 			}
 			seen[r.alert.ID] = true
+			if len(seen) > 2*equals {
+				return nil, nil
+			}
 			forth, err := b.candidates(r.facts, r.alert.ID)
 			if err != nil {
 				return nil, err
 			}
 			for _, f := range forth {
-				if f.alert.Sighting(me.n.Service) == nil {
+				if f.alert.Sighting(me.n.Service) == nil && f.points > r.points-margin {
 					edges = append(edges, edge{r.alert.ID, f.alert.ID, f.points})
 				}
 			}

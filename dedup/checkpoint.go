@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Checkpoint writes the committed state to path, which is replaced when the copy is complete and
@@ -55,7 +54,9 @@ func (x *Index) Restore(path string) (Mark, error) {
 	if err := x.db.Load(bufio.NewReaderSize(f, 1<<20), 16); err != nil {
 		return Mark{}, fmt.Errorf("read checkpoint %s: %w", path, err)
 	}
-	x.due, x.stale = time.Time{}, true
+	if err := x.countHeld(); err != nil {
+		return Mark{}, err
+	}
 	return x.Mark()
 }
 

@@ -15,6 +15,7 @@ type facts struct {
 	accounts  []name
 	devices   []device
 	text      prose
+	best      []name // by which accounts are compared first
 
 	ids     []string // what may be another service's id, in the URL and the fields
 	parties parties  // what related compares
@@ -35,6 +36,7 @@ func (s scale) facts(n *formats.Notification) facts {
 		f.addDevice(d.Name)
 	}
 	f.sketch()
+	f.best = s.bestNames(&f)
 	return f
 }
 

@@ -1,9 +1,12 @@
 package dedup
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -23,10 +26,19 @@ type Index struct {
 	window   time.Duration
 	codec    codec
 
-	recent recent
+	recent  recent
+	waiting waiting      // committed
+	held    atomic.Int64 // waiting.count, for those beside the decider
+}
 
-	due   time.Time // as in Batch, committed
-	stale bool
+// waiting is what is known of the held notifications without looking. Badger keeps what was removed for
+// a long time as something to step over, so nobody looks where nothing is any more.
+type waiting struct {
+	due   time.Time // when the first hold ends; zero where nothing is held
+	stale bool      // due has to be looked up again
+	floor []byte    // no key of the table lies before it; nil: its beginning
+	count int
+	moved bool // by this batch: not committed yet
 }
 
 // Open opens the state in dir, or in memory where dir is empty. The error names dir.
@@ -52,7 +64,7 @@ func Open(dir string, c config.Config) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open state %s: %w", dir, err)
 	}
-	return &Index{
+	x := &Index{
 		dir:      dir,
 		db:       db,
 		scale:    scale{catalog: cat, directory: newDirectory(c.Organisation), config: c.Dedup},
@@ -60,8 +72,11 @@ func Open(dir string, c config.Config) (*Index, error) {
 		remember: c.Dedup.Remember,
 		window:   c.Dedup.Window,
 		codec:    codec,
-		stale:    true,
-	}, nil
+	}
+	if err := x.countHeld(); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	return x, nil
 }
 
 // Close closes the state.
@@ -72,7 +87,8 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// Bytes is the size of the state's files; Badger's own figure is up to a minute old.
+// Bytes is what the state's files take on disk, without the holes that Badger makes in front of itself;
+// its own figure is up to a minute old.
 func (x *Index) Bytes() (int64, error) {
 	entries, err := os.ReadDir(x.dir)
 	if x.dir == "" || errors.Is(err, os.ErrNotExist) {
@@ -80,8 +96,12 @@ func (x *Index) Bytes() (int64, error) {
 	}
 	var sum int64
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil { // it may be gone, compacted
-			sum += info.Size()
+		info, err := e.Info()
+		if err != nil {
+			continue // it is gone, compacted
+		}
+		if file, ok := info.Sys().(*syscall.Stat_t); ok {
+			sum += file.Blocks * 512
 		}
 	}
 	return sum, err
@@ -90,16 +110,20 @@ func (x *Index) Bytes() (int64, error) {
 // view looks at the committed state, beside the decider.
 func (x *Index) view() *Batch { return &Batch{x: x, txn: x.db.NewTransaction(false)} }
 
-// Held counts what is held. It may be called beside the decider.
-func (x *Index) Held() (int, error) {
+// Held is the number of notifications that are held. It may be called beside the decider.
+func (x *Index) Held() int { return int(x.held.Load()) }
+
+// countHeld looks at what is held when the state is new to us.
+func (x *Index) countHeld() error {
 	b := x.view()
 	defer b.Discard()
-	n := 0
+	x.waiting = waiting{stale: true}
 	err := b.scan([]byte{tableHeld}, []byte{tableHeld}, func([]byte, *badger.Item) (bool, error) {
-		n++
+		x.waiting.count++
 		return true, nil
 	})
-	return n, err
+	x.held.Store(int64(x.waiting.count))
+	return err
 }
 
 // Mark says how far the stream is folded; zero for a new state. It may be called beside the decider.
@@ -114,15 +138,14 @@ func (x *Index) Mark() (Mark, error) {
 // Begin starts an overlay: decisions for a batch see each other, and nothing of them remains unless
 // the batch is committed. The caller discards it in any case.
 func (x *Index) Begin() *Batch {
-	return &Batch{x: x, txn: x.db.NewTransaction(true), due: x.due, stale: x.stale}
+	return &Batch{x: x, txn: x.db.NewTransaction(true), waiting: x.waiting}
 }
 
 // Batch is an overlay on the state. It is not safe for concurrent use.
 type Batch struct {
-	x     *Index
-	txn   *badger.Txn
-	due   time.Time // when the first hold ends; zero where nothing is held
-	stale bool      // due has to be looked up again
+	x       *Index
+	txn     *badger.Txn
+	waiting waiting
 }
 
 // Discard throws the overlay away; after Commit it does nothing.
@@ -136,7 +159,9 @@ func (b *Batch) Commit(m Mark) error {
 	if err := b.txn.Commit(); err != nil {
 		return fmt.Errorf("commit state: %w", err)
 	}
-	b.x.due, b.x.stale = b.due, b.stale
+	b.waiting.moved = false
+	b.x.waiting = b.waiting
+	b.x.held.Store(int64(b.waiting.count))
 	return nil
 }
 
@@ -241,24 +266,32 @@ func (b *Batch) Due(t time.Time, limit int) ([]Held, error) {
 
 // NextDue says when the next hold ends; ok is false where nothing is held.
 func (b *Batch) NextDue() (due time.Time, ok bool, err error) {
-	if b.stale {
+	if b.waiting.stale {
 		held, err := b.earliest(time.Unix(0, 1<<62), 1)
 		if err != nil {
 			return time.Time{}, false, err
 		}
-		b.due, b.stale = time.Time{}, false
+		b.waiting.due, b.waiting.stale = time.Time{}, false
+		b.waiting.floor = []byte{tableHeld + 1}
 		if len(held) > 0 {
-			b.due = held[0].Due
+			b.waiting.due, b.waiting.floor = held[0].Due, heldKey(held[0].Owed)
+		}
+		if !b.waiting.moved { // what was found is true whether the batch is committed or not
+			b.x.waiting = b.waiting
 		}
 	}
-	return b.due, !b.due.IsZero(), nil
+	return b.waiting.due, !b.waiting.due.IsZero(), nil
 }
 
 func (b *Batch) earliest(t time.Time, limit int) ([]Held, error) {
 	var out []Held
 	prefix := []byte{tableHeld}
 	end := heldKey(Owed{Due: t.Add(1), Held: time.Unix(0, 0)})
-	err := b.scan(prefix, prefix, func(key []byte, item *badger.Item) (bool, error) {
+	from := prefix
+	if bytes.Compare(b.waiting.floor, from) > 0 {
+		from = b.waiting.floor
+	}
+	err := b.scan(prefix, from, func(key []byte, item *badger.Item) (bool, error) {
 		if len(out) == limit || string(key) >= string(end) {
 			return false, nil
 		}

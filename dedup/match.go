@@ -61,6 +61,9 @@ func (b *Batch) known(n *formats.Notification, now time.Time) (Match, bool, erro
 		}
 	}
 	m.Evidence = []Evidence{{What: "id", How: "the same id of the same service"}}
+	if n.ID == "" {
+		m.Evidence[0].How = "the same content of the same service, which gives no id"
+	}
 	if p.Alert != "" {
 		a, err := b.alert(p.Alert)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/catalog"
 )
 
 // The work for one notification is bounded, whatever a sender does: of more alerts of one type within
@@ -23,7 +24,7 @@ const (
 // party is one alert's side of a possible pair.
 type party struct {
 	alert Alert
-	facts facts
+	facts *facts
 	key   EventKey
 }
 
@@ -38,6 +39,7 @@ type pairing struct {
 	best     *candidate
 	runnerUp *Candidate
 	service  formats.Service // who asks
+	evidence []Evidence
 	undoes   EventKey
 	becomes  AlertID // what best is after the undoing, where it is what is given back
 }
@@ -49,7 +51,7 @@ func (p pairing) certain() bool {
 
 func (p pairing) match() Match {
 	m := Match{
-		Alert: p.best.alert.ID, Relation: Twin, Type: p.best.alert.Type, Evidence: p.best.evidence,
+		Alert: p.best.alert.ID, Relation: Twin, Type: p.best.alert.Type, Evidence: p.evidence,
 		RunnerUp: p.runnerUp, Points: p.best.points,
 	}
 	if p.undoes != "" {
@@ -65,10 +67,19 @@ func (p pairing) match() Match {
 	return m
 }
 
-// pair finds the alert that n is a twin of. key is n's own, own its own alert if it has one already.
+// pair finds the alert that n is a twin of, and what proves it. key is n's own, own its own alert if it
+// has one already.
 func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now time.Time) (pairing, error) {
-	p := pairing{service: n.Service}
 	me := b.x.scale.facts(n)
+	p, err := b.choose(&me, key, own, now)
+	if err == nil && p.best != nil {
+		p.evidence = b.x.scale.explain(&me, p.best.facts)
+	}
+	return p, err
+}
+
+func (b *Batch) choose(me *facts, key EventKey, own AlertID, now time.Time) (pairing, error) {
+	p := pairing{service: me.n.Service}
 	candidates, err := b.candidates(me, own)
 	if err != nil || len(candidates) == 0 {
 		return p, err
@@ -78,7 +89,7 @@ func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now tim
 	for i, c := range candidates {
 		switch {
 		case slices.Contains(c.alert.Apart, key):
-		case c.alert.Sighting(n.Service) == nil || c.alert.Many:
+		case c.alert.Sighting(me.n.Service) == nil || c.alert.Many:
 			free = append(free, c)
 		case taken == nil:
 			taken = &candidates[i]
@@ -140,12 +151,12 @@ func displaced(c candidate) (EventKey, bool) {
 
 // candidates weighs the alerts that may be me's, the best first; equal ones in the order of their IDs,
 // so that every run decides alike.
-func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
+func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 	var out []candidate
 	best := 0
 	seen := map[AlertID]bool{own: true}
 	for _, from := range Counterparts(b.x.services, me.n) {
-		for _, typ := range lookups(me) {
+		for _, typ := range lookups(me.detection) {
 			listed, err := b.opened(openPrefix(me.n.Service, from, typ), me.n)
 			if err != nil {
 				return nil, err
@@ -167,7 +178,7 @@ func (b *Batch) candidates(me facts, own AlertID) ([]candidate, error) {
 				if err != nil {
 					return nil, err
 				}
-				if other.n == nil {
+				if other == nil {
 					continue
 				}
 				v, fits := b.x.scale.weigh(me, other)
@@ -222,17 +233,16 @@ func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error
 }
 
 // factsOf gives the facts of a listed notification, none where it is gone.
-func (b *Batch) factsOf(l listing, from formats.Service) (facts, error) {
+func (b *Batch) factsOf(l listing, from formats.Service) (*facts, error) {
 	if f, ok := b.x.recent.get(l.key); ok {
 		return f, nil
 	}
 	var s sighted
 	if ok, err := b.get(firstKey(l.alert, from), &s); err != nil || !ok {
-		return facts{}, err
+		return nil, err
 	}
 	f := b.x.scale.facts(&s.Notification)
-	b.x.recent.put(l.key, f)
-	return f, nil
+	return b.x.recent.put(l.key, f), nil
 }
 
 // startOf is the time by which an alert is found: its start, or the best guess where it has none.
@@ -252,24 +262,24 @@ const (
 	noTable = "?"
 )
 
-// lookups are the headings under which me looks for others, listings those under which it is found.
-func lookups(me facts) []string {
-	out := slices.Clone(me.detection.Keys)
-	if me.detection.Known {
+// lookups are the headings under which an alert looks for others, listings those under which it is found.
+func lookups(d catalog.Detection) []string {
+	out := slices.Clone(d.Keys)
+	if d.Known {
 		return append(out, noTable)
 	}
-	for _, t := range me.detection.Titles {
+	for _, t := range d.Titles {
 		out = append(out, byName+t)
 	}
 	return out
 }
 
-func listings(me facts) []string {
-	out := slices.Clone(me.detection.Keys)
-	for _, t := range me.detection.Titles {
+func listings(d catalog.Detection) []string {
+	out := slices.Clone(d.Keys)
+	for _, t := range d.Titles {
 		out = append(out, byName+t)
 	}
-	if !me.detection.Known {
+	if !d.Known {
 		out = append(out, noTable)
 	}
 	return out

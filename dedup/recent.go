@@ -4,7 +4,7 @@ package dedup
 // read and take apart the same texts over and over. A key never stands for other facts. Its memory is
 // bounded by two generations of that many bytes of text; the older one is dropped whole.
 type recent struct {
-	young, old map[EventKey]facts
+	young, old map[EventKey]*facts
 	bytes      int // of text in young
 }
 
@@ -13,26 +13,33 @@ const (
 	factsBytes  = 1 << 10 // beside the text, more or less
 )
 
-func (r *recent) get(key EventKey) (facts, bool) {
+func (r *recent) get(key EventKey) (*facts, bool) {
 	f, ok := r.young[key]
 	if !ok {
 		if f, ok = r.old[key]; ok {
-			r.put(key, f)
+			r.keep(key, f)
 		}
 	}
 	return f, ok
 }
 
-func (r *recent) put(key EventKey, f facts) {
+// put keeps f, without the message itself.
+func (r *recent) put(key EventKey, f facts) *facts {
 	n := *f.n
 	n.Raw = nil
 	f.n = &n
+	r.keep(key, &f)
+	return &f
+}
+
+func (r *recent) keep(key EventKey, f *facts) {
+	n := f.n
 	size := factsBytes + 4*len(n.Message)
 	for k, v := range n.Extra {
 		size += len(k) + len(v)
 	}
 	if r.young == nil || r.bytes+size > recentBytes {
-		r.young, r.old, r.bytes = map[EventKey]facts{}, r.young, 0
+		r.young, r.old, r.bytes = map[EventKey]*facts{}, r.young, 0
 	}
 	r.young[key] = f
 	r.bytes += size

@@ -59,22 +59,35 @@ type scale struct {
 type verdict struct {
 	points   int
 	exact    bool // the event times are equal
+	explain  bool // evidence is wanted, which costs more than the weighing
 	evidence []Evidence
 }
 
 func (v *verdict) add(what string, points int, format string, args ...any) {
+	v.points += points
+	if !v.explain {
+		return
+	}
 	how := fmt.Sprintf(format, args...)
 	if len(how) > maxEvidence {
 		how = strings.ToValidUTF8(how[:maxEvidence], "")
 	}
-	v.points += points
 	v.evidence = append(v.evidence, Evidence{What: what, How: how, Points: points})
 }
 
 // weigh says how well two notifications of different services fit. ok is false where something rules
 // the pairing out: two types, two accounts, no party in common, times or arrivals too far apart.
-func (s scale) weigh(a, b facts) (v verdict, ok bool) {
-	if !related(&a, &b) {
+func (s scale) weigh(a, b *facts) (v verdict, ok bool) { return s.judge(a, b, false) }
+
+// explain is the evidence of a pair that was weighed.
+func (s scale) explain(a, b *facts) []Evidence {
+	v, _ := s.judge(a, b, true)
+	return v.evidence
+}
+
+func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
+	v.explain = explain
+	if !related(a, b) {
 		return v, false
 	}
 	// Times first: they are cheap, and rule most candidates out.
@@ -82,7 +95,7 @@ func (s scale) weigh(a, b facts) (v verdict, ok bool) {
 		return v, false
 	}
 	times := v.points
-	if named := namesID(&a, &b); named != "" {
+	if named := namesID(a, b); named != "" {
 		v.add("id", pointsID, "one names the other's id %s", named)
 	}
 	agreement, key := a.detection.Compare(b.detection)
@@ -128,14 +141,14 @@ func namesID(a, b *facts) string {
 	return ""
 }
 
-func (s scale) weighDevices(v *verdict, a, b facts) {
+func (s scale) weighDevices(v *verdict, a, b *facts) {
 	for _, d := range a.devices {
 		if slices.ContainsFunc(b.devices, func(o device) bool { return s.directory.one(o, d) }) {
 			v.add("device", pointsDevice, "both are about %s", d)
 			return
 		}
 	}
-	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
 			named, another := side[1].text.names(s.directory, d)
 			switch {
@@ -155,7 +168,7 @@ func (s scale) weighDevices(v *verdict, a, b facts) {
 		v.add("device", pointsOtherDevice, "one is about %s, the other about %s", a.devices[0], b.devices[0])
 		return
 	}
-	for _, side := range [2][2]facts{{a, b}, {b, a}} {
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
 			if own, _ := side[0].text.names(s.directory, d); own && !side[1].text.generic && len(side[1].text.words) >= 3 {
 				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
@@ -168,7 +181,7 @@ func (s scale) weighDevices(v *verdict, a, b facts) {
 // weighParticulars stands in for parties that the services don't name in comparable ways: the texts are
 // the same word for word, or but for who did it; or all machines, numbers and identifiers of one are in
 // the other.
-func (s scale) weighParticulars(v *verdict, a, b facts) {
+func (s scale) weighParticulars(v *verdict, a, b *facts) {
 	x, y := a.text, b.text
 	switch {
 	case x.generic || y.generic:
@@ -182,7 +195,7 @@ func (s scale) weighParticulars(v *verdict, a, b facts) {
 }
 
 // tellTheSame: two texts with particulars that are the same but for who did it are of one type.
-func (s scale) tellTheSame(a, b facts) bool {
+func (s scale) tellTheSame(a, b *facts) bool {
 	if a.text.generic || b.text.generic || len(a.text.specific) == 0 {
 		return false
 	}
@@ -194,7 +207,7 @@ func (s scale) sameWords(a, b prose) bool {
 }
 
 // sameStory: without its own account, one text is in the other word for word, a particular among them.
-func (s scale) sameStory(a, b facts) bool {
+func (s scale) sameStory(a, b *facts) bool {
 	i, words, particular := 0, 0, false
 	for j, w := range a.text.words {
 		m := a.text.machines[j]

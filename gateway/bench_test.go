@@ -74,3 +74,35 @@ func BenchmarkRecognise(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFlood is one message among five hundred of each service that are the same but for their IDs:
+// what an attacker may send for the dearest question there is.
+func BenchmarkFlood(b *testing.B) {
+	r, err := NewReplay(with())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	i := 0
+	send := func() {
+		i++
+		in := incident{number: i, user: "ida.brook", host: "WS-17"}
+		line := in.mdi()
+		if i%2 == 0 {
+			line = in.mcas()
+		}
+		if err := r.Message([]byte(line), monday.Add(time.Minute)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 1000 {
+		send()
+	}
+	for b.Loop() {
+		send()
+	}
+}

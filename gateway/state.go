@@ -37,11 +37,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	if held, err := s.g.index.Held(); err != nil {
-		ch <- prometheus.NewInvalidMetric(s.held, err)
-	} else {
-		gauge(s.held, float64(held))
-	}
+	gauge(s.held, float64(s.g.index.Held()))
 	if size, err := s.g.index.Bytes(); err != nil {
 		ch <- prometheus.NewInvalidMetric(s.size, err)
 	} else {
