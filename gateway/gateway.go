@@ -145,6 +145,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	run, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	later := context.WithoutCancel(ctx)
+	g.pipeline.stopping = run.Done()
 
 	deciding, stopDeciding := context.WithCancel(later)
 	defer stopDeciding()
@@ -183,7 +184,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	err := receive.Wait()
 	stopDeciding()
 	err = errors.Join(err, decide.Wait())
-	g.log.Info("stopping: targets get what is left", "at_most", drain)
+	g.log.Info("stopping: targets get what is left", "at_most", drain.String())
 	for _, d := range g.deliveries {
 		d.finish()
 	}

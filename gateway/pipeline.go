@@ -26,6 +26,7 @@ type pipeline struct {
 	stream   *stream.Stream
 	metrics  *metrics
 	requests chan *request
+	stopping <-chan struct{} // closed when nothing new is coming: who waits for room waits no longer
 
 	clock   clock
 	now     func() time.Time // the wall clock with its monotonic reading
@@ -172,6 +173,9 @@ func (p *pipeline) decide(ctx context.Context, messages []incoming) error {
 		// fills the kernel's buffer, TCP its sender's.
 		select {
 		case <-ctx.Done():
+			refuse(messages, ErrStopping)
+			return nil
+		case <-p.stopping:
 			refuse(messages, ErrStopping)
 			return nil
 		case <-time.After(retryAppend):
