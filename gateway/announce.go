@@ -4,9 +4,8 @@ import (
 	"net"
 	"strings"
 
-	"github.com/sluice-siem/sluice/gateway/stream"
-
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // announce says in plain words what the gateway listens on and how to send it a first message.
@@ -28,7 +27,7 @@ func (g *Gateway) announce() {
 	}
 	for _, l := range g.addrs {
 		if command := firstMessage(l.Address); command != "" {
-			g.log.Info("to send a first message, run", "command", command)
+			g.log.Info("to send a first message, run in bash", "command", command)
 			break
 		}
 	}
@@ -44,10 +43,11 @@ func firstMessage(address string) string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	// bash has no need of nc, which a bare machine lacks.
-	return `bash -c "printf 'CEF:0|MCAS|SIEM_Agent|0.1|ALERT_CABINET_EVENT_MATCH_AUDIT|My first alert|3|` +
-		`externalId=0123456789abcdef01234567 msg=Hello suser=me@example.com destinationServiceName=Box\n' > /dev/` +
-		scheme + "/" + host + "/" + port + `"`
+	// bash has no need of nc, which a bare machine lacks. Neither quotes nor backslashes, which the log
+	// would escape: the command is to be copied from there.
+	return `echo 'CEF:0|MCAS|SIEM_Agent|0.1|ALERT_CABINET_EVENT_MATCH_AUDIT|My first alert|3|` +
+		`externalId=0123456789abcdef01234567 msg=Hello suser=me@example.com destinationServiceName=Box' > /dev/` +
+		scheme + "/" + host + "/" + port
 }
 
 // tell logs what an operator at the console wants to see of a durable batch: what is held, for whom

@@ -137,6 +137,10 @@ func (d *decider) follow(b *dedup.Batch, after *stream.Entry, t time.Time) ([]st
 	}
 	match := held.Match
 	match.Alert = alert.ID
+	if after.Match.Relation == dedup.Twin && match.Relation == dedup.First {
+		// What proved the pairing is this one's proof too.
+		match.Evidence, match.Points = after.Match.Evidence, after.Match.Points
+	}
 	entry, err := d.release(b, &held, match, t)
 	return []stream.Entry{entry}, err
 }

@@ -395,7 +395,8 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// standing checks that every suppression names a notification that is forwarded, or still owed.
+// standing checks that every suppression names a notification that is forwarded, or still owed, and
+// carries its evidence.
 func (s *story) standing() {
 	s.t.Helper()
 	forwarded := map[dedup.EventKey]bool{}
@@ -407,6 +408,9 @@ func (s *story) standing() {
 	for _, e := range s.entries {
 		if e.Decision.Action == dedup.Suppress && !forwarded[e.Decision.StandsFor] {
 			s.t.Errorf("%s of %s was suppressed for %q, which nobody got", e.Kind, e.Key, e.Decision.StandsFor)
+		}
+		if e.Decision.Action == dedup.Suppress && len(e.Match.Evidence) == 0 {
+			s.t.Errorf("%s of %s was suppressed without evidence", e.Kind, e.Key)
 		}
 	}
 }

@@ -29,8 +29,11 @@ type Verdict struct {
 	Alert          dedup.AlertID
 	Action         dedup.Action // Forward, Suppress or Drop
 	Reason         policy.Reason
-	Evidence       []dedup.Evidence
+	Evidence       []dedup.Evidence // never nil
 }
+
+// Decision is forwarded, suppressed or dropped: nothing is held when the clock has run out.
+func (v *Verdict) Decision() string { return participle(v.Action) }
 
 // NewReplay starts from an empty state. c is a checked configuration; nothing of it is opened.
 func NewReplay(c config.Config) (*Replay, error) {
@@ -62,7 +65,7 @@ func (r *Replay) Message(raw []byte, at time.Time) error {
 	}
 	n := normalize(raw, at)
 	r.byKey[dedup.Key(&n, t)] = len(r.lines)
-	r.lines = append(r.lines, Verdict{Kind: n.Kind, Service: n.Service, NotificationID: n.ID})
+	r.lines = append(r.lines, Verdict{Kind: n.Kind, Service: n.Service, NotificationID: n.ID, Evidence: []dedup.Evidence{}})
 	_, err := r.step(t, func(b *dedup.Batch) ([]stream.Entry, error) {
 		return r.decider.notification(b, "replay", &n, t)
 	})
@@ -159,7 +162,7 @@ func (r *Replay) record(entries []stream.Entry) {
 			v.Alert = e.Match.Alert
 		}
 		if len(e.Match.Evidence) > 0 || e.Kind == stream.Undo {
-			v.Evidence = e.Match.Evidence
+			v.Evidence = append([]dedup.Evidence{}, e.Match.Evidence...)
 		}
 		if e.Kind != stream.Notification && e.Decision.Would != "" {
 			continue // shadow mode: it went out when it arrived

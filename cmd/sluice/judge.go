@@ -10,9 +10,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluice-siem/sluice/dedup"
-	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway"
+)
+
+// Kinds, as the verdicts name them.
+const (
+	alert   = "alert"
+	unknown = "unknown"
 )
 
 // truth is one line of a truth file.
@@ -97,10 +101,10 @@ func (s *score) classification(all []judged) {
 	for _, j := range all {
 		want, service, id := j.truth.Kind, "unknown", ""
 		if want == "garbage" {
-			want = string(formats.Unknown)
+			want = unknown
 		} else {
 			messages++
-			if j.Verdict.Kind != formats.Unknown && j.Action != dedup.Drop {
+			if string(j.Verdict.Kind) != unknown && j.Decision() != "dropped" {
 				parsed++
 			}
 		}
@@ -129,7 +133,7 @@ func (s *score) grouping(all []judged) {
 	seen := map[string]bool{}
 	byAlert, byTruth := map[string][]node{}, map[string][]node{}
 	for _, j := range all {
-		if j.Ambiguous || j.truth.Kind != string(formats.Alert) || j.truth.Alert == nil {
+		if j.Ambiguous || j.truth.Kind != alert || j.truth.Alert == nil {
 			continue
 		}
 		key := fmt.Sprint("line ", j.line)
@@ -175,7 +179,7 @@ func (s *score) delivery(all []judged) {
 	first := map[string]int{}
 	updates := 0
 	for _, j := range all {
-		if j.truth.Alert == nil || j.Ambiguous || j.truth.Kind != string(formats.Alert) {
+		if j.truth.Alert == nil || j.Ambiguous || j.truth.Kind != alert {
 			continue
 		}
 		key := *j.truth.Alert
@@ -184,7 +188,7 @@ func (s *score) delivery(all []judged) {
 			forwarded[key] = nil
 		}
 		switch {
-		case j.Action != dedup.Forward:
+		case j.Decision() != "forwarded":
 		case j.Update && !j.Resend:
 			updates++
 			if len(forwarded[key]) == 0 {
@@ -216,15 +220,15 @@ func (s *score) merges(all []judged) {
 		truths []string
 		line   int
 	}
-	groups := map[dedup.AlertID]*group{}
+	groups := map[string]*group{}
 	for _, j := range all {
 		if j.truth.Alert == nil || j.Ambiguous || j.Verdict.Alert == "" {
 			continue
 		}
-		g := groups[j.Verdict.Alert]
+		g := groups[string(j.Verdict.Alert)]
 		if g == nil {
 			g = &group{}
-			groups[j.Verdict.Alert] = g
+			groups[string(j.Verdict.Alert)] = g
 		}
 		if !slices.Contains(g.truths, *j.truth.Alert) {
 			g.truths, g.line = append(g.truths, *j.truth.Alert), j.line

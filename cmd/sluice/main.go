@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case "check":
 		return check(rest, stdout, stderr)
 	case "replay":
-		return replay(rest, stdin, stdout, stderr)
+		return replay(ctx, rest, stdin, stdout, stderr)
 	case "health":
 		return health(ctx, rest, stdout, stderr)
 	case "version":

@@ -3,26 +3,27 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
-	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway"
 )
 
 // verdict is one line of replay's output.
 type verdict struct {
-	Line           int              `json:"line"`
-	Kind           string           `json:"kind"`
-	Service        string           `json:"service"`
-	NotificationID *string          `json:"notification_id"`
-	AlertID        *string          `json:"alert_id"`
-	Decision       string           `json:"decision"`
-	Reason         string           `json:"reason"`
-	MatchedBy      []dedup.Evidence `json:"matched_by"`
+	Line           int     `json:"line"`
+	Kind           string  `json:"kind"`
+	Service        string  `json:"service"`
+	NotificationID *string `json:"notification_id"`
+	AlertID        *string `json:"alert_id"`
+	Decision       string  `json:"decision"`
+	Reason         string  `json:"reason"`
+	MatchedBy      any     `json:"matched_by"`
 }
 
 // message is a captured message with its arrival.
@@ -31,7 +32,7 @@ type message struct {
 	at  time.Time
 }
 
-func replay(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+func replay(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	f := newFlags("replay", "[--config FILE] [--arrivals FILE]... [--truth FILE]... LOG...", stderr)
 	path := f.String("config", "", "the configuration; embedded defaults without it")
 	var arrivals, truths files
@@ -67,6 +68,9 @@ func replay(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	defer func() { _ = r.Close() }() // in memory
 	for _, m := range messages {
+		if ctx.Err() != nil {
+			return errors.New("replay: broken off")
+		}
 		if err := r.Message(m.raw, m.at); err != nil {
 			return err
 		}
@@ -158,10 +162,7 @@ func writeVerdicts(w io.Writer, lines []gateway.Verdict) error {
 	for i, v := range lines {
 		line := verdict{
 			Line: i + 1, Kind: string(v.Kind), Service: string(v.Service), NotificationID: optional(v.NotificationID),
-			AlertID: optional(string(v.Alert)), Decision: decided(v.Action), Reason: string(v.Reason), MatchedBy: v.Evidence,
-		}
-		if line.MatchedBy == nil {
-			line.MatchedBy = []dedup.Evidence{}
+			AlertID: optional(string(v.Alert)), Decision: v.Decision(), Reason: string(v.Reason), MatchedBy: v.Evidence,
 		}
 		if err := enc.Encode(line); err != nil {
 			return err
@@ -175,15 +176,4 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-func decided(a dedup.Action) string {
-	switch a {
-	case dedup.Suppress:
-		return "suppressed"
-	case dedup.Drop:
-		return "dropped"
-	case dedup.Forward, dedup.Hold: // nothing is held when the clock has run out
-	}
-	return "forwarded"
 }

@@ -31,7 +31,9 @@ func dotted(p person, _ int) string { return strings.ToLower(ascii(p.first + "."
 func cut(s string, n int) string { return s[:min(len(s), n)] }
 
 // glued writes names of several words as one.
-func glued(s string) string { return strings.NewReplacer(" ", "", "-", "").Replace(strings.ToLower(ascii(s))) }
+func glued(s string) string {
+	return strings.NewReplacer(" ", "", "-", "").Replace(strings.ToLower(ascii(s)))
+}
 
 // organisations name people and machines by seven rules.
 func organisations() []organisation {
