@@ -118,7 +118,7 @@ func (x *Index) countHeld() error {
 	b := x.view()
 	defer b.Discard()
 	x.waiting = waiting{stale: true}
-	err := b.scan([]byte{tableHeld}, []byte{tableHeld}, func([]byte, *badger.Item) (bool, error) {
+	err := b.scan([]byte{tableHeld}, []byte{tableHeld}, func(_, _ []byte) (bool, error) {
 		x.waiting.count++
 		return true, nil
 	})
@@ -146,16 +146,21 @@ type Batch struct {
 	x       *Index
 	txn     *badger.Txn
 	waiting waiting
+	written written // to the tables that are scanned
 }
 
 // Discard throws the overlay away; after Commit it does nothing.
-func (b *Batch) Discard() { b.txn.Discard() }
+func (b *Batch) Discard() {
+	b.written.close()
+	b.txn.Discard()
+}
 
 // Commit makes the overlay the state. m is the batch of the stream that recorded it.
 func (b *Batch) Commit(m Mark) error {
 	if err := b.put([]byte{tableMark}, m, 0); err != nil {
 		return err
 	}
+	b.written.close()
 	if err := b.txn.Commit(); err != nil {
 		return fmt.Errorf("commit state: %w", err)
 	}
@@ -198,6 +203,7 @@ func (b *Batch) set(key, value []byte, ttl time.Duration) error {
 	if err := b.txn.SetEntry(entry); err != nil {
 		return fmt.Errorf("write state %q: %w", key[:1], err)
 	}
+	b.written.note(key, value)
 	return nil
 }
 
@@ -205,23 +211,7 @@ func (b *Batch) remove(key []byte) error {
 	if err := b.txn.Delete(key); err != nil {
 		return fmt.Errorf("write state %q: %w", key[:1], err)
 	}
-	return nil
-}
-
-// scan calls visit for the keys that begin with prefix, from the first not below from, until it
-// returns false. Keys and values are valid during the call.
-func (b *Batch) scan(prefix, from []byte, visit func(key []byte, item *badger.Item) (bool, error)) error {
-	options := badger.DefaultIteratorOptions
-	options.Prefix = prefix
-	options.PrefetchValues = false
-	it := b.txn.NewIterator(options)
-	defer it.Close()
-	for it.Seek(from); it.ValidForPrefix(prefix); it.Next() {
-		more, err := visit(it.Item().Key(), it.Item())
-		if err != nil || !more {
-			return err
-		}
-	}
+	b.written.note(key, nil)
 	return nil
 }
 
@@ -291,12 +281,12 @@ func (b *Batch) earliest(t time.Time, limit int) ([]Held, error) {
 	if bytes.Compare(b.waiting.floor, from) > 0 {
 		from = b.waiting.floor
 	}
-	err := b.scan(prefix, from, func(key []byte, item *badger.Item) (bool, error) {
+	err := b.scan(prefix, from, func(key, value []byte) (bool, error) {
 		if len(out) == limit || string(key) >= string(end) {
 			return false, nil
 		}
 		var h Held
-		err := item.Value(func(v []byte) error { return b.x.codec.dec.Unmarshal(v, &h) })
+		err := b.x.codec.dec.Unmarshal(value, &h)
 		out = append(out, h)
 		return true, err
 	})
@@ -322,7 +312,5 @@ func (b *Batch) Held(o Owed) (Held, error) {
 func (x *Index) Each(visit func(key, value []byte) error) error {
 	b := x.view()
 	defer b.Discard()
-	return b.scan(nil, nil, func(key []byte, item *badger.Item) (bool, error) {
-		return true, item.Value(func(value []byte) error { return visit(key, value) })
-	})
+	return b.scan(nil, nil, func(key, value []byte) (bool, error) { return true, visit(key, value) })
 }

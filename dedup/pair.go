@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
 )
@@ -214,19 +212,16 @@ func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error
 	from, to := openKey(prefix, startOf(n).Add(-reach), ""), openKey(prefix, startOf(n).Add(reach), "")
 	mine := startOf(n).UnixMilli()
 	var out []listing
-	err := b.scan(prefix, from, func(key []byte, item *badger.Item) (bool, error) {
+	err := b.scan(prefix, from, func(key, value []byte) (bool, error) {
 		if bytes.Compare(key[:len(to)], to) > 0 || len(out) == maxListed {
 			return false, nil
 		}
 		apart := int64(binary.BigEndian.Uint64(key[len(prefix):])) - mine
 		l := listing{alert: AlertID(hex.EncodeToString(key[len(to):])), apart: max(apart, -apart)}
-		err := item.Value(func(v []byte) error {
-			l.key = EventKey(hex.EncodeToString(v[:len(v)-2]))
-			l.points = int(binary.BigEndian.Uint16(v[len(v)-2:]))
-			return nil
-		})
+		l.key = EventKey(hex.EncodeToString(value[:len(value)-2]))
+		l.points = int(binary.BigEndian.Uint16(value[len(value)-2:]))
 		out = append(out, l)
-		return true, err
+		return true, nil
 	})
 	slices.SortStableFunc(out, func(a, b listing) int { return cmp.Compare(a.apart, b.apart) })
 	return out[:min(len(out), maxCandidates)], err
