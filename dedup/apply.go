@@ -46,7 +46,7 @@ func (b *Batch) remember(o *Outcome, alert AlertID) error {
 		return err
 	case !known:
 		p = prior{Content: n.Content, Key: o.Key, Alert: alert, Time: o.Time}
-		return b.put(priorKey(n), p, b.remembered(n.Kind))
+		return b.putPrior(n, p)
 	case p.Content == n.Content:
 		return nil
 	}
@@ -135,8 +135,9 @@ func (b *Batch) headings(n *formats.Notification, id AlertID, do func(key []byte
 	if len(wanted) == 0 {
 		return nil
 	}
+	under := listings(b.x.scale.catalog.Resolve(n))
 	for _, w := range wanted {
-		for _, heading := range listings(b.x.scale.catalog.Resolve(n)) {
+		for _, heading := range under {
 			if err := do(openKey(openPrefix(w, n.Service, heading), startOf(n), id)); err != nil {
 				return err
 			}
@@ -300,7 +301,7 @@ func (b *Batch) separate(o *Outcome) error {
 		}
 	}
 	p = prior{Content: n.Content, Key: o.Key, Alert: o.Match.Alert, Time: o.Time}
-	if err := b.put(priorKey(n), p, b.remembered(n.Kind)); err != nil {
+	if err := b.putPrior(n, p); err != nil {
 		return err
 	}
 	a := Alert{

@@ -147,6 +147,7 @@ type Batch struct {
 	txn     *badger.Txn
 	waiting waiting
 	written written // to the tables that are scanned
+	asked   asked
 }
 
 // Discard throws the overlay away; after Commit it does nothing.

@@ -75,9 +75,43 @@ func (b *Batch) known(n *formats.Notification, now time.Time) (Match, bool, erro
 }
 
 func (b *Batch) prior(n *formats.Notification, now time.Time) (prior, bool, error) {
-	var p prior
-	ok, err := b.get(priorKey(n), &p)
-	return p, ok && now.Sub(p.Time) <= b.remembered(n.Kind), err
+	if !b.asked.about(n) {
+		a := asked{service: n.Service, channel: n.Channel, id: n.ID, content: n.Content, key: priorKey(n)}
+		var err error
+		if a.ok, err = b.get(a.key, &a.p); err != nil {
+			return prior{}, false, err
+		}
+		b.asked = a
+	}
+	p := b.asked.p
+	return p, b.asked.ok && now.Sub(p.Time) <= b.remembered(n.Kind), nil
+}
+
+// asked is the last answer of prior: a notification is looked up when it is matched, and again when the
+// outcome is applied.
+type asked struct {
+	service formats.Service
+	channel string
+	id      string
+	content [16]byte
+	key     []byte // nil: nothing was asked
+	p       prior
+	ok      bool
+}
+
+// about tells whether that was the question: what priorKey makes a key of is the same.
+func (a *asked) about(n *formats.Notification) bool {
+	return a.key != nil && a.id == n.ID && (a.id != "" || a.content == n.Content) && a.service == n.Service && a.channel == n.Channel
+}
+
+// putPrior records what is known of n's ID from now on.
+func (b *Batch) putPrior(n *formats.Notification, p prior) error {
+	key := b.asked.key
+	if !b.asked.about(n) {
+		key = priorKey(n)
+	}
+	b.asked = asked{}
+	return b.put(key, p, b.remembered(n.Kind))
 }
 
 func (b *Batch) remembered(k formats.Kind) time.Duration {
