@@ -1,0 +1,36 @@
+package target
+
+import (
+	"testing"
+
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// BenchmarkFrame renders an activity and puts it into a syslog message, as it goes over the wire.
+func BenchmarkFrame(b *testing.B) {
+	const line = `2023-03-06T08:59:12.044Z hb-agent CEF:0|MCAS|SIEM_Agent|0.271.3|EVENT_CATEGORY_DOWNLOAD_FILE|Download file|0|` +
+		`externalId=105693141_20893_0c180415-c5f1-4cf2-226a-08dd44be8110 rt=1678093152044 start=1678093152044 end=1678093152044 ` +
+		`msg=Download file: file plan.xlsx suser=ines.abreu@harbour.example destinationServiceName=Box dvc=198.51.100.23 ` +
+		`requestClientApplication=Mozilla/5.0 (X11) cs1Label=portalURL cs1=https://security.microsoft.com/cloudapps/activity-log?activity.id=eq(1,) ` +
+		`cs2Label=uniqueServiceAppIds cs2=APPID_BOX,APPID_X cs3Label=targetObjects cs3=,ines.abreu cs4Label=policyIDs cs4= ` +
+		`c6a1Label="Device IPv6 Address" c6a1=`
+	e := received([]byte(line))
+	for _, format := range []string{"cef", "json"} {
+		v, err := newEnvelope(format, "rfc5424", "gw1")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(format, func(b *testing.B) { frames(b, v, &e) })
+	}
+}
+
+func frames(b *testing.B, v *envelope, e *stream.Entry) {
+	var out []byte
+	var err error
+	b.ReportAllocs()
+	for b.Loop() {
+		if out, err = v.frame(out[:0], e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
