@@ -57,7 +57,17 @@ func all(s string, pass func(byte) bool) bool {
 // appendEscaped escapes the backslash and special, which is the bar in the header and the equals
 // sign in the extension. Only the extension can carry line breaks.
 func appendEscaped(b []byte, s string, special byte) []byte {
-	for _, r := range s {
+	for len(s) > 0 {
+		n := 0
+		for n < len(s) && 0x20 <= s[n] && s[n] < 0x7f && s[n] != '\\' && s[n] != special {
+			n++
+		}
+		if n > 0 { // nearly always all of it
+			b, s = append(b, s[:n]...), s[n:]
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s)
+		s = s[size:]
 		switch {
 		case r == '\\' || r == rune(special):
 			b = append(b, '\\', byte(r))

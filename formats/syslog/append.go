@@ -1,6 +1,7 @@
 package syslog
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 )
@@ -89,6 +90,9 @@ func appendToken(b []byte, s string, most int, not string) []byte {
 }
 
 func appendBody(b, body []byte) []byte {
+	if bytes.IndexByte(body, '\n') < 0 && bytes.IndexByte(body, '\r') < 0 && bytes.IndexByte(body, 0) < 0 {
+		return append(b, body...)
+	}
 	for _, c := range body {
 		if c == '\r' || c == '\n' || c == 0 {
 			c = ' '

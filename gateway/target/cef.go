@@ -47,7 +47,7 @@ func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 		{msg: 256, value: 256},
 		{msg: 64, value: 64, fields: 32},
 	} {
-		ev.Extension = slices.Concat(shortened(theirs, step.msg, step.value, step.fields), ours)
+		ev.Extension = append(shortened(theirs, step.msg, step.value, step.fields), ours...)
 		if step.value > 0 {
 			ev.Class, ev.Name = cut(ev.Class, step.value), cut(ev.Name, step.value)
 			ev.Vendor, ev.Product, ev.Device = cut(ev.Vendor, step.value), cut(ev.Product, step.value), cut(ev.Device, step.value)
@@ -64,8 +64,11 @@ func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	return b, errors.New("it can't be shortened enough")
 }
 
-// shortened copies fields with their values cut; 0 cuts nothing.
+// shortened gives the fields with their values cut, in a copy; 0 cuts nothing.
 func shortened(fields []cef.Field, msg, value, most int) []cef.Field {
+	if msg == 0 && value == 0 && most == 0 {
+		return fields
+	}
 	if most > 0 && len(fields) > most {
 		fields = fields[:most]
 	}
@@ -203,9 +206,12 @@ func linkEvent(e *stream.Entry) cef.Event {
 	return ev
 }
 
+// ownFields is how many those are at most.
+const ownFields = 8
+
 // ourFields are what every event gains.
 func ourFields(e *stream.Entry) []cef.Field {
-	var f []cef.Field
+	f := make([]cef.Field, 0, ownFields)
 	if e.Match.Alert != "" {
 		f = append(f, cef.Field{Key: "cs5Label", Value: "sluiceAlertId"}, cef.Field{Key: "cs5", Value: string(e.Match.Alert)})
 	}
@@ -224,9 +230,10 @@ func ourFields(e *stream.Entry) []cef.Field {
 	)
 }
 
-// withoutOurs drops a sender's fields that would stand beside ours or pretend to be ours.
+// withoutOurs drops a sender's fields that would stand beside ours or pretend to be ours. It works in
+// place.
 func withoutOurs(theirs, ours []cef.Field) []cef.Field {
-	return slices.DeleteFunc(slices.Clone(theirs), func(f cef.Field) bool {
+	return slices.DeleteFunc(theirs, func(f cef.Field) bool {
 		if len(f.Key) >= len("sluice") && strings.EqualFold(f.Key[:len("sluice")], "sluice") {
 			return true
 		}
