@@ -1,8 +1,9 @@
 package stream
 
 // Bounds of what is kept decoded for readers that are nearly at the end. A slower one reads the stream.
+// A message may have one entry only, where few come.
 const (
-	headMessages = 64
+	headMessages = 4096
 	headBytes    = 8 << 20 // encoded
 )
 

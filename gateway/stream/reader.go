@@ -69,8 +69,8 @@ func (r *Reader) Next(ctx context.Context, limit int) ([]Entry, error) {
 	}
 }
 
-// fill adds what lies ready in memory to a short answer, so that a target which was busy for a moment
-// gets one batch and not a hundred.
+// fill adds what lies ready in memory, decoded or not, to a short answer, so that a target which was busy
+// for a moment gets one batch and not a hundred.
 func (r *Reader) fill(got []Entry, limit int) []Entry {
 	for len(got) < limit {
 		r.mu.Lock()
@@ -80,6 +80,9 @@ func (r *Reader) fill(got []Entry, limit int) []Entry {
 		s.mu.Lock()
 		m := s.head.at(next.Sequence)
 		s.mu.Unlock()
+		if m == nil && len(r.backlog) > 0 && r.backlog[0].sequence == next.Sequence {
+			m, _ = decode(r.backlog[0]) // the next Next meets the error again, and tells it
+		}
 		if m == nil {
 			break
 		}
