@@ -28,10 +28,12 @@ func (b *bench) compare(ctx context.Context, stdout io.Writer) error {
 	var failed error
 	for round := range b.rounds {
 		for i := range rows {
-			_, _ = fmt.Fprintf(b.log, "round %d of %d: %s\n", round+1, b.rounds, rows[i].program.name)
-			if err := b.round(ctx, &rows[i], all); err != nil {
-				failed = errors.Join(failed, fmt.Errorf("round %d, %s: %w", round+1, rows[i].program.name, err))
+			r := &rows[i]
+			if err := b.round(ctx, r, all); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("round %d, %s: %w", round+1, r.program.name, err))
 			}
+			_, _ = fmt.Fprintf(b.log, "round %d of %d, %s: %s and %s events/s, p99 %s ms\n", round+1, b.rounds, r.program.name,
+				whole(r.one[round].rate), whole(r.eight[round].rate), decimal(r.pace[round].p99))
 			if ctx.Err() != nil {
 				return errors.Join(ctx.Err(), failed)
 			}
