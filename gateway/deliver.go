@@ -80,15 +80,10 @@ func (d *delivery) run(ctx context.Context) error {
 
 // deliver tries until the target has every entry that is for it, moving the cursor along.
 func (d *delivery) deliver(ctx context.Context, entries []stream.Entry) {
-	batch := make([]stream.Entry, 0, len(entries))
-	for i := range entries {
-		if entries[i].Delivered() {
-			batch = append(batch, entries[i])
-		}
-	}
+	batch := wanted(make([]stream.Entry, 0, len(entries)), entries)
 	var pause backoff
 	for len(batch) > 0 && ctx.Err() == nil {
-		results, err := d.target.Deliver(ctx, batch)
+		results, err := d.attempt(ctx, &batch, &entries)
 		left := d.settle(batch, results, err)
 		if len(left) == 0 {
 			break
@@ -107,6 +102,36 @@ func (d *delivery) deliver(ctx context.Context, entries []stream.Entry) {
 	if ctx.Err() == nil || len(batch) == 0 {
 		d.commit(entries[len(entries)-1].At)
 	}
+}
+
+// attempt delivers the batch once. Where the target sends on while it waits, what was appended meanwhile
+// is added to the batch, and to entries.
+func (d *delivery) attempt(ctx context.Context, batch, entries *[]stream.Entry) ([]target.Result, error) {
+	t, ok := d.target.(eager)
+	if !ok {
+		return d.target.Deliver(ctx, *batch)
+	}
+	return t.DeliverMore(ctx, *batch, func() []stream.Entry {
+		room := 2*deliverEntries - len(*entries)
+		if room <= 0 {
+			return nil
+		}
+		ready := d.reader.Ready(room)
+		*entries = append(*entries, ready...)
+		from := len(*batch)
+		*batch = wanted(*batch, ready)
+		return (*batch)[from:]
+	})
+}
+
+// wanted adds those of the entries to batch that targets get.
+func wanted(batch, entries []stream.Entry) []stream.Entry {
+	for i := range entries {
+		if entries[i].Delivered() {
+			batch = append(batch, entries[i])
+		}
+	}
+	return batch
 }
 
 // settle counts what became of the batch and gives what is to be delivered again.

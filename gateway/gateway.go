@@ -35,6 +35,12 @@ type Target interface {
 	Close() error
 }
 
+// eager is a target that can send on while it waits for an acknowledgement. DeliverMore is Deliver for
+// the batch and whatever more gave until it returned; the results are those of all.
+type eager interface {
+	DeliverMore(ctx context.Context, batch []stream.Entry, more func() []stream.Entry) ([]target.Result, error)
+}
+
 // Gateway is the daemon: everything it needs is open and listening.
 type Gateway struct {
 	config     config.Config

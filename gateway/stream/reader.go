@@ -69,6 +69,14 @@ func (r *Reader) Next(ctx context.Context, limit int) ([]Entry, error) {
 	}
 }
 
+// Ready returns up to limit of the entries that come next, as [Reader.Next] does, but only what lies in
+// memory and without waiting for any.
+func (r *Reader) Ready(limit int) []Entry {
+	r.taking.Lock()
+	defer r.taking.Unlock()
+	return r.fill(nil, limit)
+}
+
 // fill adds what lies ready in memory, decoded or not, to a short answer, so that a target which was busy
 // for a moment gets one batch and not a hundred.
 func (r *Reader) fill(got []Entry, limit int) []Entry {

@@ -176,9 +176,13 @@ func pieces(b []byte, size int) func(yield func([]byte) bool) {
 func (l *link) written() int64 { return l.below.bytes.Load() }
 
 // confirm waits until the peer's kernel has acknowledged everything written. It fails when the
-// connection ends before, when nothing is acknowledged for [patience], and with ctx.
-func (l *link) confirm(ctx context.Context) error {
-	const shortest, longest = 50 * time.Microsecond, 50 * time.Millisecond
+// connection ends before, when nothing is acknowledged for [patience], and with ctx. While it waits it
+// calls more, which may write and says whether it has.
+//
+// A kernel puts the acknowledgement of the last bytes off by up to 40 ms (RFC 1122 section 4.2.3.2
+// allows half a second) unless more come, so what comes meanwhile must not wait for it.
+func (l *link) confirm(ctx context.Context, more func() (wrote bool, err error)) error {
+	const shortest, usual, longest = 50 * time.Microsecond, time.Millisecond, 50 * time.Millisecond
 	wait := shortest
 	progress := time.Now()
 	timer := time.NewTimer(wait)
@@ -191,11 +195,17 @@ func (l *link) confirm(ctx context.Context) error {
 		if seen := l.written() - pending; seen > l.acknowledged {
 			l.acknowledged, progress, wait = seen, time.Now(), shortest
 		}
+		slow := time.Since(progress)
 		switch {
 		case pending == 0:
 			return nil
-		case time.Since(progress) > patience:
+		case slow > patience:
 			return fmt.Errorf("%d bytes unacknowledged for %v: %w", pending, patience, os.ErrDeadlineExceeded)
+		}
+		if wrote, err := more(); err != nil {
+			return err
+		} else if wrote {
+			wait = shortest
 		}
 		timer.Reset(wait)
 		select {
@@ -205,9 +215,14 @@ func (l *link) confirm(ctx context.Context) error {
 			return l.last()
 		case <-timer.C:
 		}
-		wait = min(2*wait, longest)
+		if wait = min(2*wait, longest); slow < 100*time.Millisecond {
+			wait = min(wait, usual)
+		}
 	}
 }
+
+// noMore is for when nothing else is to be written.
+func noMore() (bool, error) { return false, nil }
 
 // last looks a last time at what is acknowledged, when the peer has closed, and says how it ended.
 // A peer that has closed in order may still acknowledge, but nobody would read it.

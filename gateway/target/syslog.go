@@ -60,12 +60,18 @@ func NewSyslog(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*S
 	return s, nil
 }
 
-// Deliver sends the batch and returns when the peer's kernel has acknowledged all of it, or the
-// connection has broken, or ctx has ended. Then what was acknowledged is delivered; but if the peer
+// Deliver is [Syslog.DeliverMore] for a batch and nothing else.
+func (s *Syslog) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, error) {
+	return s.DeliverMore(ctx, batch, func() []stream.Entry { return nil })
+}
+
+// DeliverMore sends the batch and returns when the peer's kernel has acknowledged all of it, or the
+// connection has broken, or ctx has ended. While it waits it sends what more gives, too, which then is
+// part of the batch. What was acknowledged is delivered; but if the peer
 // reset the connection, its kernel threw away what the SIEM had not read, so nothing of the batch
 // counts as delivered, and what was delivered in the seconds before is sent again, first, on the next
 // connection. After any error the connection is closed. Nobody may call Deliver while it runs.
-func (s *Syslog) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, error) {
+func (s *Syslog) DeliverMore(ctx context.Context, batch []stream.Entry, more func() []stream.Entry) ([]Result, error) {
 	results := make([]Result, len(batch))
 	if len(batch) == 0 {
 		return results, nil
@@ -77,15 +83,35 @@ func (s *Syslog) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, e
 
 	rejected, sent, err := s.send(batch, results)
 	if err == nil {
-		err = s.link.confirm(ctx)
+		err = s.link.confirm(ctx, func() (bool, error) {
+			next := more()
+			if len(next) == 0 {
+				return false, nil
+			}
+			from := len(results)
+			results = append(results, make([]Result, len(next))...)
+			refused, spans, err := s.send(next, results[from:])
+			for _, c := range spans {
+				c.from, c.to = c.from+from, c.to+from
+				sent = append(sent, c)
+			}
+			rejected = errors.Join(rejected, refused)
+			return true, err
+		})
+	}
+	if err == nil {
+		return s.settle(results, sent, s.link.acknowledged), rejected
 	}
 	acknowledged := s.link.acknowledged
-	if err != nil {
-		if s.hangUp() {
-			acknowledged = 0
-		}
-		err = fmt.Errorf("send to %s: %w", s.address, errors.Join(err, ctx.Err()))
+	if s.hangUp() {
+		acknowledged = 0
 	}
+	err = fmt.Errorf("send to %s: %w", s.address, errors.Join(err, ctx.Err()))
+	return s.settle(results, sent, acknowledged), errors.Join(rejected, err)
+}
+
+// settle marks what is delivered, and remembers it for a while.
+func (s *Syslog) settle(results []Result, sent []span, acknowledged int64) []Result {
 	now := time.Now()
 	for _, c := range sent {
 		if c.end > acknowledged {
@@ -98,7 +124,7 @@ func (s *Syslog) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, e
 			}
 		}
 	}
-	return results, errors.Join(rejected, err)
+	return results
 }
 
 // connect sees to a connection that is open, with what a reset may have cost sent again on it.
@@ -123,7 +149,7 @@ func (s *Syslog) connect(ctx context.Context) error {
 	defer context.AfterFunc(ctx, l.interrupt)()
 	s.log.Warn("the SIEM had reset the connection, what it may not have read is sent again", "bytes", len(s.again))
 	if err = l.write(s.again); err == nil {
-		err = l.confirm(ctx)
+		err = l.confirm(ctx, noMore)
 	}
 	if err != nil {
 		s.hangUp()

@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -239,6 +241,42 @@ func TestSyslogWaitsForASlowReader(t *testing.T) {
 	}
 	deliver(t, target, batch) // 13 MB: far more than the kernels hold
 	if diff := cmp.Diff(keys(batch), s.wait("k0200")); diff != "" {
+		t.Errorf("received (-want +got):\n%s", diff)
+	}
+}
+
+// TestSyslogSendsOnWhileItWaits: a SIEM that reads nothing lets its kernel acknowledge a window's worth, so
+// more is asked, and what it gives is delivered with the rest.
+func TestSyslogSendsOnWhileItWaits(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what is acknowledged is known on Linux only")
+	}
+	asked := make(chan struct{})
+	s := newSIEM(t, "127.0.0.1:0", nil, func(s *siem, _ int, conn net.Conn) {
+		<-asked
+		_ = s.read(conn, -1)
+	})
+	target := newTarget(t, config.Target{Address: s.url()})
+	all := numbered(1, 16)
+	for i := range all {
+		all[i].Notification.Raw = append(all[i].Notification.Raw, strings.Repeat(" x", 16<<10)...)
+	}
+	rest := all[12:] // 400 kB go first: more than the window, less than the sender's buffer
+	open := sync.OnceFunc(func() { close(asked) })
+	defer open()
+	results, err := target.DeliverMore(t.Context(), all[:12], func() []stream.Entry {
+		open()
+		next := rest
+		rest = nil
+		return next
+	})
+	if err != nil || len(rest) > 0 {
+		t.Fatalf("DeliverMore: %v; %d were not asked for", err, len(rest))
+	}
+	if diff := cmp.Diff(repeat(Delivered, len(all)), results); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(keys(all), s.wait("k0016")); diff != "" {
 		t.Errorf("received (-want +got):\n%s", diff)
 	}
 }
