@@ -218,6 +218,9 @@ func (b *Batch) remove(key []byte) error {
 
 // alert reads an alert under the ID it has now.
 func (b *Batch) alert(id AlertID) (Alert, error) {
+	if id == "" { // what is no alert, such as nearly everything that arrives
+		return Alert{}, nil
+	}
 	for range 8 { // joined alerts are joined once; the bound is for a damaged state
 		var a Alert
 		if ok, err := b.get(alertKey(id), &a); err != nil || !ok || a.Into == "" {
