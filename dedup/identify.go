@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"io"
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
@@ -25,19 +24,20 @@ func newAlertID(n *formats.Notification, at time.Time) AlertID {
 }
 
 func digest(purpose string, n *formats.Notification, at time.Time) [16]byte {
-	h := sha256.New()
-	for _, s := range []string{purpose, string(n.Service), n.Channel, string(n.Kind), n.ID} {
-		field(h, s)
+	var usual [256]byte // on the stack
+	b := usual[:0]
+	for _, s := range [...]string{purpose, string(n.Service), n.Channel, string(n.Kind), n.ID} {
+		b = appendField(b, s)
 	}
-	h.Write(n.Content[:])
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
-	return [16]byte(h.Sum(nil))
+	b = append(b, n.Content[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(at.UnixNano()))
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
 }
 
-// field writes s so that no two lists of fields give the same bytes.
-func field(w io.Writer, s string) {
-	_, _ = w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s)))) // a hash never fails
-	_, _ = io.WriteString(w, s)
+// appendField appends s so that no two lists of fields give the same bytes.
+func appendField(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
 }
 
 // Counterparts lists the services that may notify n's alert too: those that show the alerts of its

@@ -35,11 +35,13 @@ const (
 )
 
 func hashKey(table byte, fields ...string) []byte {
-	h := sha256.New()
+	var usual [256]byte // on the stack
+	b := usual[:0]
 	for _, f := range fields {
-		field(h, f)
+		b = appendField(b, f)
 	}
-	return append([]byte{table}, h.Sum(nil)[:16]...)
+	sum := sha256.Sum256(b)
+	return append([]byte{table}, sum[:16]...)
 }
 
 // priorKey of a message without ID is made of its content: it can only be known again whole.
