@@ -29,7 +29,7 @@ type Options struct {
 func (g *Gateway) openInput(c config.Input, m *input.Metrics) error {
 	switch c.Type {
 	case "syslog":
-		s, err := input.Listen(c, g.log, m)
+		s, err := input.ListenSyslog(c, g.log, m)
 		if err != nil {
 			return fmt.Errorf("input %s: %w", c.Name, err)
 		}

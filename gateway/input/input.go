@@ -49,66 +49,69 @@ const (
 	handover = 10 * time.Second
 )
 
-// Syslog is an open socket that takes syslog messages.
-type Syslog struct {
+// Socket is an open way in.
+type Socket struct {
 	addr  net.Addr
 	run   func(context.Context, Accept) error
 	close func() error
 }
 
-// Listen opens the socket that cfg.Listen names: udp://, tcp:// or tls:// with host and port (RFC
+// ListenSyslog opens the socket that cfg.Listen names: udp://, tcp:// or tls:// with host and port (RFC
 // 5426, 6587, 5425). It fails if the port is taken or a certificate can't be read.
-func Listen(cfg config.Input, log *slog.Logger, m *Metrics) (*Syslog, error) {
+func ListenSyslog(cfg config.Input, log *slog.Logger, m *Metrics) (*Socket, error) {
 	log = log.With("input", cfg.Name)
-	scheme, address, _ := strings.Cut(cfg.Listen, "://")
-	if cfg.MaxMessage <= 0 {
-		return nil, fmt.Errorf("listen on %s: max_message must be positive", cfg.Listen)
-	}
-	switch scheme {
-	case "udp":
+	if scheme, address, _ := strings.Cut(cfg.Listen, "://"); scheme == "udp" {
 		u, err := listenUDP(cfg, address, log, m)
 		if err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 		}
-		return &Syslog{addr: u.conn.LocalAddr(), run: u.run, close: u.conn.Close}, nil
-	case "tcp", "tls":
-		t, err := listenTCP(cfg, address, scheme == "tls", log, m)
-		if err != nil {
-			return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
-		}
-		return &Syslog{addr: t.listener.Addr(), run: t.run, close: t.listener.Close}, nil
+		return &Socket{addr: u.conn.LocalAddr(), run: untilRefused(u.run), close: u.conn.Close}, nil
 	}
-	return nil, fmt.Errorf("listen on %s: want udp://, tcp:// or tls://", cfg.Listen)
+	s, err := listen(cfg, log, m)
+	if err != nil {
+		return nil, err
+	}
+	return &Socket{addr: s.listener.Addr(), run: untilRefused(newTCP(s).run), close: s.listener.Close}, nil
 }
 
 // Addr is the address the socket is bound to, with the port that was found for port 0.
-func (s *Syslog) Addr() net.Addr { return s.addr }
+func (s *Socket) Addr() net.Addr { return s.addr }
 
 // Close closes a socket that Run was never called for.
-func (s *Syslog) Close() error { return s.close() }
+func (s *Socket) Close() error { return s.close() }
 
 // Run takes messages until ctx is done, hands over what was received by then, closes the socket and
 // all connections, and returns when its goroutines have ended: nil, or the error of accept or of the
 // socket if one of them was the reason. accept's context outlives ctx by some seconds.
-func (s *Syslog) Run(ctx context.Context, accept Accept) error {
-	run, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	late, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(handover, stop) })()
+func (s *Socket) Run(ctx context.Context, accept Accept) error { return s.run(ctx, accept) }
 
-	err := s.run(run, func(_ context.Context, batch []Message) error {
-		err := accept(late, batch)
-		if err != nil {
-			cancel(err)
+// untilRefused has run end when accept fails, and gives accept the context that outlives run's.
+func untilRefused(run func(context.Context, Accept) error) func(context.Context, Accept) error {
+	return func(ctx context.Context, accept Accept) error {
+		inner, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		late, stop := outlive(ctx)
+		defer stop()
+		err := run(inner, func(_ context.Context, batch []Message) error {
+			err := accept(late, batch)
+			if err != nil {
+				cancel(err)
+			}
+			return err
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if cause := context.Cause(inner); cause != nil {
+			return cause
 		}
 		return err
-	})
-	if ctx.Err() != nil {
-		return nil
 	}
-	if cause := context.Cause(run); cause != nil {
-		return cause
-	}
-	return err
+}
+
+// outlive gives a context that ends some time after ctx, or when stop is called.
+func outlive(ctx context.Context) (late context.Context, stop func()) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(handover, cancel) })
+	return late, func() { forget(); cancel() }
 }

@@ -80,7 +80,7 @@ func (b *box) texts() []string {
 // start runs an input until the test ends or stop is called; stop returns what Run did.
 func start(t *testing.T, cfg config.Input, accept Accept, m *Metrics) (addr string, stop func() error) {
 	t.Helper()
-	in, err := Listen(cfg, quiet(), m)
+	in, err := ListenSyslog(cfg, quiet(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestListenRefusesWhatItCannotServe(t *testing.T) {
 		want   string
 	}{
 		{"taken port", "tcp://" + taken.Addr().String(), nil, "address already in use"},
-		{"other scheme", "relp://127.0.0.1:0", nil, "want udp://, tcp:// or tls://"},
+		{"other scheme", "relp://127.0.0.1:0", nil, "want tcp:// or tls://"},
 		{"no certificate", "tls://127.0.0.1:0", func(c *config.Input) { c.TLS.Cert = "none.pem" }, "none.pem"},
 		{"bad address", "udp://127.0.0.1:notaport", nil, "notaport"},
 		{"no limit", "tcp://127.0.0.1:0", func(c *config.Input) { c.MaxConnections = 0 }, "max_connections"},
@@ -137,13 +137,13 @@ func TestListenRefusesWhatItCannotServe(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&cfg)
 			}
-			in, err := Listen(cfg, quiet(), NewMetrics(nil))
+			in, err := ListenSyslog(cfg, quiet(), NewMetrics(nil))
 			if err == nil {
 				in.Close()
-				t.Fatalf("Listen(%s) = nil, want an error with %q", tt.listen, tt.want)
+				t.Fatalf("ListenSyslog(%s) = nil, want an error with %q", tt.listen, tt.want)
 			}
 			if !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("Listen(%s) = %v, want an error with %q", tt.listen, err, tt.want)
+				t.Errorf("ListenSyslog(%s) = %v, want an error with %q", tt.listen, err, tt.want)
 			}
 		})
 	}
@@ -152,7 +152,7 @@ func TestListenRefusesWhatItCannotServe(t *testing.T) {
 func TestRunEndsWithTheErrorOfAccept(t *testing.T) {
 	for _, scheme := range []string{"tcp", "udp"} {
 		t.Run(scheme, func(t *testing.T) {
-			in, err := Listen(settings(scheme+"://127.0.0.1:0"), quiet(), NewMetrics(nil))
+			in, err := ListenSyslog(settings(scheme+"://127.0.0.1:0"), quiet(), NewMetrics(nil))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -63,7 +63,7 @@ func TestTCPCutsLongMessagesAndKeepsTheFraming(t *testing.T) {
 
 func TestTCPHandsOverWhatWasReadInOneBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := &tcp{name: "front", max: 100, idle: time.Hour, log: quiet(), count: NewMetrics(nil).of("front")}
+		in := newTCP(&server{name: "front", max: 100, idle: time.Hour, log: quiet(), count: NewMetrics(nil).of("front")})
 		var sizes []int
 		near, far := net.Pipe()
 		go func() {
@@ -83,7 +83,7 @@ func TestTCPHandsOverWhatWasReadInOneBatch(t *testing.T) {
 
 func TestTCPBoundsBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := &tcp{name: "front", max: 1 << 20, idle: time.Hour, log: quiet(), count: NewMetrics(nil).of("front")}
+		in := newTCP(&server{name: "front", max: 1 << 20, idle: time.Hour, log: quiet(), count: NewMetrics(nil).of("front")})
 		near, far := net.Pipe()
 		sent := strings.Repeat("<13>x\n", 1000) + strings.Repeat("<13>"+strings.Repeat("y", 60_000)+"\n", 12)
 		go func() {
@@ -144,7 +144,7 @@ func TestTCPClosesIdleConnections(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in := &tcp{name: "front", max: 100, idle: 15 * time.Minute, log: quiet(), count: NewMetrics(nil).of("front")}
+				in := newTCP(&server{name: "front", max: 100, idle: 15 * time.Minute, log: quiet(), count: NewMetrics(nil).of("front")})
 				b := newBox()
 				near, far := net.Pipe()
 				begun := time.Now()
@@ -166,7 +166,7 @@ func TestTCPClosesIdleConnections(t *testing.T) {
 
 func TestTCPDoesNotCountBackPressureAsIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := &tcp{name: "front", max: 100, idle: time.Minute, log: quiet(), count: NewMetrics(nil).of("front")}
+		in := newTCP(&server{name: "front", max: 100, idle: time.Minute, log: quiet(), count: NewMetrics(nil).of("front")})
 		b := newBox()
 		near, far := net.Pipe()
 		go func() {
@@ -261,14 +261,14 @@ func TestTCPHandsOverWhatPeersSentBeforeTheStop(t *testing.T) {
 func TestStopInterruptsAnAcceptThatNeverReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		in := &tcp{name: "front", max: 100, idle: time.Hour, log: quiet(), count: NewMetrics(nil).of("front")}
+		in := newTCP(&server{name: "front", max: 100, idle: time.Hour, log: quiet(), count: NewMetrics(nil).of("front")})
 		near, far := net.Pipe()
 		defer far.Close()
 		go write(t, far, "<13>stuck\n")
-		s := &Syslog{run: func(ctx context.Context, accept Accept) error {
+		s := &Socket{run: untilRefused(func(ctx context.Context, accept Accept) error {
 			in.serve(ctx, near, accept)
 			return nil
-		}}
+		})}
 		begun := time.Now()
 		time.AfterFunc(time.Minute, cancel)
 		err := s.Run(ctx, func(ctx context.Context, _ []Message) error {

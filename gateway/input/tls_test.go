@@ -201,7 +201,7 @@ func TestTLSEndsHandshakesThatDoNotCome(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := &tcp{name: "front", max: 100, idle: time.Hour, log: quiet(), certs: kept, count: NewMetrics(nil).of("front")}
+		in := newTCP(&server{name: "front", max: 100, idle: time.Hour, log: quiet(), certs: kept, count: NewMetrics(nil).of("front")})
 		near, far := net.Pipe()
 		defer far.Close()
 		begun := time.Now()

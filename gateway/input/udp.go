@@ -35,6 +35,9 @@ type udp struct {
 }
 
 func listenUDP(cfg config.Input, address string, log *slog.Logger, m *Metrics) (*udp, error) {
+	if cfg.MaxMessage <= 0 {
+		return nil, errors.New("max_message must be positive")
+	}
 	local, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func TestUDPCountsWhatTheKernelDrops(t *testing.T) {
 		t.Skip("only Linux tells")
 	}
 	m := NewMetrics(nil)
-	in, err := Listen(settings("udp://127.0.0.1:0"), quiet(), m)
+	in, err := ListenSyslog(settings("udp://127.0.0.1:0"), quiet(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
