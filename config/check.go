@@ -103,8 +103,11 @@ func positive(p *problems, key string, d time.Duration) {
 }
 
 func (in *Input) check(p *problems, path string) {
-	oneOf(p, path+".type", in.Type, "syslog")
+	oneOf(p, path+".type", in.Type, "syslog", "relp")
 	checkAddress(p, path+".listen", in.Listen, true)
+	if in.Type == "relp" && scheme(in.Listen) == "udp" {
+		p.add(path+".listen", "found %s, expected tcp:// or tls:// with type: relp", quote(in.Listen))
+	}
 	if in.MaxMessage < minMessage || in.MaxMessage > maxMessageLimit {
 		p.add(path+".max_message", "found %s, expected %s, which every receiver must take, to %s, which fits into the stream",
 			in.MaxMessage, minMessage, maxMessageLimit)

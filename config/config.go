@@ -26,7 +26,7 @@ type Config struct {
 	Metrics      HTTP         `koanf:"metrics"`
 }
 
-// Input is a way in. Type is syslog; Listen is udp://, tcp:// or tls:// with host and port.
+// Input is a way in. Type is syslog or relp; Listen is udp://, tcp:// or tls:// with host and port.
 type Input struct {
 	Name           string        `koanf:"name"`
 	Type           string        `koanf:"type"`

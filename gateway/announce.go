@@ -11,7 +11,7 @@ import (
 // announce says in plain words what the gateway listens on and how to send it a first message.
 func (g *Gateway) announce() {
 	for _, l := range g.addrs {
-		g.log.Info("listening for notifications", "input", l.Input, "address", l.Address)
+		g.log.Info("listening for notifications", "input", l.Input, "type", l.Type, "address", l.Address)
 	}
 	for _, t := range g.config.Targets {
 		g.log.Info("forwarding", "target", t.Name, "type", t.Type, "format", t.Format)
@@ -26,7 +26,7 @@ func (g *Gateway) announce() {
 		}
 	}
 	for _, l := range g.addrs {
-		if command := firstMessage(l.Address); command != "" {
+		if command := firstMessage(l); command != "" {
 			g.log.Info("to send a first message, run in bash", "command", command)
 			break
 		}
@@ -34,10 +34,10 @@ func (g *Gateway) announce() {
 }
 
 // firstMessage is a command that sends one alert of Cloud App Security.
-func firstMessage(address string) string {
-	scheme, hostport, _ := strings.Cut(address, "://")
+func firstMessage(l Listener) string {
+	scheme, hostport, _ := strings.Cut(l.Address, "://")
 	host, port, err := net.SplitHostPort(hostport)
-	if err != nil || scheme == "tls" {
+	if err != nil || l.Type != "syslog" || scheme == "tls" {
 		return ""
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {

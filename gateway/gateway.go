@@ -60,6 +60,7 @@ type Gateway struct {
 // Listener says where an input listens.
 type Listener struct {
 	Input   string
+	Type    string
 	Address string // with scheme, as in the configuration, and the port that was found for port 0
 }
 

@@ -27,19 +27,24 @@ type Options struct {
 
 // openInput opens one input. A new protocol adds its case here.
 func (g *Gateway) openInput(c config.Input, m *input.Metrics) error {
+	var s *input.Socket
+	var err error
 	switch c.Type {
 	case "syslog":
-		s, err := input.ListenSyslog(c, g.log, m)
-		if err != nil {
-			return fmt.Errorf("input %s: %w", c.Name, err)
-		}
-		g.inputs = append(g.inputs, s)
-		scheme, _, _ := strings.Cut(c.Listen, "://")
-		g.addrs = append(g.addrs, Listener{c.Name, scheme + "://" + s.Addr().String()})
-		g.closers = append(g.closers, func() error { _ = s.Close(); return nil }) // Run has closed it already
-		return nil
+		s, err = input.ListenSyslog(c, g.log, m)
+	case "relp":
+		s, err = input.ListenRELP(c, g.log, m)
+	default:
+		err = fmt.Errorf("no type %q", c.Type)
 	}
-	return fmt.Errorf("input %s: no type %q", c.Name, c.Type)
+	if err != nil {
+		return fmt.Errorf("input %s: %w", c.Name, err)
+	}
+	g.inputs = append(g.inputs, s)
+	scheme, _, _ := strings.Cut(c.Listen, "://")
+	g.addrs = append(g.addrs, Listener{c.Name, c.Type, scheme + "://" + s.Addr().String()})
+	g.closers = append(g.closers, func() error { _ = s.Close(); return nil }) // Run has closed it already
+	return nil
 }
 
 // openTarget opens one target and its cursor on the stream. A new kind adds its case here.

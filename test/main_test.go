@@ -123,14 +123,20 @@ func (w *world) close() {
 	}
 }
 
-// cmdNeed skips the script where a program is missing, or fails it where tests are strict.
+// cmdNeed skips the script where a program is missing, or a module of rsyslog, or fails it where tests
+// are strict.
 //
-//	need PROGRAM PACKAGE...
+//	need PROGRAM[:MODULE] PACKAGE...
 func cmdNeed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: need PROGRAM PACKAGE...")
+		ts.Fatalf("usage: need PROGRAM[:MODULE] PACKAGE...")
 	}
-	if _, err := lookPath(ts, args[0]); err == nil {
+	name, module, _ := strings.Cut(args[0], ":")
+	path, err := lookPath(ts, name)
+	if err == nil && module != "" {
+		err = loads(ts, path, module)
+	}
+	if err == nil {
 		return
 	}
 	hint := fmt.Sprintf("%s is missing: apt-get install %s", args[0], strings.Join(args[1:], " "))
@@ -138,6 +144,16 @@ func cmdNeed(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s", hint)
 	}
 	worldOf(ts).env.T().Skip(hint)
+}
+
+// loads has rsyslog check a configuration that loads the module and does nothing with it.
+func loads(ts *testscript.TestScript, rsyslogd, module string) error {
+	file := ts.MkAbs("module.conf")
+	text := fmt.Sprintf("module(load=%q) action(type=\"omfile\" file=\"/dev/null\")\n", module)
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		return err
+	}
+	return exec.Command(rsyslogd, "-N1", "-f", file).Run()
 }
 
 func lookPath(ts *testscript.TestScript, name string) (string, error) {

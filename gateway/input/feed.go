@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -79,13 +80,24 @@ func (p *peer) readUntil(t time.Time) error {
 
 // end tells the other side that we stop and gives it a moment to finish.
 func (p *peer) end() {
-	p.mu.Lock()
-	p.ending = true
-	_ = p.SetReadDeadline(time.Now().Add(linger)) // a connection that has gone fails at its next read
-	p.mu.Unlock()
+	p.stop(linger)
 	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // courtesy
 	}
+}
+
+// stop ends the reading some time from now, whatever readUntil is asked for later.
+func (p *peer) stop(after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ending = true
+	_ = p.SetReadDeadline(time.Now().Add(after)) // a connection that has gone fails at its next read
+}
+
+// leave ends our side, waits a moment for the end of the other, and throws away what it still says.
+func (p *peer) leave() {
+	p.end()
+	_, _ = io.Copy(io.Discard, p.Conn)
 }
 
 // pause waits, or not if ctx is done.

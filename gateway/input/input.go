@@ -43,6 +43,8 @@ const (
 	batchMessages = 128
 	batchBytes    = 128 << 10 // of Raw; a batch ends with the message that reaches it
 
+	// patience is for what a peer must do at once: complete a handshake, take an answer.
+	patience = 10 * time.Second
 	// linger is how long a peer may still deliver after it was told that we stop.
 	linger = 500 * time.Millisecond
 	// handover is how long Accept may take for what was read when Run's context ended.

@@ -84,6 +84,11 @@ func start(t *testing.T, cfg config.Input, accept Accept, m *Metrics) (addr stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, in, accept)
+}
+
+func run(t *testing.T, in *Socket, accept Accept) (addr string, stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- in.Run(ctx, accept) }()

@@ -14,6 +14,7 @@ type Metrics struct {
 	refused     *prometheus.CounterVec
 	handshakes  *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
+	bad         *prometheus.CounterVec
 }
 
 // NewMetrics registers them with reg; a nil reg registers them nowhere. It panics if they are
@@ -46,13 +47,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "sluice_input_dropped_datagrams_total",
 			Help: "Datagrams that the kernel dropped because its buffer was full (Linux only).",
 		}, labels),
+		bad: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_input_protocol_errors_total",
+			Help: "Connections closed because what came on them is not their input's protocol.",
+		}, labels),
 	}
 }
 
 // counters are the metrics of one input.
 type counters struct {
-	bytes, truncated, refused, handshakes, dropped prometheus.Counter
-	connections                                    prometheus.Gauge
+	bytes, truncated, refused, handshakes, dropped, bad prometheus.Counter
+	connections                                         prometheus.Gauge
 }
 
 func (m *Metrics) of(input string) counters {
@@ -62,6 +67,7 @@ func (m *Metrics) of(input string) counters {
 		refused:     m.refused.WithLabelValues(input),
 		handshakes:  m.handshakes.WithLabelValues(input),
 		dropped:     m.dropped.WithLabelValues(input),
+		bad:         m.bad.WithLabelValues(input),
 		connections: m.connections.WithLabelValues(input),
 	}
 }

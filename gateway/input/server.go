@@ -29,7 +29,7 @@ type server struct {
 	certs    *certs // nil: no TLS
 	log      *slog.Logger
 	count    counters
-	warn     struct{ refused, handshake, accept rate.Sometimes } // strangers must not fill the log
+	warn     struct{ refused, handshake, accept, bad rate.Sometimes } // strangers must not fill the log
 
 	// read hands over the messages of one connection. A nil error is an orderly end.
 	read func(ctx context.Context, conn net.Conn, accept Accept) error
@@ -41,7 +41,7 @@ func listen(cfg config.Input, log *slog.Logger, m *Metrics) (*server, error) {
 		name: cfg.Name, max: int(cfg.MaxMessage), limit: cfg.MaxConnections, idle: cfg.IdleTimeout,
 		log: log, count: m.of(cfg.Name),
 	}
-	for _, w := range []*rate.Sometimes{&s.warn.refused, &s.warn.handshake, &s.warn.accept} {
+	for _, w := range []*rate.Sometimes{&s.warn.refused, &s.warn.handshake, &s.warn.accept, &s.warn.bad} {
 		w.Interval = time.Minute
 	}
 	scheme, address, _ := strings.Cut(cfg.Listen, "://")
@@ -142,7 +142,6 @@ func (s *server) serve(ctx context.Context, conn net.Conn, accept Accept) {
 
 // handshake makes conn a TLS connection. It ends with ctx.
 func (s *server) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
-	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	secure := tls.Server(conn, s.certs.server())

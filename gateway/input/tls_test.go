@@ -125,6 +125,12 @@ func (s shop) client(t *testing.T, by *authority) *tls.Config {
 	return c
 }
 
+// dialTLS connects, and shakes hands with the first write.
+func dialTLS(t *testing.T, addr string, c *tls.Config) net.Conn {
+	t.Helper()
+	return tls.Client(dial(t, "tcp", addr), c)
+}
+
 func TestTLSAsksForClientCertificates(t *testing.T) {
 	s := newShop(t)
 	stranger := newAuthority(t, "clients") // of the same name
