@@ -116,6 +116,7 @@ func (in *Input) check(p *problems, path string) {
 		p.add(path+".max_connections", "found %d, expected at least 1", in.MaxConnections)
 	}
 	positive(p, path+".idle_timeout", in.IdleTimeout)
+	in.checkSpeakers(p, path)
 	oneOf(p, path+".tls.client_auth", in.TLS.ClientAuth, "off", "optional", "required")
 	switch scheme(in.Listen) {
 	case "tls":

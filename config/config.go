@@ -35,6 +35,15 @@ type Input struct {
 	MaxMessage     Size          `koanf:"max_message"`
 	MaxConnections int           `koanf:"max_connections"`
 	IdleTimeout    time.Duration `koanf:"idle_timeout"`
+	Speakers       []Speaker     `koanf:"speakers"`
+}
+
+// Speaker says that peers for which every key that is set fits may speak for the services. An input
+// with speakers believes nobody else.
+type Speaker struct {
+	Services     []string `koanf:"services"`
+	Networks     []string `koanf:"networks"`     // of the peer's address
+	Certificates []string `koanf:"certificates"` // patterns for a name in the peer's verified certificate
 }
 
 // TLS names PEM files. They are read again when they change. For an input ClientCA is the authority

@@ -98,7 +98,7 @@ func checkKinds(p *problems, path string, r Rule) {
 	for _, k := range []struct{ key, value, kind string }{
 		{"health", r.Health, "health"}, {"activities", r.Activities, "activity"}, {"unknown", r.Unknown, "unknown"},
 	} {
-		if k.value != "" && len(r.When.Kind) > 0 && !fits(r.When.Kind, k.kind) {
+		if k.value != "" && len(r.When.Kind) > 0 && !Fits(r.When.Kind, k.kind) {
 			p.add(path+"."+k.key, "found in a rule whose when.kind doesn't fit %s, expected one that does", k.kind)
 		}
 	}
@@ -134,7 +134,7 @@ func checkConditions(p *problems, path string, conditions []condition) {
 			switch {
 			case pattern == "":
 				p.add(key, "found nothing, expected a pattern; leave the key out where anything fits")
-			case c.words != nil && !slices.ContainsFunc(c.words, func(word string) bool { return fits([]string{pattern}, word) }):
+			case c.words != nil && !slices.ContainsFunc(c.words, func(word string) bool { return Fits([]string{pattern}, word) }):
 				oneOf(p, key, pattern, c.words...)
 			}
 		}
@@ -156,7 +156,7 @@ func covers(mine, others []condition, effort *int) bool {
 		for _, o := range others[i].patterns {
 			if !slices.ContainsFunc(c.patterns, func(pattern string) bool {
 				*effort -= 16 + len(pattern) + len(o)
-				return *effort > 0 && fits([]string{pattern}, o)
+				return *effort > 0 && Fits([]string{pattern}, o)
 			}) {
 				return false
 			}
@@ -165,9 +165,9 @@ func covers(mine, others []condition, effort *int) bool {
 	return *effort > 0
 }
 
-// fits says whether one of the patterns fits s, in any letter case. s may be a pattern too: as only a *
+// Fits says whether one of the patterns fits s, in any letter case. s may be a pattern too: as only a *
 // fits a *, a pattern that fits another one fits everything that the other one fits.
-func fits(patterns []string, s string) bool {
+func Fits(patterns []string, s string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return glob(strings.ToLower(p), strings.ToLower(s)) })
 }
 

@@ -111,4 +111,5 @@ type Notification struct {
 	Content   [16]byte          `cbor:"26,keyasint"`           // digest of Payload: equal for a resend, whatever the header says
 	Payload   int               `cbor:"27,keyasint,omitempty"` // offset in Raw where the syslog header ends
 	Raw       []byte            `cbor:"28,keyasint"`           // the message, every byte of it
+	Claims    Service           `cbor:"29,keyasint,omitempty"` // whose it claims to be, where its sender may not speak for that service
 }

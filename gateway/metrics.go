@@ -16,6 +16,7 @@ type metrics struct {
 	received      *prometheus.CounterVec // by input, service, kind
 	decisions     *prometheus.CounterVec // by service, decision, reason
 	notUnderstood *prometheus.CounterVec // by input
+	impostors     *prometheus.CounterVec // by input, service
 	delivered     *prometheus.CounterVec // by target, result
 	retried       *prometheus.CounterVec // by target
 	latency       *prometheus.HistogramVec
@@ -36,6 +37,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "sluice_parse_failures_total",
 			Help: "Messages that are no notification of a known service; they are kept and follow policy.unknown.",
 		}, []string{"input"}),
+		impostors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_input_impostors_total",
+			Help: "Messages that claim a service which their sender may not speak for; they are kept as unknown.",
+		}, []string{"input", "service"}),
 		delivered: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_deliveries_total",
 			Help: "Events by what became of them at the target.",
@@ -54,7 +59,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Appends refused because stream.max_disk is reached; senders wait.",
 		}),
 	}
-	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.delivered, m.retried, m.latency, m.full)
+	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.impostors, m.delivered, m.retried, m.latency, m.full)
 	return m
 }
 
@@ -65,7 +70,10 @@ func (m *metrics) decided(entries []stream.Entry) {
 		n := &e.Notification
 		if e.Kind == stream.Notification {
 			m.received.WithLabelValues(e.Input, string(n.Service), string(n.Kind)).Inc()
-			if n.Kind == formats.Unknown {
+			switch {
+			case n.Claims != "":
+				m.impostors.WithLabelValues(e.Input, string(n.Claims)).Inc()
+			case n.Kind == formats.Unknown:
 				m.notUnderstood.WithLabelValues(e.Input).Inc()
 			}
 		}

@@ -31,6 +31,15 @@ func normalize(raw []byte, received time.Time) formats.Notification {
 	return n
 }
 
+// disbelieve makes of a notification, whose sender may not speak for its service, a message that is kept
+// and not understood. As it isn't parsed either, no target shows it as that service's own.
+func disbelieve(n *formats.Notification) formats.Notification {
+	return formats.Notification{
+		Service: formats.UnknownService, Kind: formats.Unknown, Claims: n.Service,
+		Channel: n.Channel, Sent: n.Sent, Arrived: n.Arrived, Content: n.Content, Payload: n.Payload, Raw: n.Raw,
+	}
+}
+
 // translate is where services are told apart: by vendor and product of a CEF event, and by the
 // members of a JSON object.
 func translate(payload []byte, m syslog.Message) formats.Notification {

@@ -57,6 +57,9 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) error {
 	r := &request{messages: make([]incoming, len(messages)), left: len(messages), done: make(chan error, 1)}
 	for i, m := range messages {
 		n := normalize(m.Raw, m.Received)
+		if !m.Granted.Allows(n.Service) {
+			n = disbelieve(&n)
+		}
 		n.Truncated = m.Truncated
 		r.messages[i] = incoming{r, m.Input, n}
 	}

@@ -14,6 +14,7 @@ import (
 type feed struct {
 	input string
 	peer  *peer
+	may   *Grant
 	idle  time.Duration
 	count counters
 	hand  func(batch []Message) error
@@ -44,7 +45,7 @@ func (f *feed) add(raw []byte, truncated bool) {
 	if truncated {
 		f.count.truncated.Inc()
 	}
-	f.batch = append(f.batch, Message{Input: f.input, Received: f.read, Truncated: truncated, Raw: raw})
+	f.batch = append(f.batch, Message{Input: f.input, Received: f.read, Truncated: truncated, Raw: raw, Granted: f.may})
 	f.size += len(raw)
 	if len(f.batch) >= batchMessages || f.size >= batchBytes {
 		_ = f.flush() // its error is remembered, and told by the next read

@@ -32,6 +32,7 @@ type Message struct {
 	Received  time.Time // wall clock when its last byte was read
 	Truncated bool      // longer than max_message and cut, or the connection broke off inside it
 	Raw       []byte    // without framing; the receiver may keep it
+	Granted   *Grant    // what its sender may speak for
 }
 
 // Accept takes a batch, in the order of its arrival, and returns nil when it is durable. It may block

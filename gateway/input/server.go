@@ -27,6 +27,7 @@ type server struct {
 	idle     time.Duration // without a complete message
 	listener net.Listener
 	certs    *certs // nil: no TLS
+	speakers speakers
 	log      *slog.Logger
 	count    counters
 	warn     struct{ refused, handshake, accept, bad rate.Sometimes } // strangers must not fill the log
@@ -45,7 +46,11 @@ func listen(cfg config.Input, log *slog.Logger, m *Metrics) (*server, error) {
 		w.Interval = time.Minute
 	}
 	scheme, address, _ := strings.Cut(cfg.Listen, "://")
-	err := errors.New("want tcp:// or tls://")
+	var err error
+	if s.speakers, err = newSpeakers(cfg.Speakers); err != nil {
+		return nil, fmt.Errorf("read who may speak: %w", err)
+	}
+	err = errors.New("want tcp:// or tls://")
 	switch {
 	case s.max <= 0 || s.limit <= 0 || s.idle <= 0:
 		err = errors.New("max_message, max_connections and idle_timeout must be positive")
@@ -154,6 +159,6 @@ func (s *server) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error
 // feed is what stands between a connection of the server and what cuts messages out of it.
 func (s *server) feed(p *peer, hand func(batch []Message) error) *feed {
 	return &feed{
-		input: s.name, peer: p, idle: s.idle, count: s.count, until: time.Now().Add(s.idle), hand: hand,
+		input: s.name, peer: p, may: s.speakers.grant(identify(p.Conn)), idle: s.idle, count: s.count, until: time.Now().Add(s.idle), hand: hand,
 	}
 }

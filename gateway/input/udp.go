@@ -26,17 +26,22 @@ const (
 
 // udp takes syslog over UDP, one message in each datagram (RFC 5426).
 type udp struct {
-	name  string
-	max   int // bytes of a message
-	conn  *net.UDPConn
-	count counters
-	log   *slog.Logger
-	warn  rate.Sometimes
+	name     string
+	max      int // bytes of a message
+	conn     *net.UDPConn
+	speakers speakers
+	count    counters
+	log      *slog.Logger
+	warn     rate.Sometimes
 }
 
 func listenUDP(cfg config.Input, address string, log *slog.Logger, m *Metrics) (*udp, error) {
 	if cfg.MaxMessage <= 0 {
 		return nil, errors.New("max_message must be positive")
+	}
+	who, err := newSpeakers(cfg.Speakers)
+	if err != nil {
+		return nil, fmt.Errorf("read who may speak: %w", err)
 	}
 	local, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
@@ -47,7 +52,7 @@ func listenUDP(cfg config.Input, address string, log *slog.Logger, m *Metrics) (
 		return nil, err
 	}
 	u := &udp{
-		name: cfg.Name, max: int(cfg.MaxMessage), conn: conn, count: m.of(cfg.Name), log: log,
+		name: cfg.Name, max: int(cfg.MaxMessage), conn: conn, speakers: who, count: m.of(cfg.Name), log: log,
 		warn: rate.Sometimes{Interval: time.Minute},
 	}
 	if err := errors.Join(conn.SetReadBuffer(kernelBuffer), reportDrops(conn)); err != nil {
@@ -87,7 +92,7 @@ func (u *udp) read(ctx context.Context, q *queue) error {
 	buf := make([]byte, 1<<16)
 	control := make([]byte, 64)
 	for {
-		n, nc, _, _, err := u.conn.ReadMsgUDPAddrPort(buf, control)
+		n, nc, _, from, err := u.conn.ReadMsgUDPAddrPort(buf, control)
 		switch {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			if ctx.Err() != nil {
@@ -113,7 +118,11 @@ func (u *udp) read(ctx context.Context, q *queue) error {
 			u.count.truncated.Inc()
 			raw = raw[:u.max]
 		}
-		if !q.put(Message{Input: u.name, Received: time.Now(), Truncated: cut, Raw: bytes.Clone(raw)}) {
+		m := Message{
+			Input: u.name, Received: time.Now(), Truncated: cut, Raw: bytes.Clone(raw),
+			Granted: u.speakers.grant(identity{address: plain(from.Addr())}),
+		}
+		if !q.put(m) {
 			return nil
 		}
 	}

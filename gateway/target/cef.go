@@ -28,8 +28,8 @@ const (
 // AppendCEF appends e as one CEF event on one line, without its end. An event that a service wrote
 // as CEF keeps vendor, product, version, class, name and severity, and the fields that the service
 // itself wrote, each once; what it doesn't escape itself is escaped. All events gain ours: cs5
-// (sluiceAlertId), cs6 (sluiceTwin), sluiceManagedIn, sluiceReason, sluiceEventKey and, in shadow
-// mode, sluiceWould; a sender's fields of these names are removed.
+// (sluiceAlertId), cs6 (sluiceTwin), sluiceManagedIn, sluiceReason, sluiceEventKey, in shadow
+// mode sluiceWould, and sluiceClaims where the sender may not speak for that service; a sender's fields of these names are removed.
 func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendCEF(b, e, 0) }
 
 // appendCEF is a [render]. An event that is longer than the limit loses the end of msg, then of all
@@ -180,9 +180,13 @@ func unknownEvent(n *formats.Notification) cef.Event {
 		f = append(f, cef.Field{Key: "flexString1Label", Value: "base64"},
 			cef.Field{Key: "flexString1", Value: base64.StdEncoding.EncodeToString(n.Raw)})
 	}
+	class, name := "unknown", "Message not understood"
+	if n.Claims != "" {
+		class, name = "impostor", "Message of a sender that may not speak for its service"
+	}
 	return cef.Event{
 		Vendor: ourName, Product: ourName, Device: ourVersion,
-		Class: "unknown", Name: "Message not understood", Severity: rank(n.Severity), Extension: f,
+		Class: class, Name: name, Severity: rank(n.Severity), Extension: f,
 	}
 }
 
@@ -226,6 +230,7 @@ func ourFields(e *stream.Entry) []cef.Field {
 		cef.Field{Key: "sluiceManagedIn", Value: string(e.Decision.ManagedIn)},
 		cef.Field{Key: "sluiceReason", Value: string(e.Decision.Reason)},
 		cef.Field{Key: "sluiceWould", Value: past(e.Decision.Would)},
+		cef.Field{Key: "sluiceClaims", Value: string(e.Notification.Claims)},
 		cef.Field{Key: "sluiceEventKey", Value: string(e.Key)},
 	)
 }

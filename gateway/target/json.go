@@ -25,6 +25,7 @@ type line struct {
 	Kind           formats.Kind      `json:"kind"`
 	AlertID        *string           `json:"alert_id"`
 	Service        formats.Service   `json:"service"`
+	Claims         formats.Service   `json:"claims,omitempty"`
 	NotificationID *string           `json:"notification_id"`
 	Origin         formats.Service   `json:"origin,omitempty"`
 	Type           string            `json:"type"`
@@ -102,7 +103,7 @@ func appendJSON(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 func newLine(e *stream.Entry) *line {
 	n := &e.Notification
 	l := &line{
-		Version: jsonVersion, EventKey: e.Key, Kind: n.Kind, AlertID: text(e.Match.Alert), Service: n.Service,
+		Version: jsonVersion, EventKey: e.Key, Kind: n.Kind, AlertID: text(e.Match.Alert), Service: n.Service, Claims: n.Claims,
 		NotificationID: text(n.ID), Origin: n.Origin, Type: n.Type, Class: n.Class, Title: n.Title,
 		Severity: n.Severity, Users: names(n.Accounts), Hosts: names(n.Devices),
 		Addresses: append([]string{}, n.Addresses...), App: n.App, URL: n.URL,
