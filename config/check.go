@@ -103,11 +103,12 @@ func positive(p *problems, key string, d time.Duration) {
 }
 
 func (in *Input) check(p *problems, path string) {
-	oneOf(p, path+".type", in.Type, "syslog", "relp")
+	oneOf(p, path+".type", in.Type, "syslog", "relp", "http")
 	checkAddress(p, path+".listen", in.Listen, true)
-	if in.Type == "relp" && scheme(in.Listen) == "udp" {
-		p.add(path+".listen", "found %s, expected tcp:// or tls:// with type: relp", quote(in.Listen))
+	if in.Type != "syslog" && scheme(in.Listen) == "udp" && p.known(path+".type") {
+		p.add(path+".listen", "found %s, expected tcp:// or tls:// with type: %s", quote(in.Listen), in.Type)
 	}
+	in.checkHTTP(p, path)
 	if in.MaxMessage < minMessage || in.MaxMessage > maxMessageLimit {
 		p.add(path+".max_message", "found %s, expected %s, which every receiver must take, to %s, which fits into the stream",
 			in.MaxMessage, minMessage, maxMessageLimit)

@@ -26,7 +26,7 @@ type Config struct {
 	Metrics      HTTP         `koanf:"metrics"`
 }
 
-// Input is a way in. Type is syslog or relp; Listen is udp://, tcp:// or tls:// with host and port.
+// Input is a way in. Type is syslog, relp or http; Listen is udp://, tcp:// or tls:// with host and port.
 type Input struct {
 	Name           string        `koanf:"name"`
 	Type           string        `koanf:"type"`
@@ -36,6 +36,14 @@ type Input struct {
 	MaxConnections int           `koanf:"max_connections"`
 	IdleTimeout    time.Duration `koanf:"idle_timeout"`
 	Speakers       []Speaker     `koanf:"speakers"`
+	MaxBody        Size          `koanf:"max_body"` // http
+	Tokens         []Token       `koanf:"tokens"`   // http: the senders', any of which will do
+}
+
+// Token is what a sender shows to be let in. The log and the speakers know it by its name.
+type Token struct {
+	Name  string `koanf:"name"`
+	Token Secret `koanf:"token"`
 }
 
 // Speaker says that peers for which every key that is set fits may speak for the services. An input
@@ -44,6 +52,7 @@ type Speaker struct {
 	Services     []string `koanf:"services"`
 	Networks     []string `koanf:"networks"`     // of the peer's address
 	Certificates []string `koanf:"certificates"` // patterns for a name in the peer's verified certificate
+	Tokens       []string `koanf:"tokens"`       // names of tokens
 }
 
 // TLS names PEM files. They are read again when they change. For an input ClientCA is the authority

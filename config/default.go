@@ -52,6 +52,9 @@ func (c *Config) complete(written func(key string) bool) {
 		complete(&in.MaxMessage, 64<<10, written(path+"max_message"))
 		complete(&in.MaxConnections, 1000, written(path+"max_connections"))
 		complete(&in.IdleTimeout, 15*time.Minute, written(path+"idle_timeout"))
+		if in.Type == "http" {
+			complete(&in.MaxBody, 8<<20, written(path+"max_body"))
+		}
 		complete(&in.TLS.ClientAuth, "off", written(path+"tls.client_auth"))
 	}
 	for i := range c.Targets {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 func (in *Input) checkSpeakers(p *problems, path string) {
@@ -36,6 +37,7 @@ func (in *Input) checkSpeaker(p *problems, path string, s Speaker) {
 			p.add(key, "found %s, expected an IPv4 network as such: peers over IPv4 are known by that address", quote(text))
 		}
 	}
+	in.checkSpeakersTokens(p, path+".tokens", s.Tokens)
 	checkNotEmpty(p, path+".certificates", s.Certificates)
 	for i, pattern := range s.Certificates {
 		if pattern == "" {
@@ -45,6 +47,23 @@ func (in *Input) checkSpeaker(p *problems, path string, s Speaker) {
 	if len(s.Certificates) > 0 && in.TLS.ClientAuth == "off" && p.known(path) {
 		p.add(path+".certificates", "found with client_auth: off, by which nobody shows a certificate; expected listen: tls:// "+
 			"with client_auth: optional or required")
+	}
+}
+
+func (in *Input) checkSpeakersTokens(p *problems, path string, tokens []string) {
+	if tokens != nil && in.Type != "http" && p.known(path) {
+		p.add(path, "found in an input of type %s, which knows no tokens; expected with type: http only", in.Type)
+		return
+	}
+	checkNotEmpty(p, path, tokens)
+	names := make([]string, len(in.Tokens))
+	for i, t := range in.Tokens {
+		names[i] = t.Name
+	}
+	for i, name := range tokens {
+		if !slices.Contains(names, name) {
+			p.add(p.element(path, i), "found %s, expected the name of one of the input's tokens", quote(name))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -188,6 +189,9 @@ func (w *walker) scalar(n *yaml.Node, t reflect.Type, path string) (any, bool) {
 // convert reads text as a t, one of the types that keys have.
 func convert(text string, t reflect.Type) (any, error) {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		if t == reflect.TypeFor[Secret]() {
+			return nil, errors.New("found a secret of several lines or with control characters, expected one line of text in UTF-8")
+		}
 		return nil, fmt.Errorf("found %s, expected one line of text in UTF-8", quote(text))
 	}
 	switch {

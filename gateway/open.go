@@ -34,6 +34,8 @@ func (g *Gateway) openInput(c config.Input, m *input.Metrics) error {
 		s, err = input.ListenSyslog(c, g.log, m)
 	case "relp":
 		s, err = input.ListenRELP(c, g.log, m)
+	case "http":
+		s, err = input.ListenHTTP(c, g.log, m)
 	default:
 		err = fmt.Errorf("no type %q", c.Type)
 	}

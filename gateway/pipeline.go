@@ -16,6 +16,9 @@ import (
 // ErrStopping is what inputs are told when the gateway takes nothing more.
 var ErrStopping = errors.New("the gateway is stopping")
 
+// errUndecided is what an input is told that waits no longer: the batch may become durable yet.
+var errUndecided = errors.New("the batch isn't durable yet")
+
 // pipeline is the way from an accepted message to its durable, decided entry. One goroutine decides:
 // it matches and decides a batch on an overlay of the state, appends it to the stream, and only then
 // makes the overlay the state and tells the senders.
@@ -68,8 +71,14 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) error {
 	case <-ctx.Done():
 		return ErrStopping
 	}
-	// From here on the answer comes for sure: the pipeline drains its channel before it ends.
-	return <-r.done
+	// From here on an answer comes for sure, as the pipeline drains its channel before it ends, but maybe
+	// only when the stream has room again.
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return errUndecided
+	}
 }
 
 // run decides until ctx ends and everything accepted before that is answered. The error is that the

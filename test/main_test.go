@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"sluice":      cmdSluice,
 			"siem":        cmdSIEM,
 			"send":        cmdSend,
+			"push":        cmdPush,
 			"wait-for":    cmdWaitFor,
 			"generate":    cmdGenerate,
 			"once":        cmdOnce,

@@ -36,8 +36,8 @@ type Message struct {
 }
 
 // Accept takes a batch, in the order of its arrival, and returns nil when it is durable. It may block
-// as long as it needs. An error means that the gateway is stopping; the batch may be lost then. The
-// batch belongs to Accept. Inputs call it from many goroutines.
+// until ctx ends. An error means that the gateway is stopping or that ctx has ended; whether the batch
+// becomes durable is unknown then. The batch belongs to Accept. Inputs call it from many goroutines.
 type Accept func(ctx context.Context, batch []Message) error
 
 const (

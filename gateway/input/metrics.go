@@ -15,6 +15,7 @@ type Metrics struct {
 	handshakes  *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
 	bad         *prometheus.CounterVec
+	requests    *prometheus.CounterVec // by input, status
 }
 
 // NewMetrics registers them with reg; a nil reg registers them nowhere. It panics if they are
@@ -51,6 +52,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "sluice_input_protocol_errors_total",
 			Help: "Connections closed because what came on them is not their input's protocol.",
 		}, labels),
+		requests: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_input_http_requests_total",
+			Help: "Requests by the status of their answer.",
+		}, []string{"input", "status"}),
 	}
 }
 

@@ -27,18 +27,20 @@ type speaker struct {
 	services     []formats.Service
 	networks     []netip.Prefix
 	certificates []string
+	tokens       []string
 }
 
 // identity is what is known of a peer.
 type identity struct {
 	address netip.Addr
 	names   []string // of its verified certificate
+	token   string   // name of the one that it showed
 }
 
 func newSpeakers(cfg []config.Speaker) (speakers, error) {
 	var out speakers
 	for _, c := range cfg {
-		s := speaker{certificates: c.Certificates}
+		s := speaker{certificates: c.Certificates, tokens: c.Tokens}
 		for _, name := range c.Services {
 			s.services = append(s.services, formats.Service(name))
 		}
@@ -72,6 +74,9 @@ func (s speaker) fits(id identity) bool {
 	if len(s.networks) > 0 && !slices.ContainsFunc(s.networks, func(n netip.Prefix) bool { return n.Contains(id.address) }) {
 		return false
 	}
+	if len(s.tokens) > 0 && !slices.Contains(s.tokens, id.token) {
+		return false
+	}
 	return len(s.certificates) == 0 ||
 		slices.ContainsFunc(id.names, func(name string) bool { return config.Fits(s.certificates, name) })
 }
@@ -82,22 +87,28 @@ func identify(conn net.Conn) identity {
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		id.address = plain(a.AddrPort().Addr())
 	}
-	secure, ok := conn.(*tls.Conn)
-	if !ok {
-		return id
-	}
-	// A certificate that was shown proves nothing; one that leads to our authority does.
-	if state := secure.ConnectionState(); len(state.VerifiedChains) > 0 {
-		cert := state.VerifiedChains[0][0]
-		id.names = slices.Concat([]string{cert.Subject.CommonName}, cert.DNSNames, cert.EmailAddresses)
-		for _, ip := range cert.IPAddresses {
-			id.names = append(id.names, ip.String())
-		}
-		for _, uri := range cert.URIs {
-			id.names = append(id.names, uri.String())
-		}
+	if secure, ok := conn.(*tls.Conn); ok {
+		state := secure.ConnectionState()
+		id.names = names(&state)
 	}
 	return id
+}
+
+// names are those of a peer's certificate. One that was only shown proves nothing; one that leads to our
+// authority does.
+func names(state *tls.ConnectionState) []string {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return nil
+	}
+	cert := state.VerifiedChains[0][0]
+	out := slices.Concat([]string{cert.Subject.CommonName}, cert.DNSNames, cert.EmailAddresses)
+	for _, ip := range cert.IPAddresses {
+		out = append(out, ip.String())
+	}
+	for _, uri := range cert.URIs {
+		out = append(out, uri.String())
+	}
+	return out
 }
 
 // plain is an address as networks are written: IPv4 where it is one within IPv6, and without a zone.

@@ -1,0 +1,204 @@
+package input
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"mime"
+	"net/http"
+	"os"
+	"sync"
+)
+
+// budget is shared by what is held in memory at once.
+type budget struct {
+	mu   sync.Mutex // guards left
+	left int
+}
+
+func (b *budget) take(n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n > b.left {
+		return false
+	}
+	b.left -= n
+	return true
+}
+
+func (b *budget) give(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left += n
+}
+
+// body is what a request sends, without its encoding.
+type body struct {
+	limit  int
+	budget *budget
+
+	data   []byte
+	object bool  // one in each line (NDJSON), not raw text
+	taken  int   // of the budget
+	sent   int64 // bytes as they came
+}
+
+// What is wrong with a body.
+var (
+	errEncoding = errors.New("want Content-Encoding: gzip or identity")
+	errLarge    = errors.New("the body is larger than max_body")
+	errRatio    = fmt.Errorf("the body is more than %d times as large as what was sent of it", maxRatio)
+	errBusy     = errors.New("too many bodies are held at once; nothing was accepted")
+)
+
+// syntaxError says why a body can't be read.
+type syntaxError struct{ error }
+
+// refusal is the answer to a body that isn't taken.
+func refusal(err error) outcome {
+	var bad syntaxError
+	status := http.StatusBadRequest // it broke off, or is no HTTP
+	switch {
+	case errors.Is(err, errEncoding):
+		status = http.StatusUnsupportedMediaType
+	case errors.Is(err, errLarge), errors.Is(err, errRatio):
+		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, errBusy):
+		status = http.StatusServiceUnavailable
+	case errors.As(err, &bad):
+		status = http.StatusUnprocessableEntity
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		status = http.StatusRequestTimeout
+	}
+	return outcome{status: status, detail: err.Error()}
+}
+
+// read takes all of a request's body and looks whether it can be cut into messages.
+func (b *body) read(r *http.Request) error {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what is none is raw lines
+	b.object = kind == "application/x-ndjson" || kind == "application/ndjson"
+	wire := &counted{r: r.Body, n: &b.sent}
+	switch r.Header.Get("Content-Encoding") {
+	case "", "identity":
+		if err := b.fill(wire); err != nil {
+			return err
+		}
+	case "gzip":
+		text, err := gzip.NewReader(wire)
+		if err == nil {
+			err = b.fill(text)
+		}
+		if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return syntaxError{fmt.Errorf("the body is no gzip: %w", err)}
+		}
+		if err != nil {
+			return err
+		}
+	default:
+		return errEncoding
+	}
+	return b.check()
+}
+
+// fill reads to the end, within all the limits. The memory follows what came.
+func (b *body) fill(r io.Reader) error {
+	const free = 64 << 10 // whatever the ratio
+	chunk := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(chunk)
+		size := len(b.data) + n
+		switch {
+		case size > b.limit || b.sent > int64(b.limit):
+			return errLarge
+		case size > free && int64(size) > maxRatio*b.sent:
+			return errRatio
+		case !b.budget.take(n):
+			return errBusy
+		}
+		b.taken += n
+		b.data = append(b.data, chunk[:n]...)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// release gives back what the body took of the budget.
+func (b *body) release() {
+	b.budget.give(b.taken)
+	b.taken, b.data = 0, nil
+}
+
+// check finds a line that is no JSON object where each has to be one.
+func (b *body) check() error {
+	if !b.object {
+		return nil
+	}
+	number := 0
+	for line := range bytes.Lines(b.data) {
+		number++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if _, err := unwrap(line); err != nil {
+			return syntaxError{fmt.Errorf("line %d is no JSON object: %w", number, err)}
+		}
+	}
+	return nil
+}
+
+// messages cuts the body into messages, of which none is empty. A raw line ends at its line feed; a
+// carriage return before it belongs to the message, as over TCP.
+func (b *body) messages() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for line := range bytes.Lines(b.data) {
+			line = bytes.TrimSuffix(line, []byte("\n"))
+			if b.object {
+				line, _ = unwrap(bytes.TrimSpace(line)) // checked
+			}
+			if len(line) > 0 && string(line) != "\r" && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// unwrap gives the message of one line of NDJSON: the text of {"message": "..."}, or the object itself,
+// such as a risk detection of Microsoft Graph. Which of them it is, is told by there being no other
+// member.
+func unwrap(line []byte) ([]byte, error) {
+	if len(line) == 0 {
+		return nil, nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(line, &object); err != nil {
+		return nil, err
+	}
+	if object == nil {
+		return nil, errors.New("found null")
+	}
+	var text *string
+	if member, ok := object["message"]; ok && len(object) == 1 && json.Unmarshal(member, &text) == nil && text != nil {
+		return []byte(*text), nil
+	}
+	return line, nil
+}
+
+// counted counts what is read.
+type counted struct {
+	r io.Reader
+	n *int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	*c.n += int64(n)
+	return n, err
+}

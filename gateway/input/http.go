@@ -1,0 +1,266 @@
+package input
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// ListenHTTP opens the socket that cfg.Listen names: tcp:// or tls:// with host and port, for
+// POST /api/v1/ingest. It fails if the port is taken or a certificate can't be read.
+//
+// # Decisions
+//
+// A body is read whole before anything is handed over, so that whatever is wrong with it is found
+// first: every answer but 200 and 503 means that nothing was accepted. 503 says how much was, from the
+// beginning of the body.
+//
+// All bodies together are held to bodyBytes. Where that, or patience with the stream, is used up, the
+// answer is 503 and when to try again: a sender that waits has the messages still.
+//
+// A body that grows more than maxRatio times in decompression is refused, however small it is: the
+// services' messages, of which no two are alike, shrink to a fifth, and a hundredth is nobody's text.
+func ListenHTTP(cfg config.Input, log *slog.Logger, m *Metrics) (*Socket, error) {
+	s, err := listen(cfg, log.With("input", cfg.Name), m)
+	if err != nil {
+		return nil, err
+	}
+	w := &web{server: s, maxBody: int(cfg.MaxBody), bodies: budget{left: bodyBytes}, requests: m.requests}
+	for _, t := range cfg.Tokens {
+		w.tokens = append(w.tokens, token{t.Name, sha256.Sum256([]byte(t.Token))})
+	}
+	return &Socket{addr: s.listener.Addr(), run: w.run, close: s.listener.Close}, nil
+}
+
+const (
+	bodyBytes  = 64 << 20 // of all bodies that are held
+	maxRatio   = 100      // of a body to what was sent of it
+	maxHeaders = 16 << 10 // bytes
+	retryAfter = 5 * time.Second
+	slowest    = time.Minute // that a request may come in
+)
+
+// web takes messages over HTTP.
+type web struct {
+	*server
+	tokens   []token
+	maxBody  int
+	bodies   budget
+	requests *prometheus.CounterVec
+}
+
+// token is what one sender shows.
+type token struct {
+	name string
+	hash [sha256.Size]byte
+}
+
+// run serves requests until ctx is done; those that are being handed over by then are answered.
+func (w *web) run(ctx context.Context, accept Accept) error {
+	late, forget := outlive(ctx)
+	defer forget()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/v1/ingest", func(rw http.ResponseWriter, r *http.Request) {
+		o := w.ingest(ctx, late, rw, r, accept)
+		if o.status != http.StatusOK {
+			drain(rw, r)
+		}
+		w.answer(rw, o)
+	})
+	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
+		w.answer(rw, outcome{status: http.StatusNotFound, detail: "there is POST /api/v1/ingest"})
+	})
+	h := newHandoff(w.listener.Addr())
+	w.read = h.serve
+	pages := &http.Server{
+		Handler: mux, ConnState: h.state, MaxHeaderBytes: maxHeaders,
+		ReadHeaderTimeout: patience, ReadTimeout: slowest, IdleTimeout: w.idle,
+		ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelDebug),
+	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = pages.Serve(h) }) // until Shutdown
+	serving.Go(func() {
+		<-inner.Done()
+		h.stop()
+		if pages.Shutdown(late) != nil {
+			_ = pages.Close()
+		}
+	})
+	err := w.server.run(inner, accept)
+	cancel()
+	serving.Wait()
+	return err
+}
+
+// outcome is the answer to a request.
+type outcome struct {
+	status   int
+	accepted int    // messages, from the first, that are durable
+	detail   string // what is wrong, and what to do
+}
+
+// answer writes the outcome, as a problem document (RFC 9457) where it is none to be glad of.
+func (w *web) answer(rw http.ResponseWriter, o outcome) {
+	w.requests.WithLabelValues(w.name, strconv.Itoa(o.status)).Inc()
+	var body any = struct {
+		Accepted int `json:"accepted"`
+	}{o.accepted}
+	kind := "application/json"
+	if o.status != http.StatusOK {
+		kind = "application/problem+json"
+		body = struct {
+			Type     string `json:"type"`
+			Title    string `json:"title"`
+			Status   int    `json:"status"`
+			Detail   string `json:"detail"`
+			Accepted int    `json:"accepted"`
+		}{"about:blank", http.StatusText(o.status), o.status, o.detail, o.accepted}
+	}
+	header := rw.Header()
+	header.Set("Content-Type", kind)
+	switch o.status {
+	case http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", `Bearer realm="sluice"`)
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", http.MethodPost)
+	case http.StatusServiceUnavailable:
+		header.Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	}
+	rw.WriteHeader(o.status)
+	_ = json.NewEncoder(rw).Encode(body) // the peer may have gone
+}
+
+// ingest takes one request. late outlives ctx, which ends when the input stops.
+func (w *web) ingest(ctx, late context.Context, rw http.ResponseWriter, r *http.Request, accept Accept) outcome {
+	name, ok := w.authenticate(r)
+	switch {
+	case r.Method != http.MethodPost:
+		return outcome{status: http.StatusMethodNotAllowed, detail: "messages are taken by POST"}
+	case !ok:
+		return outcome{status: http.StatusUnauthorized, detail: "want Authorization: Bearer with a token of this input"}
+	case ctx.Err() != nil:
+		return outcome{status: http.StatusServiceUnavailable, detail: "the gateway stops; nothing was accepted"}
+	}
+	b := &body{limit: w.maxBody, budget: &w.bodies}
+	defer b.release()
+	// Whoever is slow when we stop has a moment to finish; the answer is that there was none.
+	control := http.NewResponseController(rw)
+	defer context.AfterFunc(ctx, func() { _ = control.SetReadDeadline(time.Now().Add(linger)) })()
+	err := b.read(r)
+	w.count.bytes.Add(float64(b.sent))
+	if err != nil {
+		return refusal(err)
+	}
+	d := delivery{
+		web: w, accept: accept, received: time.Now(),
+		may: w.speakers.grant(w.identify(r, name)),
+	}
+	return d.deliver(late, b)
+}
+
+// drain takes what is left of a refused body, for a moment: a sender that is still writing when we close
+// may never see the answer. One that asked whether to send it at all has not begun.
+func drain(rw http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Expect") != "" {
+		return
+	}
+	_ = http.NewResponseController(rw).SetReadDeadline(time.Now().Add(linger))
+	_, _ = io.Copy(io.Discard, r.Body)
+}
+
+// authenticate gives the name of the token that a request shows. Every token is compared, each in the
+// same time, whichever of them fits. An input without tokens asks for none.
+func (w *web) authenticate(r *http.Request) (name string, ok bool) {
+	if len(w.tokens) == 0 {
+		return "", true
+	}
+	scheme, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	hash := sha256.Sum256([]byte(strings.TrimSpace(shown)))
+	for _, t := range w.tokens {
+		if subtle.ConstantTimeCompare(hash[:], t.hash[:]) == 1 {
+			name, ok = t.name, true
+		}
+	}
+	return name, ok && strings.EqualFold(scheme, "Bearer")
+}
+
+func (w *web) identify(r *http.Request, token string) identity {
+	id := identity{names: names(r.TLS), token: token}
+	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		id.address = plain(a.Addr())
+	}
+	return id
+}
+
+// delivery hands over the messages of one request.
+type delivery struct {
+	*web
+	accept   Accept
+	received time.Time
+	may      *Grant
+	done     int // messages that are durable
+	batch    []Message
+	size     int
+}
+
+func (d *delivery) deliver(ctx context.Context, b *body) outcome {
+	for raw := range b.messages() {
+		cut := len(raw) > d.max
+		if cut {
+			d.count.truncated.Inc()
+			raw = raw[:d.max]
+		}
+		// A copy, for the body is great and what is kept of it may be one message.
+		d.batch = append(d.batch, Message{Input: d.name, Received: d.received, Truncated: cut, Raw: bytes.Clone(raw), Granted: d.may})
+		if d.size += len(raw); len(d.batch) >= batchMessages || d.size >= batchBytes {
+			if err := d.flush(ctx); err != nil {
+				return d.later(err)
+			}
+		}
+	}
+	if err := d.flush(ctx); err != nil {
+		return d.later(err)
+	}
+	return outcome{status: http.StatusOK, accepted: d.done}
+}
+
+// flush hands the batch over, and waits no longer for it than a sender may.
+func (d *delivery) flush(ctx context.Context) error {
+	if len(d.batch) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	n := len(d.batch)
+	err := d.accept(ctx, d.batch)
+	d.batch, d.size = nil, 0
+	if err == nil {
+		d.done += n
+	}
+	return err
+}
+
+// later tells a sender to send again what wasn't accepted.
+func (d *delivery) later(err error) outcome {
+	d.log.Debug("a request was put off", "err", err)
+	return outcome{
+		status: http.StatusServiceUnavailable, accepted: d.done,
+		detail: "the gateway stops or is pushing back; send the messages after the accepted ones again",
+	}
+}

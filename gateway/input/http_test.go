@@ -1,0 +1,315 @@
+package input
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats"
+)
+
+const secret = "hush-hush-hush-hush"
+
+func startHTTP(t *testing.T, cfg config.Input, accept Accept, m *Metrics) (url string, stop func() error) {
+	t.Helper()
+	in, err := ListenHTTP(cfg, quiet(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, stop := run(t, in, accept)
+	return "http://" + addr + "/api/v1/ingest", stop
+}
+
+// push is settings for HTTP.
+func push() config.Input {
+	cfg := settings("tcp://127.0.0.1:0")
+	cfg.Type, cfg.MaxBody = "http", 1<<20
+	return cfg
+}
+
+// reply is what a client makes of an answer.
+type reply struct {
+	Status   int
+	Accepted int
+	Detail   string
+	header   http.Header
+}
+
+// post sends a body; headers are name and value in turn.
+func post(t *testing.T, url string, body io.Reader, headers ...string) reply {
+	t.Helper()
+	return request(t, http.DefaultClient, http.MethodPost, url, body, headers...)
+}
+
+func request(t *testing.T, c *http.Client, method, url string, body io.Reader, headers ...string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	out := reply{header: answer.Header}
+	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
+		t.Fatalf("%s: %v", answer.Status, err)
+	}
+	want := "application/problem+json"
+	if answer.StatusCode == http.StatusOK {
+		want, out.Status = "application/json", 200
+	}
+	if got := answer.Header.Get("Content-Type"); got != want || out.Status != answer.StatusCode {
+		t.Errorf("%s: Content-Type %q and status %d in the body, want %q", answer.Status, got, out.Status, want)
+	}
+	return out
+}
+
+func zipped(text string) io.Reader {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return &b
+}
+
+func TestHTTPTakesWhatIsAMessage(t *testing.T) {
+	const nd = "application/x-ndjson; charset=utf-8"
+	tests := []struct {
+		name    string
+		body    string
+		headers []string
+		want    []string
+	}{
+		{"lines", "<13>one\n\n\r\n<13>two\r\n<13>three", nil, []string{"<13>one", "<13>two\r", "<13>three"}},
+		{"lines of any type", "{\n", []string{"Content-Type", "application/json"}, []string{"{"}},
+		{"nothing", "", nil, nil},
+		{
+			"objects", `{"id": "1", "riskEventType": "x"}` + "\r\n\n" + ` {"message": "<13>one\ntwo"} ` + "\n" + `{"message":"m","id":"2"}` + "\n" + `{"message":5}` + "\n" + `{"message":""}`,
+			[]string{"Content-Type", nd},
+			[]string{`{"id": "1", "riskEventType": "x"}`, "<13>one\ntwo", `{"message":"m","id":"2"}`, `{"message":5}`},
+		},
+		{"a long line", strings.Repeat("x", 5000) + "\nshort", nil, []string{strings.Repeat("x", 4096) + "~", "short"}},
+		{"many lines", strings.Repeat("<13>x\n", 300), nil, slices.Repeat([]string{"<13>x"}, 300)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBox()
+			url, _ := startHTTP(t, push(), b.accept, NewMetrics(nil))
+			for range 2 {
+				if got := post(t, url, strings.NewReader(tt.body), tt.headers...); got.Status != 200 || got.Accepted != len(tt.want) {
+					t.Errorf("%d, accepted %d (%s), want 200 and %d", got.Status, got.Accepted, got.Detail, len(tt.want))
+				}
+				if diff := cmp.Diff(tt.want, b.texts()[:len(b.messages)], cmp.Transformer("", func(s []string) []string { return append([]string{}, s...) })); diff != "" {
+					t.Errorf("messages (-want +got):\n%s", diff)
+				}
+				b.messages = nil
+				tt.headers = append(tt.headers, "Content-Encoding", "identity")
+			}
+			if got := post(t, url, zipped(tt.body), append(tt.headers, "Content-Encoding", "gzip")...); got.Accepted != len(tt.want) {
+				t.Errorf("zipped: %d, accepted %d (%s), want %d", got.Status, got.Accepted, got.Detail, len(tt.want))
+			}
+		})
+	}
+}
+
+func TestHTTPRefusesTheRestAndAcceptsNothingOfIt(t *testing.T) {
+	random := strings.Repeat("0123456789abcdef", 70_000) // 1.1 MB
+	tests := []struct {
+		name, method string
+		body         io.Reader
+		headers      []string
+		status       int
+		detail       string
+	}{
+		{"another method", "GET", nil, nil, 405, "POST"},
+		{"too large", "POST", strings.NewReader(random), nil, 413, "max_body"},
+		{"too large when unzipped", "POST", io.MultiReader(zipped(noise(600_000)), zipped(noise(600_000))), []string{"Content-Encoding", "gzip"}, 413, "max_body"},
+		{"a bomb", "POST", zipped(strings.Repeat("\n", 500_000)), []string{"Content-Encoding", "gzip"}, 413, "times as large"},
+		{"another encoding", "POST", strings.NewReader("x"), []string{"Content-Encoding", "br"}, 415, "gzip"},
+		{"no gzip", "POST", strings.NewReader("plain text"), []string{"Content-Encoding", "gzip"}, 422, "gzip"},
+		{"half a gzip", "POST", io.LimitReader(zipped(noise(100_000)), 50_000), []string{"Content-Encoding", "gzip"}, 422, "gzip"},
+		{"a line that is no object", "POST", strings.NewReader("{}\n\n[1]\n"), []string{"Content-Type", "application/x-ndjson"}, 422, "line 3"},
+		{"null", "POST", strings.NewReader("null"), []string{"Content-Type", "application/x-ndjson"}, 422, "line 1"},
+	}
+	b := newBox()
+	m := NewMetrics(nil)
+	url, _ := startHTTP(t, push(), b.accept, m)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := request(t, http.DefaultClient, tt.method, url, tt.body, tt.headers...)
+			if got.Status != tt.status || got.Accepted != 0 || !strings.Contains(got.Detail, tt.detail) {
+				t.Errorf("%d, accepted %d, %q; want %d with %q", got.Status, got.Accepted, got.Detail, tt.status, tt.detail)
+			}
+		})
+	}
+	if got := request(t, http.DefaultClient, "POST", strings.TrimSuffix(url, "ingest"), nil); got.Status != 404 {
+		t.Errorf("another path: %d, want 404", got.Status)
+	}
+	if got := b.texts(); len(got) > 0 {
+		t.Errorf("accepted %q, want nothing", got)
+	}
+	if got := testutil.ToFloat64(m.requests.WithLabelValues("front", "413")); got != 3 {
+		t.Errorf("requests with 413 = %v, want 3", got)
+	}
+}
+
+// noise hardly shrinks.
+func noise(n int) string {
+	b := make([]byte, n)
+	x := uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = 'a' + byte(x>>24)%26
+	}
+	return string(b)
+}
+
+func TestHTTPAsksForAToken(t *testing.T) {
+	cfg := push()
+	cfg.Tokens = []config.Token{{Name: "agent", Token: "another-token-of-ours"}, {Name: "collector", Token: secret}}
+	cfg.Speakers = []config.Speaker{{Services: []string{"cloud_app_security"}, Tokens: []string{"collector"}}}
+	b := newBox()
+	url, _ := startHTTP(t, cfg, b.accept, NewMetrics(nil))
+	for shown, want := range map[string]int{
+		"": 401, "Bearer": 401, "Bearer ": 401, secret: 401, "Basic " + secret: 401, "Bearer " + secret + "x": 401,
+		"Bearer " + secret[:10]: 401, "Bearer " + secret: 200, "bearer  " + secret: 200, "Bearer another-token-of-ours": 200,
+	} {
+		got := post(t, url, strings.NewReader("<13>"+shown), "Authorization", shown)
+		if got.Status != want || (want == 401) != (got.header.Get("WWW-Authenticate") != "") {
+			t.Errorf("Authorization %q: %d, %v; want %d", shown, got.Status, got.header, want)
+		}
+	}
+	b.wait(3)
+	for _, m := range b.messages {
+		if got, want := m.Granted.Allows(formats.CloudAppSecurity), bytes.Contains(m.Raw, []byte(secret)); got != want {
+			t.Errorf("%s may speak: %t, want %t", m.Raw, got, want)
+		}
+	}
+}
+
+// Whoever is put off learns how much of the batch needn't be sent again.
+func TestHTTPSaysWhatWasAcceptedWhenItPushesBack(t *testing.T) {
+	calls := 0
+	url, _ := startHTTP(t, push(), func(context.Context, []Message) error {
+		if calls++; calls > 1 {
+			return errors.New("not yet")
+		}
+		return nil
+	}, NewMetrics(nil))
+	got := post(t, url, strings.NewReader(strings.Repeat("<13>x\n", 300)))
+	if got.Status != 503 || got.Accepted != batchMessages || got.header.Get("Retry-After") == "" {
+		t.Errorf("%d, accepted %d, Retry-After %q; want 503, %d and one", got.Status, got.Accepted, got.header.Get("Retry-After"), batchMessages)
+	}
+}
+
+func TestHTTPHoldsNoMoreThanItsBudget(t *testing.T) {
+	in, err := listen(push(), quiet(), NewMetrics(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &web{server: in, maxBody: 1 << 20, bodies: budget{left: 100_000}, requests: NewMetrics(nil).requests}
+	b := newBox()
+	addr, _ := run(t, &Socket{addr: in.listener.Addr(), run: w.run, close: in.listener.Close}, b.accept)
+	url := "http://" + addr + "/api/v1/ingest"
+	if got := post(t, url, strings.NewReader(noise(200_000))); got.Status != 503 || got.Accepted != 0 {
+		t.Errorf("%d, accepted %d; want 503 and nothing", got.Status, got.Accepted)
+	}
+	for range 5 { // what was held is given back
+		if got := post(t, url, strings.NewReader(noise(90_000))); got.Status != 200 {
+			t.Errorf("%d (%s), want 200", got.Status, got.Detail)
+		}
+	}
+}
+
+func TestHTTPAnswersWhatItHasWhenItStops(t *testing.T) {
+	taken, durable := make(chan struct{}), make(chan struct{})
+	url, stop := startHTTP(t, push(), func(context.Context, []Message) error {
+		close(taken)
+		<-durable
+		return nil
+	}, NewMetrics(nil))
+	idle := dial(t, "tcp", strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/api/v1/ingest"))
+	answered := make(chan reply, 1)
+	go func() { answered <- post(t, url, strings.NewReader("<13>x")) }()
+	<-taken
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	if n, err := idle.Read(make([]byte, 1)); err == nil {
+		t.Errorf("read %d bytes of a connection without a request, want its end", n)
+	}
+	close(durable)
+	if got := <-answered; got.Status != 200 || got.Accepted != 1 {
+		t.Errorf("%d, accepted %d, want 200 and 1", got.Status, got.Accepted)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Run() = %v, want nil", err)
+	}
+}
+
+func TestHTTPOverTLSKnowsTheClient(t *testing.T) {
+	s := newShop(t)
+	cfg := push()
+	cfg.Listen, cfg.TLS = "tls://127.0.0.1:0", s.files
+	cfg.TLS.ClientAuth = "required"
+	cfg.Speakers = []config.Speaker{{Services: []string{"cloud_app_security"}, Certificates: []string{"sensor.test"}}}
+	b := newBox()
+	url, _ := startHTTP(t, cfg, b.accept, NewMetrics(nil))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: s.client(t, &s.clients)}}
+	defer client.CloseIdleConnections()
+	if got := request(t, client, "POST", strings.Replace(url, "http://", "https://", 1), strings.NewReader("<13>x")); got.Status != 200 {
+		t.Errorf("%d (%s), want 200", got.Status, got.Detail)
+	}
+	if !b.messages[0].Granted.Allows(formats.CloudAppSecurity) {
+		t.Error("the client may not speak for its service")
+	}
+}
+
+func TestHTTPRefusesConnectionsOverTheLimit(t *testing.T) {
+	cfg := push()
+	cfg.MaxConnections = 1
+	m := NewMetrics(nil)
+	url, _ := startHTTP(t, cfg, newBox().accept, m)
+	client := &http.Client{Transport: &http.Transport{}}
+	for range 3 { // one after the other they share a connection
+		request(t, client, "POST", url, strings.NewReader("<13>x"))
+	}
+	if _, err := (&http.Client{Transport: &http.Transport{}}).Get(url); err == nil {
+		t.Error("a second connection was served")
+	}
+	client.CloseIdleConnections()
+	if got := testutil.ToFloat64(m.of("front").refused); got != 1 {
+		t.Errorf("refused = %v, want 1", got)
+	}
+}
+
+// FuzzUnwrap: what unwrap takes is a JSON object, and it gives that or a text.
+func FuzzUnwrap(f *testing.F) {
+	for _, s := range []string{`{"message":"x"}`, `{"message":null}`, `{"id":1}`, `null`, `[]`, `{"message":"a","message":"b"}`, `{`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		out, err := unwrap(line)
+		if err == nil && len(line) > 0 && !json.Valid(line) {
+			t.Errorf("unwrap(%q) = %q, want an error", line, out)
+		}
+		if err != nil && out != nil {
+			t.Errorf("unwrap(%q) = %q, %v", line, out, err)
+		}
+	})
+}
