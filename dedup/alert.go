@@ -149,6 +149,7 @@ type Outcome struct {
 	Key          EventKey
 	Time         time.Time // the decider's clock
 	Input        string
+	Part         *Part // of which request; nil for most
 	Notification formats.Notification
 	Match        Match
 	Action       Action

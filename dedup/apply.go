@@ -12,6 +12,11 @@ import (
 // Apply folds one outcome into the state. It is the only thing that changes it, and it does the same
 // for what was decided now and for what is read back from the stream.
 func (b *Batch) Apply(o *Outcome) error {
+	if o.Part != nil {
+		if err := b.advance(o.Part, o.Time); err != nil {
+			return err
+		}
+	}
 	switch {
 	case o.Action == Drop:
 		return nil // nothing that a resend could be suppressed for

@@ -23,6 +23,7 @@ import (
 //	t <wanted> <from> <type> <start> <alert>   alerts of service from that service wanted may report too:
 //	                                       the event's key and, once paired, the points of the pairing
 //	h <due> <held since> <event>           Held
+//	r <request>                            progress: how much of a request is recorded
 const (
 	tableMark  = 'm'
 	tablePrior = 'e'
@@ -32,6 +33,8 @@ const (
 	tableFirst = 'n'
 	tableOpen  = 't'
 	tableHeld  = 'h'
+
+	tableRequest = 'r'
 )
 
 func hashKey(table byte, fields ...string) []byte {

@@ -37,7 +37,7 @@ func BenchmarkDecide(b *testing.B) {
 		if _, err := d.due(overlay, now); err != nil {
 			b.Fatal(err)
 		}
-		entries, err := d.notification(overlay, "bench", &n, now)
+		entries, err := d.notification(overlay, &incoming{input: "bench", n: n}, now)
 		if err != nil {
 			b.Fatal(err)
 		}

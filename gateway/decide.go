@@ -19,7 +19,8 @@ type decider struct {
 }
 
 // notification decides one notification that arrived at t. What follows from it is asked of follow.
-func (d *decider) notification(b *dedup.Batch, input string, n *formats.Notification, t time.Time) ([]stream.Entry, error) {
+func (d *decider) notification(b *dedup.Batch, m *incoming, t time.Time) ([]stream.Entry, error) {
+	n := &m.n
 	match, err := d.match(b, n, t)
 	if err != nil {
 		return nil, err
@@ -34,7 +35,7 @@ func (d *decider) notification(b *dedup.Batch, input string, n *formats.Notifica
 	}
 	decision := d.policy.Decide(&alert, n, &match, t)
 	entry := stream.Entry{
-		Kind: stream.Notification, Time: t, Key: dedup.Key(n, t), Input: input,
+		Kind: stream.Notification, Time: t, Key: dedup.Key(n, t), Input: m.input, Part: m.part,
 		Notification: *n, Match: match, Decision: decision, Twins: alert.Others(n.Service),
 	}
 	if err := b.Apply(outcome(&entry)); err != nil {
@@ -168,7 +169,7 @@ func (d *decider) link(b *dedup.Batch, entries []stream.Entry, id dedup.AlertID,
 // outcome is what the fold takes of an entry.
 func outcome(e *stream.Entry) *dedup.Outcome {
 	return &dedup.Outcome{
-		Key: e.Key, Time: e.Time, Input: e.Input, Notification: e.Notification, Match: e.Match,
+		Key: e.Key, Time: e.Time, Input: e.Input, Part: e.Part, Notification: e.Notification, Match: e.Match,
 		Action: e.Decision.Enforced(), ManagedIn: e.Decision.ManagedIn, Until: e.Decision.Until,
 		Delivered: e.Delivered(), Released: e.Kind == stream.Release, Undone: e.Kind == stream.Undo,
 	}

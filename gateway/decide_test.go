@@ -52,7 +52,9 @@ func (s *story) at(after time.Duration, messages ...string) {
 	for _, m := range messages {
 		t := s.clock.next(monday.Add(after))
 		n := normalize([]byte(m), monday.Add(after))
-		s.step(t, func(b *dedup.Batch) ([]stream.Entry, error) { return s.decider.notification(b, "test", &n, t) })
+		s.step(t, func(b *dedup.Batch) ([]stream.Entry, error) {
+			return s.decider.notification(b, &incoming{input: "test", n: n}, t)
+		})
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 type sent struct {
 	after time.Duration
 	line  string
+	part  *dedup.Part
 }
 
 // aBusyDay is some hundred notifications that hit every relation: pairs in both orders, repeats,
@@ -31,7 +32,7 @@ func aBusyDay(seed uint64) []sent {
 	var out []sent
 	add := func(after time.Duration, lines ...string) {
 		for _, l := range lines {
-			out = append(out, sent{after, l})
+			out = append(out, sent{after: after, line: l})
 		}
 	}
 	for i := range 60 {
@@ -61,7 +62,60 @@ func aBusyDay(seed uint64) []sent {
 	for _, again := range slices.Clone(out) {
 		add(30*h, again.line) // two days of history come again
 	}
+	return inRequests(r, out)
+}
+
+// inRequests makes some of a day's messages parts of requests, which their senders repeat: from the
+// beginning, perhaps not to the end, perhaps after a day, when nobody knows them again. What was recorded
+// before comes no second time.
+func inRequests(r *rand.Rand, day []sent) []sent {
+	var out, late []sent
+	for number := 0; len(day) > 0; number++ {
+		n := min(1+r.IntN(12), len(day))
+		chunk := slices.Clone(day[:n])
+		day = day[n:]
+		if r.IntN(3) == 0 {
+			out = append(out, chunk...)
+			continue
+		}
+		for i := range chunk {
+			chunk[i].part = &dedup.Part{Of: [16]byte{1, byte(number), byte(number >> 8)}, Index: i}
+		}
+		for range r.IntN(4) {
+			out = append(out, chunk[:1+r.IntN(n)]...)
+		}
+		out = append(out, chunk...)
+		if r.IntN(4) == 0 {
+			late = append(late, chunk...)
+		}
+	}
+	for _, again := range late {
+		again.after += 60 * h
+		out = append(out, again)
+	}
 	return out
+}
+
+// recordedOnce fails where a message of a request is recorded twice within the time a request is known.
+func recordedOnce(t *testing.T, entries []stream.Entry) {
+	t.Helper()
+	last := map[dedup.Part]time.Time{}
+	repeats := 0
+	for _, e := range entries {
+		if e.Part == nil {
+			continue
+		}
+		if before, ok := last[*e.Part]; ok {
+			repeats++
+			if e.Time.Sub(before) < 20*h {
+				t.Fatalf("part %v is recorded at %v and at %v", *e.Part, before, e.Time)
+			}
+		}
+		last[*e.Part] = e.Time
+	}
+	if len(last) < 50 || repeats == 0 {
+		t.Fatalf("%d parts, %d of them again after a day; want many and some", len(last), repeats)
+	}
 }
 
 func activity(number int) string {
@@ -75,6 +129,7 @@ func TestFoldIsTheState(t *testing.T) {
 	for seed := range uint64(2) {
 		day := aBusyDay(seed)
 		lived, want := decideInBatches(t, day, 1, nil)
+		recordedOnce(t, want)
 		for _, size := range []int{2, 7, 64, len(day)} {
 			crash := rand.New(rand.NewPCG(seed, uint64(size)))
 			index, got := decideInBatches(t, day, size, crash)
@@ -118,8 +173,15 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 			now := clock.next(monday.Add(one.after))
 			for take(now, func() ([]stream.Entry, error) { return d.due(overlay, now) }) {
 			}
-			n := normalize([]byte(one.line), monday.Add(one.after))
-			take(now, func() ([]stream.Entry, error) { return d.notification(overlay, "test", &n, now) })
+			if one.part != nil {
+				if done, _, err := overlay.Recorded(one.part, now); err != nil {
+					t.Fatal(err)
+				} else if done {
+					continue
+				}
+			}
+			m := incoming{input: "test", part: one.part, n: normalize([]byte(one.line), monday.Add(one.after))}
+			take(now, func() ([]stream.Entry, error) { return d.notification(overlay, &m, now) })
 		}
 		return out, clock, overlay
 	}

@@ -51,6 +51,7 @@ type request struct {
 type incoming struct {
 	of    *request
 	input string
+	part  *dedup.Part // nil where the sender can't repeat its request
 	n     formats.Notification
 }
 
@@ -64,7 +65,7 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) error {
 			n = disbelieve(&n)
 		}
 		n.Truncated = m.Truncated
-		r.messages[i] = incoming{r, m.Input, n}
+		r.messages[i] = incoming{r, m.Input, (*dedup.Part)(m.Part), n}
 	}
 	select {
 	case p.requests <- r:
@@ -227,6 +228,12 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 		if err := p.release(t, flush); err != nil {
 			return durable, err
 		}
+		if known, err := p.known(m, t); err != nil {
+			return durable, err
+		} else if known {
+			p.pending = append(p.pending, *m) // durable when what was recorded of it is
+			continue
+		}
 		// A great message begins a batch of its own: with what the state keeps of it, more would not fit
 		// into one of Badger's transactions.
 		if p.batch.Size()+2*len(m.n.Raw) > stream.MaxBytes/2 {
@@ -235,7 +242,7 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 			}
 		}
 		if err := p.step(t, flush, func() ([]stream.Entry, error) {
-			entries, err := p.decider.notification(p.overlay, m.input, &m.n, t)
+			entries, err := p.decider.notification(p.overlay, m, t)
 			if err == nil {
 				// Before what follows from it, which may fill the batch and have it appended.
 				p.pending = append(p.pending, *m)
@@ -246,6 +253,19 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 		}
 	}
 	return durable, flush()
+}
+
+// known says whether a message needs no decision: it was recorded when its request came before, or that
+// was another request, which its sender is told.
+func (p *pipeline) known(m *incoming, t time.Time) (bool, error) {
+	if m.part == nil {
+		return false, nil
+	}
+	done, other, err := p.overlay.Recorded(m.part, t)
+	if other {
+		refuse([]incoming{*m}, input.ErrReused)
+	}
+	return done || other, err
 }
 
 // release ends the holds that are over by t.
@@ -295,6 +315,7 @@ func (p *pipeline) step(t time.Time, flush func() error, decide func() ([]stream
 // flush appends the batch and makes the overlay the state.
 func (p *pipeline) flush(ctx context.Context) error {
 	if p.batch.Len() == 0 {
+		p.acknowledge() // what was recorded before
 		return nil
 	}
 	if err := p.space.enough(time.Now()); err != nil {
@@ -310,11 +331,17 @@ func (p *pipeline) flush(ctx context.Context) error {
 	}
 	p.metrics.decided(p.batch.Entries())
 	p.tell(p.batch.Entries())
+	p.acknowledge()
+	p.overlay, p.batch = p.index.Begin(), stream.NewBatch()
+	return nil
+}
+
+// acknowledge tells the senders whose last message is durable.
+func (p *pipeline) acknowledge() {
 	for _, m := range p.pending {
 		if m.of.left--; m.of.left == 0 {
 			m.of.done <- nil
 		}
 	}
-	p.overlay, p.batch, p.pending = p.index.Begin(), stream.NewBatch(), nil
-	return nil
+	p.pending = nil
 }

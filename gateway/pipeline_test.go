@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +170,57 @@ func TestStateIsRebuilt(t *testing.T) {
 				t.Errorf("%d keys after the rebuild, want %d", len(got), len(lived))
 			}
 		})
+	}
+}
+
+// TestARepeatedRequestChangesNothing: what is recorded of a request is acknowledged and recorded no second
+// time, whatever part of it comes again and however it is cut; another one under its key is refused.
+func TestARepeatedRequestChangesNothing(t *testing.T) {
+	p := openPipeline(t, t.TempDir(), with())
+	request := func(body byte, n int) []input.Message {
+		out := make([]input.Message, n)
+		for i := range out {
+			out[i] = input.Message{
+				Input: "test", Received: monday, Raw: fmt.Appendf(nil, "noise %d", i),
+				Part: &input.Part{Of: [16]byte{1}, Index: i, Body: [16]byte{body}},
+			}
+		}
+		return out
+	}
+	if err := p.accept(t.Context(), request(7, 1000)[:700]); err != nil { // more than one batch of the stream
+		t.Fatal(err)
+	}
+	for _, size := range []int{1000, 128} {
+		for batch := range slices.Chunk(request(7, 1000), size) {
+			if err := p.accept(t.Context(), batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.accept(t.Context(), request(8, 10)); !errors.Is(err, input.ErrReused) {
+		t.Errorf("accept = %v, want %v", err, input.ErrReused)
+	}
+	entries := 0
+	for m, err := range p.stream.Scan(t.Context(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries += len(m.Entries)
+	}
+	if entries != 1000 {
+		t.Errorf("%d entries in the stream, want 1000", entries)
+	}
+}
+
+// TestAcceptGivesUpWithItsContext: nobody waits for ever for a stream that takes nothing.
+func TestAcceptGivesUpWithItsContext(t *testing.T) {
+	p := &pipeline{requests: make(chan *request)}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-p.requests; cancel() }() // it is in the decider's hands
+	if err := p.accept(ctx, []input.Message{{Raw: []byte("noise")}}); !errors.Is(err, errUndecided) {
+		t.Errorf("accept = %v, want %v", err, errUndecided)
+	}
+	if err := p.accept(ctx, nil); !errors.Is(err, ErrStopping) {
+		t.Errorf("accept = %v, want %v", err, ErrStopping)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,6 +31,10 @@ import (
 // first: every answer but 200 and 503 means that nothing was accepted. 503 says how much was, from the
 // beginning of the body.
 //
+// With an Idempotency-Key a request can be repeated, exactly: each entry of the stream says which message
+// of which request it is, and what is recorded of a request is a fold of the stream like everything that
+// Sluice knows. Without one, what is sent again is known by its ID, where it has one.
+//
 // All bodies together are held to bodyBytes. Where that, or patience with the stream, is used up, the
 // answer is 503 and when to try again: a sender that waits has the messages still.
 //
@@ -50,6 +56,7 @@ const (
 	bodyBytes  = 64 << 20 // of all bodies that are held
 	maxRatio   = 100      // of a body to what was sent of it
 	maxHeaders = 16 << 10 // bytes
+	maxKey     = 255      // bytes of an Idempotency-Key
 	retryAfter = 5 * time.Second
 	slowest    = time.Minute // that a request may come in
 )
@@ -149,11 +156,14 @@ func (w *web) answer(rw http.ResponseWriter, o outcome) {
 // ingest takes one request. late outlives ctx, which ends when the input stops.
 func (w *web) ingest(ctx, late context.Context, rw http.ResponseWriter, r *http.Request, accept Accept) outcome {
 	name, ok := w.authenticate(r)
+	key, keyed := idempotencyKey(r)
 	switch {
 	case r.Method != http.MethodPost:
 		return outcome{status: http.StatusMethodNotAllowed, detail: "messages are taken by POST"}
 	case !ok:
 		return outcome{status: http.StatusUnauthorized, detail: "want Authorization: Bearer with a token of this input"}
+	case !keyed:
+		return outcome{status: http.StatusBadRequest, detail: fmt.Sprintf("want one Idempotency-Key of 1 to %d bytes, or none", maxKey)}
 	case ctx.Err() != nil:
 		return outcome{status: http.StatusServiceUnavailable, detail: "the gateway stops; nothing was accepted"}
 	}
@@ -171,7 +181,31 @@ func (w *web) ingest(ctx, late context.Context, rw http.ResponseWriter, r *http.
 		web: w, accept: accept, received: time.Now(),
 		may: w.speakers.grant(w.identify(r, name)),
 	}
+	if key != "" {
+		d.request = &Part{Of: digest(w.name, name, key), Body: b.digest()}
+	}
 	return d.deliver(late, b)
+}
+
+// idempotencyKey is what a sender calls its request, so that it can repeat it; "" where it can't.
+func idempotencyKey(r *http.Request) (key string, ok bool) {
+	switch all := r.Header.Values("Idempotency-Key"); len(all) {
+	case 0:
+		return "", true
+	case 1:
+		return all[0], all[0] != "" && len(all[0]) <= maxKey
+	}
+	return "", false
+}
+
+// digest is of texts, none of which can end in the next one.
+func digest(texts ...string) (d [16]byte) {
+	h := sha256.New()
+	for _, s := range texts {
+		_, _ = fmt.Fprintf(h, "%d %s", len(s), s) // a hash never fails
+	}
+	copy(d[:], h.Sum(nil))
+	return d
 }
 
 // drain takes what is left of a refused body, for a moment: a sender that is still writing when we close
@@ -214,7 +248,9 @@ type delivery struct {
 	accept   Accept
 	received time.Time
 	may      *Grant
-	done     int // messages that are durable
+	request  *Part // without an index; nil where it can't be repeated
+	next     int   // message of the request
+	done     int   // messages that are durable
 	batch    []Message
 	size     int
 }
@@ -227,17 +263,30 @@ func (d *delivery) deliver(ctx context.Context, b *body) outcome {
 			raw = raw[:d.max]
 		}
 		// A copy, for the body is great and what is kept of it may be one message.
-		d.batch = append(d.batch, Message{Input: d.name, Received: d.received, Truncated: cut, Raw: bytes.Clone(raw), Granted: d.may})
+		d.batch = append(d.batch, Message{
+			Input: d.name, Received: d.received, Truncated: cut, Raw: bytes.Clone(raw), Granted: d.may, Part: d.part(),
+		})
 		if d.size += len(raw); len(d.batch) >= batchMessages || d.size >= batchBytes {
 			if err := d.flush(ctx); err != nil {
-				return d.later(err)
+				return d.failure(err)
 			}
 		}
 	}
 	if err := d.flush(ctx); err != nil {
-		return d.later(err)
+		return d.failure(err)
 	}
 	return outcome{status: http.StatusOK, accepted: d.done}
+}
+
+// part is the next message's place in the request.
+func (d *delivery) part() *Part {
+	if d.request == nil {
+		return nil
+	}
+	p := *d.request
+	p.Index = d.next
+	d.next++
+	return &p
 }
 
 // flush hands the batch over, and waits no longer for it than a sender may.
@@ -256,11 +305,17 @@ func (d *delivery) flush(ctx context.Context) error {
 	return err
 }
 
-// later tells a sender to send again what wasn't accepted.
-func (d *delivery) later(err error) outcome {
+// failure tells a sender to send again what wasn't accepted, unless its key is another request's.
+func (d *delivery) failure(err error) outcome {
+	if errors.Is(err, ErrReused) {
+		return outcome{
+			status: http.StatusUnprocessableEntity, accepted: d.done,
+			detail: "the Idempotency-Key was used for another body within the last day",
+		}
+	}
 	d.log.Debug("a request was put off", "err", err)
 	return outcome{
 		status: http.StatusServiceUnavailable, accepted: d.done,
-		detail: "the gateway stops or is pushing back; send the messages after the accepted ones again",
+		detail: "the gateway stops or is pushing back; send the messages after the accepted ones again, or with an Idempotency-Key all",
 	}
 }

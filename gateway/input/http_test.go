@@ -313,3 +313,49 @@ func FuzzUnwrap(f *testing.F) {
 		}
 	})
 }
+
+func TestHTTPNamesThePartsOfARequest(t *testing.T) {
+	cfg := push()
+	cfg.Tokens = []config.Token{{Name: "agent", Token: "another-token-of-ours"}, {Name: "collector", Token: secret}}
+	b := newBox()
+	url, _ := startHTTP(t, cfg, b.accept, NewMetrics(nil))
+	const body = "<13>one\n\n<13>two\n"
+	send := func(body io.Reader, token string, headers ...string) []Part {
+		t.Helper()
+		b.messages = nil
+		got := post(t, url, body, append(headers, "Authorization", "Bearer "+token)...)
+		if got.Status != 200 || got.Accepted != len(b.messages) {
+			t.Errorf("%d, accepted %d of %d", got.Status, got.Accepted, len(b.messages))
+		}
+		var parts []Part
+		for _, m := range b.messages {
+			parts = append(parts, *m.Part)
+		}
+		return parts
+	}
+	first := send(strings.NewReader(body), secret, "Idempotency-Key", "k1")
+	if len(first) != 2 || first[0].Index != 0 || first[1].Index != 1 || first[0].Of != first[1].Of || first[0].Body != first[1].Body {
+		t.Fatalf("parts %v", first)
+	}
+	if diff := cmp.Diff(first, send(zipped(body), secret, "Idempotency-Key", "k1", "Content-Encoding", "gzip")); diff != "" {
+		t.Errorf("zipped it is another request:\n%s", diff)
+	}
+	if got := send(strings.NewReader(body), secret, "Idempotency-Key", "k2"); got[0].Of == first[0].Of || got[0].Body != first[0].Body {
+		t.Errorf("under another key: %v, first %v", got[0], first[0])
+	}
+	if got := send(strings.NewReader(body), "another-token-of-ours", "Idempotency-Key", "k1"); got[0].Of == first[0].Of {
+		t.Error("two senders share a key")
+	}
+	if got := send(strings.NewReader(body+"x"), secret, "Idempotency-Key", "k1"); got[0].Of != first[0].Of || got[0].Body == first[0].Body {
+		t.Errorf("another body: %v, first %v", got[0], first[0])
+	}
+	for _, key := range []string{"", strings.Repeat("k", 256)} {
+		if got := post(t, url, strings.NewReader(body), "Authorization", "Bearer "+secret, "Idempotency-Key", key); got.Status != 400 {
+			t.Errorf("key of %d bytes: %d, want 400", len(key), got.Status)
+		}
+	}
+	b.fail = ErrReused
+	if got := post(t, url, strings.NewReader(body), "Authorization", "Bearer "+secret, "Idempotency-Key", "k1"); got.Status != 422 || got.Accepted != 0 {
+		t.Errorf("%d, accepted %d; want 422 and nothing", got.Status, got.Accepted)
+	}
+}

@@ -17,6 +17,7 @@ package input
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -33,11 +34,23 @@ type Message struct {
 	Truncated bool      // longer than max_message and cut, or the connection broke off inside it
 	Raw       []byte    // without framing; the receiver may keep it
 	Granted   *Grant    // what its sender may speak for
+	Part      *Part     // of which request; nil where its sender can't repeat it
 }
+
+// Part is the place of a message in a request that its sender may repeat. What was recorded of it is not
+// recorded again.
+type Part struct {
+	Of    [16]byte // digest of the input and the sender's key
+	Index int      // among the request's messages
+	Body  [16]byte // digest of the whole request
+}
+
+// ErrReused is what Accept returns for a request whose key was used for another one.
+var ErrReused = errors.New("the key was used for another request")
 
 // Accept takes a batch, in the order of its arrival, and returns nil when it is durable. It may block
 // until ctx ends. An error means that the gateway is stopping or that ctx has ended; whether the batch
-// becomes durable is unknown then. The batch belongs to Accept. Inputs call it from many goroutines.
+// becomes durable is unknown then; or it is [ErrReused], and nothing does. The batch belongs to Accept. Inputs call it from many goroutines.
 type Accept func(ctx context.Context, batch []Message) error
 
 const (

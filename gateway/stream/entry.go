@@ -44,6 +44,7 @@ type Entry struct {
 	Match        dedup.Match          `cbor:"6,keyasint"`
 	Decision     policy.Decision      `cbor:"7,keyasint"`
 	Twins        []dedup.Sighting     `cbor:"8,keyasint,omitempty"` // the other services' sightings of the alert, as known now
+	Part         *dedup.Part          `cbor:"9,keyasint,omitempty"` // of which request; nil where its sender can't repeat it
 }
 
 // Delivered says whether targets get the entry: it was forwarded, now and not before.
