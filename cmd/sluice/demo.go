@@ -36,17 +36,17 @@ type scene struct {
 	line  string
 }
 
-// play sends the morning to the first plain TCP input, as the services would.
+// play sends the morning to the first input of syslog over plain TCP, as the services would.
 func play(ctx context.Context, listeners []gateway.Listener, log *slog.Logger) error {
 	address := ""
 	for _, l := range listeners {
-		if a, ok := strings.CutPrefix(l.Address, "tcp://"); ok {
+		if a, ok := strings.CutPrefix(l.Address, "tcp://"); ok && l.Type == "syslog" {
 			address = a
 			break
 		}
 	}
 	if address == "" {
-		return fmt.Errorf("play the demo: no input listens on tcp://")
+		return fmt.Errorf("play the demo: no input of type syslog listens on tcp://")
 	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
