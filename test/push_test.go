@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -66,32 +67,14 @@ func cmdPush(ts *testscript.TestScript, neg bool, args []string) {
 func TestAKeyMakesARequestExact(t *testing.T) {
 	t.Parallel()
 	const messages, crashes = 20_000, 5
-	s := newStorm(t)
-	config := `data_dir: data
-inputs: [{name: push, type: http, listen: "tcp://127.0.0.1:0"}]
-targets: [{name: json, type: file, path: stream.jsonl, format: json}]
-http: {listen: "127.0.0.1:0"}
-`
-	if err := os.WriteFile(filepath.Join(s.dir, "gw.yaml"), []byte(config), 0o666); err != nil {
-		t.Fatal(err)
-	}
+	s := newPushed(t)
 	var body bytes.Buffer
 	for i := range messages {
 		fmt.Fprintf(&body, "message %d without an ID\n", i)
 	}
 	send := func(d *daemon) (string, error) {
-		request, err := http.NewRequest(http.MethodPost, "http://"+strings.TrimPrefix(d.inputs["push"], "tcp://")+"/api/v1/ingest", bytes.NewReader(body.Bytes()))
-		if err != nil {
-			return "", err
-		}
-		request.Header.Set("Idempotency-Key", "one of its kind")
-		response, err := (&http.Client{Timeout: deadline, Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
-		if err != nil {
-			return "", err
-		}
-		defer func() { _ = response.Body.Close() }()
-		answer, err := io.ReadAll(response.Body)
-		return string(answer), err
+		_, answer, err := pushKeyed(d, body.Bytes())
+		return answer, err
 	}
 	for crash := range crashes {
 		d := s.start(t)
@@ -116,11 +99,85 @@ http: {listen: "127.0.0.1:0"}
 		}
 	}
 	s.finish(t, d)
+	onceEach(t, s, messages)
+}
+
+// TestPushIsPutOffWhileTheDiskIsFull: the sender isn't kept waiting for ever, and what it sends again
+// when there is room is recorded once, whatever became of its first try.
+func TestPushIsPutOffWhileTheDiskIsFull(t *testing.T) {
+	t.Parallel()
+	s := newPushed(t)
+	data := filepath.Join(s.dir, "data")
+	if err := os.Mkdir(data, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=256m"); err != nil {
+		t.Skipf("a small file system is needed, which only root may mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(data, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	d := s.start(t)
+	filler := filepath.Join(data, "filler")
+	fill(t, filler, 32<<20) // less than Sluice wants to be free
+	body := []byte("one without an ID\nand another\n")
+	response, answer, err := pushKeyed(d, body)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		t.Fatalf("%v, %s, %v; want 503 with Retry-After", response, answer, err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if _, answer, err := pushKeyed(d, body); err != nil || answer != "{\"accepted\":2}\n" {
+		t.Fatalf("%s, %v; want both accepted", answer, err)
+	}
+	s.finish(t, d)
+	onceEach(t, s, 2)
+}
+
+// newPushed is a storm whose gateway takes HTTP.
+func newPushed(t *testing.T) *storm {
+	t.Helper()
+	s := newStorm(t)
+	config := `data_dir: data
+inputs: [{name: push, type: http, listen: "tcp://127.0.0.1:0"}]
+targets: [{name: json, type: file, path: stream.jsonl, format: json}]
+http: {listen: "127.0.0.1:0"}
+`
+	if err := os.WriteFile(filepath.Join(s.dir, "gw.yaml"), []byte(config), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// pushKeyed posts a body under the one key of a test.
+func pushKeyed(d *daemon, body []byte) (*http.Response, string, error) {
+	url := strings.Replace(d.inputs["push"], "tcp://", "http://", 1) + "/api/v1/ingest"
+	request, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, "", err
+	}
+	request.Header.Set("Idempotency-Key", "one of its kind")
+	response, err := (&http.Client{Timeout: deadline, Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	return response, string(answer), err
+}
+
+// onceEach wants as many different messages in the file, each of them one event. The target may have
+// written an event again after a crash.
+func onceEach(t *testing.T, s *storm, messages int) {
+	t.Helper()
 	events, err := readEvents(filepath.Join(s.dir, "stream.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := map[string]string{} // the target may have written an event again after a crash
+	keys := map[string]string{}
 	for _, e := range events {
 		if key, ok := keys[*e.Raw]; ok && key != e.Key {
 			t.Fatalf("%s went out as two events", *e.Raw)
