@@ -113,6 +113,24 @@ func (x *Index) view() *Batch { return &Batch{x: x, txn: x.db.NewTransaction(fal
 // Held is the number of notifications that are held. It may be called beside the decider.
 func (x *Index) Held() int { return int(x.held.Load()) }
 
+// Holding lists what is held, and the mark of that moment. It may be called beside the decider.
+func (x *Index) Holding() ([]Held, Mark, error) {
+	b := x.view()
+	defer b.Discard()
+	var m Mark
+	if _, err := b.get([]byte{tableMark}, &m); err != nil {
+		return nil, m, err
+	}
+	var out []Held
+	err := b.scan([]byte{tableHeld}, []byte{tableHeld}, func(_, value []byte) (bool, error) {
+		var h Held
+		err := x.codec.dec.Unmarshal(value, &h)
+		out = append(out, h)
+		return true, err
+	})
+	return out, m, err
+}
+
 // countHeld looks at what is held when the state is new to us.
 func (x *Index) countHeld() error {
 	b := x.view()

@@ -3,12 +3,15 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/sluice-siem/sluice/gateway/deadletter"
+	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/stream"
 	"github.com/sluice-siem/sluice/gateway/target"
 )
@@ -20,8 +23,10 @@ type delivery struct {
 	target  Target
 	reader  *stream.Reader
 	stream  *stream.Stream
+	letters *deadletter.Store
 	log     *slog.Logger
 	metrics *metrics
+	turn    chan struct{} // holds one value: who takes it uses the target
 
 	finishing chan struct{} // closed when nothing more will be appended
 	once      sync.Once
@@ -34,11 +39,13 @@ const (
 	longestBackoff = 30 * time.Second
 )
 
-func newDelivery(name string, t Target, r *stream.Reader, s *stream.Stream, log *slog.Logger, m *metrics) *delivery {
-	return &delivery{
-		name: name, target: t, reader: r, stream: s, log: log.With("target", name), metrics: m,
-		finishing: make(chan struct{}),
+func newDelivery(name string, t Target, r *stream.Reader, g *Gateway, m *metrics) *delivery {
+	d := &delivery{
+		name: name, target: t, reader: r, stream: g.stream, letters: g.letters, log: g.log.With("target", name), metrics: m,
+		turn: make(chan struct{}, 1), finishing: make(chan struct{}),
 	}
+	d.turn <- struct{}{}
+	return d
 }
 
 // finish makes run return when the target has everything there is.
@@ -78,19 +85,22 @@ func (d *delivery) run(ctx context.Context) error {
 	return nil
 }
 
-// deliver tries until the target has every entry that is for it, moving the cursor along.
+// deliver tries until the target has every entry that is for it, or has refused it for good, moving the
+// cursor along.
 func (d *delivery) deliver(ctx context.Context, entries []stream.Entry) {
 	batch := wanted(make([]stream.Entry, 0, len(entries)), entries)
+	done := ends{}
 	var pause backoff
 	for len(batch) > 0 && ctx.Err() == nil {
 		results, err := d.attempt(ctx, &batch, &entries)
-		left := d.settle(batch, results, err)
+		left := d.settle(batch, results, err, done)
 		if len(left) == 0 {
+			batch = nil
 			break
 		}
 		if len(left) < len(batch) {
 			pause = backoff{} // something got through
-			d.commitBefore(entries, left[0].At)
+			d.commitBefore(entries, left[0].At, done)
 		}
 		batch = left
 		d.metrics.retried.WithLabelValues(d.name).Inc()
@@ -99,14 +109,36 @@ func (d *delivery) deliver(ctx context.Context, entries []stream.Entry) {
 		}
 		pause.wait(ctx)
 	}
-	if ctx.Err() == nil || len(batch) == 0 {
-		d.commit(entries[len(entries)-1].At)
+	if len(batch) == 0 {
+		d.commit(entries[len(entries)-1].At, done)
 	}
+}
+
+// ends says how it ended, for the entries that the cursor has not passed yet.
+type ends map[stream.Position]end
+
+type end struct {
+	entry *stream.Entry
+	term  string // of the ledger
+}
+
+// upTo takes out what lies up to that position, counted.
+func (e ends) upTo(at stream.Position) stream.Tally {
+	t := stream.Tally{}
+	for p, one := range e {
+		if !at.Less(p) {
+			t.Add(one.term, one.entry, 1)
+			delete(e, p)
+		}
+	}
+	return t
 }
 
 // attempt delivers the batch once. Where the target sends on while it waits, what was appended meanwhile
 // is added to the batch, and to entries.
 func (d *delivery) attempt(ctx context.Context, batch, entries *[]stream.Entry) ([]target.Result, error) {
+	<-d.turn
+	defer func() { d.turn <- struct{}{} }()
 	t, ok := d.target.(eager)
 	if !ok {
 		return d.target.Deliver(ctx, *batch)
@@ -134,41 +166,93 @@ func wanted(batch, entries []stream.Entry) []stream.Entry {
 	return batch
 }
 
-// settle counts what became of the batch and gives what is to be delivered again.
-func (d *delivery) settle(batch []stream.Entry, results []target.Result, err error) []stream.Entry {
+// settle notes what became of the batch and gives what is to be delivered again: what the target didn't
+// take, and what it refuses for good while that can't be kept.
+func (d *delivery) settle(batch []stream.Entry, results []target.Result, err error, done ends) []stream.Entry {
 	now := time.Now()
 	var left []stream.Entry
 	for i := range batch {
 		e := &batch[i]
-		if i >= len(results) || results[i] == target.Retry {
+		switch {
+		case i >= len(results) || results[i] == target.Retry:
 			left = append(left, *e)
 			continue
+		case results[i] == target.Rejected:
+			if !d.keep(e, err, now) {
+				left = append(left, *e)
+				continue
+			}
+			done[e.At] = end{e, ledger.DeadLettered}
+		default:
+			done[e.At] = end{e, ledger.Delivered}
+			if e.Kind == stream.Notification {
+				d.metrics.latency.WithLabelValues(d.name).Observe(now.Sub(e.Notification.Arrived).Seconds())
+			}
 		}
 		d.metrics.delivered.WithLabelValues(d.name, results[i].String()).Inc()
-		switch {
-		case results[i] == target.Rejected:
-			d.log.Error("the target refuses an event for good", "event_key", e.Key, "sequence", e.At.Sequence, "err", err)
-		case e.Kind == stream.Notification:
-			d.metrics.latency.WithLabelValues(d.name).Observe(now.Sub(e.Notification.Arrived).Seconds())
-		}
 	}
 	return left
 }
 
+// keep makes a dead letter of an entry that the target refuses for good.
+func (d *delivery) keep(e *stream.Entry, reply error, now time.Time) bool {
+	l := deadletter.Letter{Target: d.name, Refused: now, Attempts: 1, Reply: target.Reply(reply, e.Key), Entry: *e}
+	if err := d.letters.Put(&l); err != nil {
+		d.log.Error("a dead letter can't be kept, trying again", "event_key", e.Key, "err", err)
+		return false
+	}
+	d.log.Error("the target refuses an event for good: it is kept as a dead letter",
+		"event_key", e.Key, "dead_letter", l.ID(), "reply", l.Reply)
+	return true
+}
+
 // commitBefore moves the cursor to the last entry before at.
-func (d *delivery) commitBefore(entries []stream.Entry, at stream.Position) {
+func (d *delivery) commitBefore(entries []stream.Entry, at stream.Position, done ends) {
 	for _, e := range slices.Backward(entries) {
 		if e.At.Less(at) {
-			d.commit(e.At)
+			d.commit(e.At, done)
 			return
 		}
 	}
 }
 
-func (d *delivery) commit(at stream.Position) {
-	if err := d.reader.Commit(at); err != nil && !errors.Is(err, stream.ErrClosed) {
+func (d *delivery) commit(at stream.Position, done ends) {
+	if err := d.reader.Commit(at, done.upTo(at)); err != nil && !errors.Is(err, stream.ErrClosed) {
 		d.log.Error("the cursor can't be moved; events may be delivered twice", "err", err)
 	}
+}
+
+// errRefused: a dead letter was sent again and refused again, or didn't get through.
+var errRefused = errors.New("not delivered")
+
+// retry sends a dead letter again, now. It waits for its turn with the target.
+func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
+	select {
+	case <-d.turn:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the target's turn: %w", ctx.Err())
+	}
+	defer func() { d.turn <- struct{}{} }()
+	results, err := d.target.Deliver(ctx, []stream.Entry{l.Entry})
+	switch {
+	case len(results) == 1 && results[0] == target.Delivered:
+		// First the letter, then the account: after a crash in between, the equation names the entry.
+		if err := d.letters.Remove(d.name, l.ID()); err != nil {
+			return err
+		}
+		t := stream.Tally{}
+		t.Add(ledger.DeadLettered, &l.Entry, -1)
+		t.Add(ledger.Delivered, &l.Entry, 1)
+		d.metrics.delivered.WithLabelValues(d.name, results[0].String()).Inc()
+		return d.reader.Commit(d.reader.Committed(), t)
+	case len(results) == 1 && results[0] == target.Rejected:
+		l.Attempts, l.Refused, l.Reply = l.Attempts+1, time.Now(), target.Reply(err, l.Entry.Key)
+		if kept := d.letters.Put(l); kept != nil {
+			return kept
+		}
+		return fmt.Errorf("%w: refused again: %s", errRefused, l.Reply)
+	}
+	return fmt.Errorf("%w: the target is not to be had: %w", errRefused, err)
 }
 
 // backoff waits longer each time, with jitter, so that targets that failed together don't come back

@@ -15,7 +15,9 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/input"
+	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 	"github.com/sluice-siem/sluice/gateway/target"
@@ -51,7 +53,11 @@ type Gateway struct {
 	inputs     []Input
 	addrs      []Listener
 	deliveries []*delivery
+	ledger     *ledger.Ledger
+	letters    *deadletter.Store
+	balance    balance
 	watch      *watch
+	control    *control
 	closers    []func() error // in the order of opening
 
 	checkpointed time.Time // retain's
@@ -97,6 +103,13 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	g.closers = append(g.closers, g.index.Close)
+	if g.ledger, err = ledger.Open(ctx, g.stream, o.Log); err != nil {
+		return g, err
+	}
+	g.closers = append(g.closers, g.ledger.Close)
+	if g.letters, err = deadletter.Open(filepath.Join(c.DataDir, "deadletters")); err != nil {
+		return g, err
+	}
 	m := newMetrics(o.Metrics)
 	if g.pipeline, err = newPipeline(g, m); err != nil {
 		return g, err
@@ -113,8 +126,14 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 			return g, err
 		}
 	}
-	g.watch, err = newWatch(g, o.Metrics, o.Gatherer)
-	return g, err
+	if g.watch, err = newWatch(g, o.Metrics, o.Gatherer); err != nil {
+		return g, err
+	}
+	if g.control, err = newControl(g); err != nil {
+		return g, err
+	}
+	g.closers = append(g.closers, func() error { _ = g.control.listener.Close(); return nil }) // run has closed it already
+	return g, nil
 }
 
 func newPipeline(g *Gateway, m *metrics) (*pipeline, error) {
@@ -173,6 +192,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer stopWatching()
 	side.Go(func() error { return g.watch.run(watching) })
 	side.Go(func() error { g.retain(watching); return nil })
+	side.Go(func() error { return g.ledger.Run(watching) })
+	side.Go(func() error { g.balanceBooks(watching); return nil })
+	side.Go(func() error { return g.control.run(watching) })
 
 	var receive errgroup.Group
 	for _, i := range g.inputs {

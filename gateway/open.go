@@ -74,6 +74,6 @@ func (g *Gateway) openTarget(ctx context.Context, c config.Target, o Options, m 
 		return fmt.Errorf("target %s: %w", c.Name, err)
 	}
 	g.closers = append(g.closers, r.Close)
-	g.deliveries = append(g.deliveries, newDelivery(c.Name, t, r, g.stream, g.log, m))
+	g.deliveries = append(g.deliveries, newDelivery(c.Name, t, r, g, m))
 	return nil
 }

@@ -25,7 +25,7 @@ type watch struct {
 
 func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gatherer) (*watch, error) {
 	w := &watch{log: g.log}
-	reg.MustRegister(newState(g))
+	reg.MustRegister(newState(g), newBooks(g))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "alive") })

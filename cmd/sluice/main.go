@@ -18,6 +18,10 @@ const usage = `Usage: sluice COMMAND [ARGUMENTS]
   check --config FILE               say everything that is wrong with a configuration
   replay [--config FILE] [--arrivals FILE]... [--truth FILE]... LOG...
                                     decide captured messages, forward nothing
+  reconcile [--config FILE] [--json]
+                                    account for every notification: what was received and what became of it
+  deadletter list [TARGET] | show TARGET ID | retry TARGET ID|--all | drop TARGET ID|--all
+                                    what a target refused for good
   health [--config FILE] [--address HOST:PORT]
                                     ask the running gateway whether it is ready
   version
@@ -58,6 +62,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return check(rest, stdout, stderr)
 	case "replay":
 		return replay(ctx, rest, stdin, stdout, stderr)
+	case "reconcile":
+		return reconcile(ctx, rest, stdout, stderr)
+	case "deadletter":
+		return deadletter(ctx, rest, stdout, stderr)
 	case "health":
 		return health(ctx, rest, stdout, stderr)
 	case "version":

@@ -54,7 +54,7 @@ func BenchmarkRead(b *testing.B) {
 			b.Fatal(err)
 		}
 		n += len(es)
-		if err := r.Commit(es[len(es)-1].At); err != nil {
+		if err := r.Commit(es[len(es)-1].At, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

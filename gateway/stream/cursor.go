@@ -11,16 +11,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluice-siem/sluice/gateway/durable"
 )
 
-// A cursor's file holds two records of 4 KiB that are written in turn, each with a checksum and a
+// A cursor's file holds two records that are written in turn, each with its length, a checksum and a
 // number; the valid one with the greater number counts. Writing in place costs a few microseconds, so
 // that every commit can survive kill -9; a rename for each would not do, and one without a sync may
 // leave an empty file after a power cut. A record torn by a power cut leaves the one before it.
 const (
-	slotSize    = 4096
+	slotSize    = 64 << 10 // of which a record takes a few KiB
 	syncPause   = time.Second
 	trailPause  = 30 * time.Second
 	trailLength = 12 // six minutes, more than JetStream lets pass without a sync
@@ -34,21 +37,32 @@ type mark struct {
 }
 
 // record is what a cursor's file says. Trail are earlier marks, newest first: when the stream has
-// lost its end, the cursor goes back to the newest one that can still be proved.
+// lost its end, the cursor goes back to the newest one that can still be proved, and its tally with it.
 type record struct {
 	Format int    `json:"format"`
 	Number uint64 `json:"number"`
 	Name   string `json:"name"`
 	mark
-	Trail []mark `json:"trail,omitempty"`
+	Since int64  `json:"since"`           // the tally is whole for the hours after this one
+	Base  uint64 `json:"base,omitempty"`  // number of the file with what was tallied up to the last mark of the trail
+	Tally Tally  `json:"tally,omitempty"` // since the first mark of the trail
+	Trail []step `json:"trail,omitempty"`
 }
 
-const recordFormat = 1
+// step is a mark of the trail with what was tallied between the step before it and itself.
+type step struct {
+	mark
+	Tally Tally `json:"tally,omitempty"`
+}
+
+const recordFormat = 2
 
 // cursor writes a reader's file. It is not safe for concurrent use.
 type cursor struct {
+	path    string
 	file    *os.File
 	record  record
+	base    Tally     // what the record's Base holds
 	slot    int64     // that holds record
 	synced  bool      // the Options' Synced
 	dirty   bool      // written since the last sync
@@ -74,8 +88,10 @@ func fileName(name string) string {
 		sum := sha256.Sum256([]byte(name))
 		s = s[:100] + "%%" + hex.EncodeToString(sum[:16])
 	}
-	return s + ".cursor"
+	return s + cursorSuffix
 }
+
+const cursorSuffix = ".cursor"
 
 // loadCursor reads the record. It returns fs.ErrNotExist or errDamaged where there is none.
 func loadCursor(path string) (record, error) {
@@ -85,8 +101,9 @@ func loadCursor(path string) (record, error) {
 	}
 	var best record
 	found := false
-	for i := 0; i < 2*slotSize && i+slotSize <= len(data); i += slotSize {
-		if r, ok := parseSlot(data[i : i+slotSize]); ok && (!found || r.Number > best.Number) {
+	for i := 0; i < min(2*slotSize, len(data)); i += slotSize {
+		var r record
+		if unseal(data[i:min(i+slotSize, len(data))], &r) && r.Format == recordFormat && (!found || r.Number > best.Number) {
 			best, found = r, true
 		}
 	}
@@ -96,28 +113,27 @@ func loadCursor(path string) (record, error) {
 	return best, nil
 }
 
-// parseSlot reads eight hex digits of a checksum, and JSON padded with spaces, which it covers.
-func parseSlot(slot []byte) (record, bool) {
-	var r record
-	if string(slot[:8]) != checksum(slot[8:]) || json.Unmarshal(slot[8:], &r) != nil {
-		return record{}, false
-	}
-	return r, r.Format == recordFormat
-}
-
-func formatSlot(r record) ([]byte, error) {
-	body, err := json.Marshal(r)
+// seal writes a checksum of what follows, the length of the JSON, and v as JSON.
+func seal(v any) ([]byte, error) {
+	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode cursor: %w", err)
 	}
-	if len(body) > slotSize-10 {
-		return nil, fmt.Errorf("encode cursor: %d bytes are too many", len(body))
+	covered := fmt.Appendf(nil, " %d ", len(body))
+	covered = append(append(covered, body...), '\n')
+	return append([]byte(checksum(covered)), covered...), nil
+}
+
+// unseal reads what seal wrote, with anything behind it. It reports false where that isn't whole.
+func unseal(data []byte, into any) bool {
+	sum, rest, _ := bytes.Cut(data, []byte(" "))
+	length, body, ok := bytes.Cut(rest, []byte(" "))
+	n, err := strconv.Atoi(string(length))
+	if !ok || err != nil || n < 0 || n >= len(body) {
+		return false
 	}
-	slot := bytes.Repeat([]byte{' '}, slotSize)
-	copy(slot[9:], body)
-	slot[slotSize-1] = '\n'
-	copy(slot, checksum(slot[8:]))
-	return slot, nil
+	covered := data[len(sum) : len(data)-len(body)+n+1]
+	return string(sum) == checksum(covered) && json.Unmarshal(body[:n], into) == nil
 }
 
 func checksum(b []byte) string {
@@ -125,33 +141,46 @@ func checksum(b []byte) string {
 }
 
 // openCursor starts the file anew with what r says, whatever was there.
-func openCursor(path string, r record, synced bool) (*cursor, error) {
+func openCursor(path string, r record, base Tally, synced bool) (*cursor, error) {
 	r.Format = recordFormat
 	r.Number++
-	slot, err := formatSlot(r)
+	c := &cursor{path: path, record: r, base: base, synced: synced}
+	slot, err := seal(c.record)
 	if err != nil {
 		return nil, err
 	}
-	if err := writeSynced(path, append(slot, bytes.Repeat([]byte{' '}, slotSize)...)); err != nil {
+	if err := durable.WriteFile(path, slot); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
+	if c.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 		return nil, fmt.Errorf("open cursor: %w", err)
 	}
-	return &cursor{file: f, record: r, synced: synced}, nil
+	return c, nil
 }
 
-// move writes the new mark and syncs it, where asked to, once a second.
-func (c *cursor) move(m mark, now time.Time) error {
+// move writes the new mark, with what was tallied on the way to it, and syncs it, where asked to, once
+// a second.
+func (c *cursor) move(m mark, t Tally, now time.Time) error {
 	if now.Sub(c.trailed) >= trailPause && c.record.Hash != (Hash{}) {
 		c.trailed = now
-		c.record.Trail = append([]mark{c.record.mark}, c.record.Trail...)
-		c.record.Trail = c.record.Trail[:min(len(c.record.Trail), trailLength)]
+		c.record.Trail = append([]step{{c.record.mark, c.record.Tally}}, c.record.Trail...)
+		c.record.Tally = nil
+		if err := c.rebase(trailLength); err != nil {
+			return err
+		}
+	}
+	if c.record.Tally == nil {
+		c.record.Tally = Tally{}
 	}
 	c.record.mark = m
+	c.record.Tally.Merge(t)
 	c.record.Number++
-	slot, err := formatSlot(c.record)
+	slot, err := seal(c.record)
+	if err == nil && len(slot) > slotSize {
+		if err = c.rebase(0); err == nil {
+			slot, err = seal(c.record)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -165,6 +194,16 @@ func (c *cursor) move(m mark, now time.Time) error {
 		return c.sync()
 	}
 	return nil
+}
+
+// tallied is everything up to the mark.
+func (c *cursor) tallied() Tally {
+	out := c.base.Clone()
+	for _, s := range c.record.Trail {
+		out.Merge(s.Tally)
+	}
+	out.Merge(c.record.Tally)
+	return out
 }
 
 func (c *cursor) sync() error {

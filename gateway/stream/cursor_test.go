@@ -1,11 +1,13 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +54,7 @@ func TestADamagedCursorCostsDuplicatesNotEntries(t *testing.T) {
 		{"cut after the first record", func(d []byte) []byte { return d[:slotSize+10] }, "0000", false},
 		{"zeroes", func(d []byte) []byte { return make([]byte, len(d)) }, "0000", true},
 		{"a newer format", func([]byte) []byte {
-			slot, _ := formatSlot(record{Format: 2, mark: mark{At: Position{3, 1}}})
+			slot, _ := seal(record{Format: recordFormat + 1, mark: mark{At: Position{3, 1}}})
 			return slot
 		}, "0000", true},
 	}
@@ -114,7 +116,8 @@ func TestACursorGoesBackToWhatItCanProve(t *testing.T) {
 		appendEntries(t, s, i, 1)
 		got := next(t, r, 1, 1)
 		r.mu.Lock() // as Commit does, half a minute apart
-		err := r.cursor.move(mark{At: got[0].At, Hash: r.out[0].hash, Total: uint64(i) + 1}, now.Add(time.Duration(i)*trailPause))
+		err := r.cursor.move(mark{At: got[0].At, Hash: r.out[0].hash, Total: uint64(i) + 1},
+			Tally{}, now.Add(time.Duration(i)*trailPause))
 		r.out = nil
 		r.mu.Unlock()
 		if err != nil {
@@ -139,21 +142,18 @@ func TestACursorGoesBackToWhatItCanProve(t *testing.T) {
 
 func TestTheLargestRecordFits(t *testing.T) {
 	huge := mark{At: Position{1<<64 - 1, MaxEntries}, Total: 1<<64 - 1}
-	name := make([]byte, 500)
-	for i := range name {
-		name[i] = 'x'
-	}
-	r := record{Format: 1, Number: 1<<64 - 1, Name: string(name), mark: huge}
+	r := record{Format: recordFormat, Number: 1<<64 - 1, Name: strings.Repeat("x", 500), mark: huge, Base: 1<<64 - 1}
 	for range trailLength {
-		r.Trail = append(r.Trail, huge)
+		r.Trail = append(r.Trail, step{mark: huge})
 	}
-	slot, err := formatSlot(r)
-	if err != nil || len(slot) != slotSize {
-		t.Fatalf("formatSlot = %d bytes, %v", len(slot), err)
+	slot, err := seal(r)
+	if err != nil || len(slot) > slotSize {
+		t.Fatalf("seal = %d bytes, %v", len(slot), err)
 	}
-	got, ok := parseSlot(slot)
-	if d := cmp.Diff(r, got, cmp.AllowUnexported(record{})); d != "" || !ok {
-		t.Errorf("parseSlot = %v, differs (-want +got):\n%s", ok, d)
+	var got record
+	ok := unseal(append(slot, "the rest of an earlier, longer one"...), &got)
+	if d := cmp.Diff(r, got, cmp.AllowUnexported(record{}, step{})); d != "" || !ok {
+		t.Errorf("unseal = %v, differs (-want +got):\n%s", ok, d)
 	}
 }
 
@@ -163,13 +163,111 @@ func TestALoadWithoutAFile(t *testing.T) {
 	}
 }
 
-func FuzzParseSlot(f *testing.F) {
-	slot, err := formatSlot(record{Format: 1, Name: "siem"})
+func FuzzUnseal(f *testing.F) {
+	slot, err := seal(record{Format: recordFormat, Name: "siem", Tally: Tally{{"delivered", "sluice", 1}: {1, 2}}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(slot[8:])
-	f.Fuzz(func(_ *testing.T, body []byte) {
-		parseSlot(append([]byte(checksum(body)), body...))
+	f.Add(slot)
+	sum, rest, _ := bytes.Cut(slot, []byte(" "))
+	f.Add(append(bytes.Clone(sum), rest...))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		var r record
+		unseal(data, &r)
+		_, body, _ := bytes.Cut(data, []byte(" "))
+		unseal(append([]byte(checksum(body)), body...), &r)
 	})
+}
+
+// TestATallyIsWhatTheCursorPassed: whatever was committed and lost, and however often the cursor was
+// opened anew, the tally speaks of every entry up to the cursor and of none after it.
+func TestATallyIsWhatTheCursorPassed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "siem.cursor")
+	c, err := openCursor(path, record{Name: "siem"}, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, now := Tally{}, time.Now()
+	history := map[uint64]Tally{}
+	for i := range uint64(100) {
+		e := entry(int(i))
+		e.Notification.Arrived = e.Notification.Arrived.Add(time.Duration(i) * 11 * time.Minute)
+		step := Tally{}
+		step.Add("delivered", &e, 1)
+		if i%7 == 0 {
+			step.Add("refused", &e, 1)
+			step.Add("refused", &e, -1)
+		}
+		want.Merge(step)
+		history[i] = want.Clone()
+		m := mark{At: Position{Sequence: i + 1}, Hash: Hash{1, byte(i)}, Total: i + 1}
+		if err := c.move(m, step, now.Add(time.Duration(i)*trailPause/2)); err != nil {
+			t.Fatal(err)
+		}
+		if i%9 != 0 {
+			continue
+		}
+		if err := c.file.Close(); err != nil { // a crash: nothing is synced
+			t.Fatal(err)
+		}
+		r, err := loadCursor(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := loadBase(path, r.Base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err = openCursor(path, r, b, true); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, c.tallied()); diff != "" {
+			t.Fatalf("after %d commits (-want +got):\n%s", i+1, diff)
+		}
+	}
+	if len(c.record.Trail) != trailLength || c.record.Base == 0 {
+		t.Fatalf("%d steps of the trail, base %d: the test is too short", len(c.record.Trail), c.record.Base)
+	}
+	for i := range c.record.Trail {
+		step := c.record.Trail[i]
+		back := &cursor{base: c.base, record: record{Tally: step.Tally, Trail: c.record.Trail[i+1:]}}
+		if diff := cmp.Diff(history[step.At.Sequence-1], back.tallied()); diff != "" {
+			t.Errorf("pulled back to %d (-want +got):\n%s", step.At.Sequence, diff)
+		}
+	}
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestATallyThatIsTooLargeMovesToTheBase: hundreds of hours in one commit, as after a long outage.
+func TestATallyThatIsTooLargeMovesToTheBase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "siem.cursor")
+	c, err := openCursor(path, record{Name: "siem"}, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Tally{}
+	for i := range 2000 {
+		e := entry(i)
+		e.Notification.Arrived = e.Notification.Arrived.Add(time.Duration(i) * time.Hour)
+		want.Add("delivered", &e, 1)
+	}
+	if err := c.move(mark{At: Position{Sequence: 1}, Hash: Hash{1}, Total: 2000}, want, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := loadCursor(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := loadBase(path, r.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, (&cursor{base: b, record: r}).tallied()); diff != "" {
+		t.Errorf("tally (-want +got):\n%.2000s", diff)
+	}
 }

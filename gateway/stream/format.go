@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -116,3 +117,21 @@ func decoding() cbor.DecMode {
 
 // maxElements is more than a message of maxMessage bytes can hold: what was encoded can be read.
 const maxElements = 1 << 20
+
+// EncodeEntry writes one entry as a message of the stream has it, for whoever keeps one elsewhere.
+func EncodeEntry(e *Entry) ([]byte, error) {
+	b := NewBatch()
+	if ok, err := b.Add(*e); err != nil || !ok {
+		return nil, fmt.Errorf("encode entry: %w", err)
+	}
+	return slices.Clone(b.buf.Bytes()[headLen:]), nil
+}
+
+// DecodeEntry reads what EncodeEntry wrote; the position isn't part of it.
+func DecodeEntry(data []byte) (Entry, error) {
+	var e Entry
+	if err := decoding().Unmarshal(data, &e); err != nil {
+		return e, fmt.Errorf("decode entry: %w: %w", ErrFormat, err)
+	}
+	return e, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Start says where a reader begins that has no cursor yet.
@@ -70,20 +71,25 @@ func (r *Reader) open(ctx context.Context, start Start) error {
 	rec, err := loadCursor(path)
 	switch {
 	case missing(err) && start == Now:
-		rec.mark = r.stream.end()
+		rec, err = record{mark: r.stream.end(), Since: hour(time.Now())}, nil
 	case missing(err):
-		rec.mark, err = r.stream.beginning(ctx)
+		rec, err = r.stream.beginning(ctx)
 	case errors.Is(err, errDamaged):
 		r.log.Warn("the cursor is damaged: starting with the oldest message, so entries may be delivered twice", "err", err)
-		rec.mark, err = r.stream.beginning(ctx)
+		rec, err = r.stream.beginning(ctx)
 	case err == nil:
 		rec, err = r.prove(ctx, rec)
 	}
-	if err != nil && !missing(err) {
+	if err != nil {
 		return err
 	}
 	rec.Name = r.name
-	if r.cursor, err = openCursor(path, rec, r.stream.options.Synced); err != nil {
+	counted, err := loadBase(path, rec.Base)
+	if err != nil {
+		r.log.Error("the tally is damaged: what is counted is whole again from the next hour on", "err", err)
+		rec = record{Number: rec.Number, Name: rec.Name, mark: rec.mark, Since: hour(time.Now())}
+	}
+	if r.cursor, err = openCursor(path, rec, counted, r.stream.options.Synced); err != nil {
 		return err
 	}
 	r.rewind()
@@ -97,23 +103,28 @@ func (s *Stream) end() mark {
 	return mark{At: Position{Sequence: s.last, Index: max(s.count-1, 0)}, Hash: s.hash, Total: s.total}
 }
 
-// beginning is the mark before the oldest entry. Its message isn't there any more, so it has no hash.
-func (s *Stream) beginning(ctx context.Context) (mark, error) {
+// beginning is a record before the oldest entry. Its message isn't there any more, so it has no hash.
+// Some of what was received in the hour of the oldest entry may not be there either.
+func (s *Stream) beginning(ctx context.Context) (record, error) {
 	first, last := s.Bounds()
 	if first > last {
-		return mark{}, nil
+		return record{}, nil
 	}
 	m, err := s.Read(ctx, first)
 	if errors.Is(err, ErrPurged) {
 		return s.beginning(ctx)
 	}
 	if err != nil {
-		return mark{}, err
+		return record{}, err
 	}
 	if first == 1 {
-		return mark{}, nil
+		return record{}, nil
 	}
-	return mark{At: Position{Sequence: first - 1, Index: lastIndex}, Total: m.Before}, nil
+	r := record{mark: mark{At: Position{Sequence: first - 1, Index: lastIndex}, Total: m.Before}}
+	for i := range m.Entries {
+		r.Since = max(r.Since, hour(m.Entries[i].Notification.Arrived))
+	}
+	return r, nil
 }
 
 // lastIndex is the index of a mark behind a whole message, whatever its number of entries.
@@ -126,7 +137,7 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 		return rec, nil
 	}
 	var why error
-	for i, m := range append([]mark{rec.mark}, rec.Trail...) {
+	for i, m := range append([]step{{rec.mark, rec.Tally}}, rec.Trail...) {
 		err := r.stream.Prove(ctx, m.At.Sequence, m.Hash)
 		switch {
 		case err == nil && i == 0:
@@ -134,7 +145,9 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 		case err == nil:
 			r.log.Warn("the cursor isn't borne out by the stream: going back, so entries may be delivered twice",
 				"sequence", rec.At.Sequence, "back_to", m.At.Sequence, "err", why)
-			return record{Number: rec.Number, mark: m, Trail: rec.Trail[i:]}, nil
+			return record{
+				Number: rec.Number, mark: m.mark, Since: rec.Since, Base: rec.Base, Tally: m.Tally, Trail: rec.Trail[i:],
+			}, nil
 		case errors.Is(err, ErrNotYet), errors.Is(err, ErrMismatch), errors.Is(err, ErrPurged), errors.Is(err, ErrLost):
 		default:
 			return record{}, err
@@ -145,6 +158,7 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 	}
 	r.log.Warn("the cursor isn't borne out by the stream: starting with the oldest message, so entries may be delivered twice",
 		"sequence", rec.At.Sequence, "back_to", first, "err", why)
-	m, err := r.stream.beginning(ctx)
-	return record{Number: rec.Number, mark: m}, err
+	back, err := r.stream.beginning(ctx)
+	back.Number = rec.Number
+	return back, err
 }

@@ -166,12 +166,18 @@ func (r *Reader) take(m *Message, limit int) []Entry {
 // commits of the last second, or of half a minute where the stream isn't synced, and what they were
 // about is delivered again. Positions before the cursor change nothing; one that Next hasn't handed
 // out is an error.
-func (r *Reader) Commit(at Position) error {
+//
+// t says what became of the entries from the last commit to this one, and may count some of earlier
+// ones anew; it is kept with the cursor, see [Reader.Tally]. A tally at the position of the cursor
+// itself changes the tally alone.
+func (r *Reader) Commit(at Position, t Tally) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.shutUp:
 		return fmt.Errorf("commit %s: %w", r.name, ErrClosed)
+	case r.cursor.record.At == at && len(t) > 0:
+		return r.recount(t)
 	case !r.cursor.record.At.Less(at):
 		return nil
 	case !at.Less(r.next):
@@ -190,10 +196,29 @@ func (r *Reader) Commit(at Position) error {
 	}
 	r.out = append(r.out[:0], r.out[done:]...)
 	m := mark{At: at, Hash: p.hash, Total: p.before + uint64(at.Index) + 1}
-	if err := r.cursor.move(m, time.Now()); err != nil {
+	if err := r.cursor.move(m, t, time.Now()); err != nil {
 		return fmt.Errorf("commit %s: %w", r.name, err)
 	}
 	return nil
+}
+
+func (r *Reader) recount(t Tally) error {
+	if err := r.cursor.move(r.cursor.record.mark, t, time.Now()); err != nil {
+		return fmt.Errorf("commit %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// Tally is everything that was committed with the cursor, and where that stands. It is whole for the
+// hours after since, in hours since 1970: what was received before that may have been counted when the
+// cursor was not there yet.
+func (r *Reader) Tally() (t Tally, at Position, since int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cursor == nil { // it didn't open
+		return nil, Position{}, 0
+	}
+	return r.cursor.tallied(), r.cursor.record.At, r.cursor.record.Since
 }
 
 // Committed is the position of the cursor: everything up to and including it is delivered.

@@ -42,7 +42,7 @@ func next(tb testing.TB, r *Reader, n, limit int) []Entry {
 
 func commit(tb testing.TB, r *Reader, at Position) {
 	tb.Helper()
-	if err := r.Commit(at); err != nil {
+	if err := r.Commit(at, nil); err != nil {
 		tb.Fatalf("Commit(%v): %v", at, err)
 	}
 }
@@ -111,7 +111,7 @@ func TestCommitRefusesWhatWasNotHandedOut(t *testing.T) {
 	appendEntries(t, s, 3, 3)
 	next(t, r, 4, 4)
 	for _, at := range []Position{{2, 1}, {2, 2}, {3, 0}, {1, 3}, {1, -1}} {
-		if err := r.Commit(at); err == nil && (Position{}).Less(at) {
+		if err := r.Commit(at, nil); err == nil && (Position{}).Less(at) {
 			t.Errorf("Commit(%v) = nil, want an error", at)
 		}
 	}
@@ -225,7 +225,7 @@ func TestReadersGetEverythingInOrderHoweverSlow(t *testing.T) {
 					return
 				}
 				got = append(got, keys(es)...)
-				if err := r.Commit(es[len(es)-1].At); err != nil {
+				if err := r.Commit(es[len(es)-1].At, nil); err != nil {
 					t.Errorf("%s: Commit: %v", name, err)
 				}
 			}

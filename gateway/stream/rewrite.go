@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/sluice-siem/sluice/gateway/durable"
 )
 
 // rewriteNewest copies JetStream's newest block of messages and puts the synced copy in its place,
@@ -32,45 +34,5 @@ func rewriteNewest(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read block: %w", err)
 	}
-	return writeSynced(newest, data)
-}
-
-// writeSynced puts a file with data in place of the named one, or leaves the old one as it was.
-func writeSynced(name string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", name, err)
-		}
-	}()
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if e := d.Close(); err == nil {
-		err = e
-	}
-	return err
+	return durable.WriteFile(newest, data)
 }

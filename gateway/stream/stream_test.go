@@ -355,7 +355,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	if _, err := s.Append(t.Context(), batchOf(t, entries(0, 1))); !errors.Is(err, ErrClosed) {
 		t.Errorf("Append = %v, want ErrClosed", err)
 	}
-	if err := r.Commit(Position{1, 0}); !errors.Is(err, ErrClosed) {
+	if err := r.Commit(Position{1, 0}, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("Commit = %v, want ErrClosed", err)
 	}
 	if _, err := s.Reader(t.Context(), "archive", Oldest); !errors.Is(err, ErrClosed) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/durable"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -114,7 +115,7 @@ func (f *File) open() error {
 		err = f.endTornLine()
 	}
 	if err == nil && f.regular && errors.Is(missing, os.ErrNotExist) {
-		err = syncDirectory(filepath.Dir(f.path))
+		err = durable.SyncDir(filepath.Dir(f.path))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("open %s: %w", f.path, err), f.Close())
@@ -136,15 +137,6 @@ func (f *File) endTornLine() error {
 	}
 	_, err := f.write(f.file, []byte("\n"))
 	return err
-}
-
-// syncDirectory makes a new file's name survive a power cut.
-func syncDirectory(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Close closes the file; Deliver would open it again.

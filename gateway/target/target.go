@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -40,9 +41,49 @@ func (r Result) String() string {
 // ErrRejected is wrapped by the errors of Deliver that speak of an entry that is [Rejected].
 var ErrRejected = errors.New("rejected")
 
+// rejection is why one entry can't be delivered.
+type rejection struct {
+	key dedup.EventKey
+	err error
+}
+
+// Error implements error.
+func (r *rejection) Error() string { return fmt.Sprintf("entry %s %v: %v", r.key, ErrRejected, r.err) }
+
+// Unwrap implements errors.Is for the cause and for [ErrRejected].
+func (r *rejection) Unwrap() []error { return []error{ErrRejected, r.err} }
+
 // reject is the error for an entry that can't be delivered.
-func reject(e *stream.Entry, err error) error {
-	return fmt.Errorf("entry %s %w: %w", e.Key, ErrRejected, err)
+func reject(e *stream.Entry, err error) error { return &rejection{e.Key, err} }
+
+// Reply is what err, which Deliver returned, says of why the entry of that key is [Rejected].
+func Reply(err error, key dedup.EventKey) string {
+	switch r := find(err, key); {
+	case r != nil:
+		return r.err.Error()
+	case err != nil:
+		return err.Error()
+	}
+	return "the target gave no reason"
+}
+
+// find looks through all that were joined; errors.As stops at the first of its type.
+func find(err error, key dedup.EventKey) *rejection {
+	switch err := err.(type) { //nolint:errorlint // the tree is walked here
+	case *rejection:
+		if err.key == key {
+			return err
+		}
+	case interface{ Unwrap() error }:
+		return find(err.Unwrap(), key)
+	case interface{ Unwrap() []error }:
+		for _, one := range err.Unwrap() {
+			if r := find(one, key); r != nil {
+				return r
+			}
+		}
+	}
+	return nil
 }
 
 // render appends an entry to b, on one line without its end and at most limit bytes long; 0 is any

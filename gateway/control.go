@@ -1,0 +1,195 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-siem/sluice/gateway/deadletter"
+	"github.com/sluice-siem/sluice/gateway/target"
+)
+
+// control answers the operator's commands on a Unix socket in data_dir that only the gateway's own user
+// may open: what it changes is asked for from this machine.
+type control struct {
+	g        *Gateway
+	listener net.Listener
+	log      *slog.Logger
+}
+
+// ControlSocket is where the gateway with that data_dir listens for commands.
+func ControlSocket(dataDir string) string { return filepath.Join(dataDir, "control.sock") }
+
+// DialControl connects to the socket of a running gateway.
+func DialControl(ctx context.Context, dataDir string) (net.Conn, error) {
+	path, done, err := reachable(ControlSocket(dataDir))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return new(net.Dialer).DialContext(ctx, "unix", path)
+}
+
+// reachable gives a name for the socket that is short enough for the kernel, which takes 107 bytes.
+func reachable(path string) (short string, done func(), err error) {
+	if len(path) < 108 {
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), func() { _ = dir.Close() }, nil
+}
+
+func newControl(g *Gateway) (*control, error) {
+	path := ControlSocket(g.config.DataDir)
+	// One that is left from a crash; the stream's lock has shown that nobody listens on it.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	short, done, err := reachable(path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	defer done()
+	l, err := net.Listen("unix", short)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
+	}
+	return &control{g: g, listener: l, log: g.log}, nil
+}
+
+// run answers until ctx ends.
+func (c *control) run(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /reconcile", c.reconcile)
+	mux.HandleFunc("GET /deadletters", c.list)
+	mux.HandleFunc("GET /deadletters/{target}/{id}", c.letter(c.show))
+	mux.HandleFunc("POST /deadletters/{target}/{id}/retry", c.letter(c.retry))
+	mux.HandleFunc("DELETE /deadletters/{target}/{id}", c.letter(c.drop))
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	if err := server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve control socket: %w", err)
+	}
+	return nil
+}
+
+func (c *control) reconcile(w http.ResponseWriter, r *http.Request) {
+	report, err := c.g.reconcile(r.Context())
+	reply(w, report, err)
+}
+
+// LetterLine is one dead letter of a list.
+type LetterLine struct {
+	Target   string    `json:"target"`
+	ID       string    `json:"id"`
+	Key      string    `json:"event_key"`
+	Service  string    `json:"service"`
+	Title    string    `json:"title"`
+	Refused  time.Time `json:"refused"`
+	Attempts int       `json:"attempts"`
+	Reply    string    `json:"reply"`
+	Damaged  string    `json:"damaged,omitempty"` // why the file can't be read
+}
+
+func (c *control) list(w http.ResponseWriter, r *http.Request) {
+	lines := []LetterLine{}
+	for _, d := range c.g.deliveries {
+		if want := r.FormValue("target"); want != "" && want != d.name {
+			continue
+		}
+		ids, err := c.g.letters.List(d.name)
+		if err != nil {
+			reply(w, nil, err)
+			return
+		}
+		for _, id := range ids {
+			l, err := c.g.letters.Read(d.name, id)
+			if err != nil {
+				lines = append(lines, LetterLine{Target: d.name, ID: id, Damaged: err.Error()})
+				continue
+			}
+			lines = append(lines, letterLine(d.name, &l))
+		}
+	}
+	reply(w, lines, nil)
+}
+
+func letterLine(target string, l *deadletter.Letter) LetterLine {
+	n := &l.Entry.Notification
+	return LetterLine{target, l.ID(), string(l.Entry.Key), string(n.Service), n.Title, l.Refused, l.Attempts, l.Reply, ""}
+}
+
+// letter finds the target and the letter that a request names.
+func (c *control) letter(do func(http.ResponseWriter, *http.Request, *delivery, *deadletter.Letter)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, d := range c.g.deliveries {
+			if d.name != r.PathValue("target") {
+				continue
+			}
+			l, err := c.g.letters.Read(d.name, r.PathValue("id"))
+			if err != nil {
+				reply(w, nil, err)
+				return
+			}
+			do(w, r, d, &l)
+			return
+		}
+		reply(w, nil, fmt.Errorf("no target %q: %w", r.PathValue("target"), deadletter.ErrNotFound))
+	}
+}
+
+func (c *control) show(w http.ResponseWriter, _ *http.Request, d *delivery, l *deadletter.Letter) {
+	event, err := target.AppendJSON(nil, &l.Entry)
+	reply(w, struct {
+		LetterLine
+		Event json.RawMessage `json:"event"`
+	}{letterLine(d.name, l), event}, err)
+}
+
+func (c *control) retry(w http.ResponseWriter, r *http.Request, d *delivery, l *deadletter.Letter) {
+	err := d.retry(r.Context(), l)
+	reply(w, letterLine(d.name, l), err)
+}
+
+func (c *control) drop(w http.ResponseWriter, _ *http.Request, d *delivery, l *deadletter.Letter) {
+	err := c.g.letters.Remove(d.name, l.ID())
+	if err == nil {
+		c.log.Warn("a dead letter was given up by an operator", "target", d.name, "dead_letter", l.ID(), "event_key", l.Entry.Key)
+	}
+	reply(w, letterLine(d.name, l), err)
+}
+
+// reply writes a value or, as a problem document (RFC 9457), an error.
+func reply(w http.ResponseWriter, value any, err error) {
+	kind, status := "application/json", http.StatusOK
+	if err != nil {
+		kind, status = "application/problem+json", http.StatusInternalServerError
+		switch {
+		case errors.Is(err, deadletter.ErrNotFound):
+			status = http.StatusNotFound
+		case errors.Is(err, errRefused):
+			status = http.StatusBadGateway
+		}
+		value = map[string]any{"title": http.StatusText(status), "status": status, "detail": err.Error()}
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value) // who asked may be gone
+}

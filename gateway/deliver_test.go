@@ -1,0 +1,204 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/deadletter"
+	"github.com/sluice-siem/sluice/gateway/ledger"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+	"github.com/sluice-siem/sluice/gateway/target"
+)
+
+// picky is a target that asks a function what becomes of each entry.
+type picky struct {
+	mu   sync.Mutex // guards what follows
+	take func(key string) target.Result
+	got  []string
+}
+
+func (p *picky) Deliver(_ context.Context, batch []stream.Entry) ([]target.Result, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	results := make([]target.Result, len(batch))
+	for i := range batch {
+		key := string(batch[i].Key)
+		if results[i] = p.take(key); results[i] == target.Retry {
+			return results, errors.New("the line is dead")
+		}
+		if results[i] == target.Delivered {
+			p.got = append(p.got, key)
+		}
+	}
+	return results, errors.New("400: no such index")
+}
+
+func (p *picky) Close() error { return nil }
+
+// deliveryTo is a delivery of n entries, every third of them suppressed, to a target.
+func deliveryTo(t *testing.T, to Target, n int) *delivery {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b := stream.NewBatch()
+	for i := range n {
+		e := stream.Entry{
+			Kind: stream.Notification, Key: dedup.EventKey(fmt.Sprint(i)), Time: monday,
+			Notification: formats.Notification{Service: formats.DefenderForIdentity, Kind: formats.Alert, Arrived: monday, Title: "T"},
+			Decision:     policy.Decision{Action: dedup.Forward},
+		}
+		if i%3 == 2 {
+			e.Decision.Action = dedup.Suppress
+		}
+		if ok, err := b.Add(e); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	r, err := s.Reader(t.Context(), "siem", stream.Oldest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	g := &Gateway{stream: s, log: slog.New(slog.DiscardHandler)}
+	if g.letters, err = deadletter.Open(filepath.Join(dir, "deadletters")); err != nil {
+		t.Fatal(err)
+	}
+	return newDelivery("siem", to, r, g, newMetrics(prometheus.NewRegistry()))
+}
+
+// terms are the sums of what a delivery committed.
+func terms(d *delivery) map[string]int64 {
+	t, _, _ := d.reader.Tally()
+	out := map[string]int64{}
+	for cell, c := range t {
+		out[cell.Term] += c.N
+	}
+	return out
+}
+
+func TestWhatIsRefusedIsKept(t *testing.T) {
+	fussy := &picky{take: func(key string) target.Result {
+		if key == "3" || key == "4" {
+			return target.Rejected
+		}
+		return target.Delivered
+	}}
+	d := deliveryTo(t, fussy, 9)
+	d.finish()
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"0", "1", "6", "7"}, fussy.got); diff != "" {
+		t.Errorf("delivered (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int64{ledger.Delivered: 4, ledger.DeadLettered: 2}, terms(d)); diff != "" {
+		t.Errorf("counted (-want +got):\n%s", diff)
+	}
+	ids, err := d.letters.List("siem")
+	if diff := cmp.Diff([]string{"1.3", "1.4"}, ids); diff != "" || err != nil {
+		t.Fatalf("kept: %v (-want +got):\n%s", err, diff)
+	}
+	letter := func(id string) *deadletter.Letter {
+		t.Helper()
+		l, err := d.letters.Read("siem", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &l
+	}
+	if l := letter("1.3"); l.Reply != "400: no such index" || l.Attempts != 1 || l.Entry.Key != "3" || l.Entry.Notification.Title != "T" {
+		t.Errorf("the letter says %+v", l)
+	}
+
+	// Refused again, not to be had, and then taken.
+	if err := d.retry(t.Context(), letter("1.3")); !errors.Is(err, errRefused) || letter("1.3").Attempts != 2 {
+		t.Errorf("retry() = %v, %d attempts", err, letter("1.3").Attempts)
+	}
+	fussy.take = func(string) target.Result { return target.Retry }
+	if err := d.retry(t.Context(), letter("1.3")); !errors.Is(err, errRefused) || letter("1.3").Attempts != 2 {
+		t.Errorf("retry() = %v, %d attempts", err, letter("1.3").Attempts)
+	}
+	fussy.take = func(string) target.Result { return target.Delivered }
+	if err := d.retry(t.Context(), letter("1.3")); err != nil {
+		t.Errorf("retry() = %v", err)
+	}
+	if _, err := d.letters.Read("siem", "1.3"); !errors.Is(err, deadletter.ErrNotFound) {
+		t.Errorf("Read() of what was delivered = %v", err)
+	}
+	if diff := cmp.Diff(map[string]int64{ledger.Delivered: 5, ledger.DeadLettered: 1}, terms(d)); diff != "" {
+		t.Errorf("counted after the retry (-want +got):\n%s", diff)
+	}
+}
+
+// TestWhatCannotBeKeptIsTriedAgain: the cursor doesn't pass what is refused and not kept.
+func TestWhatCannotBeKeptIsTriedAgain(t *testing.T) {
+	tries := 0
+	var d *delivery
+	fussy := &picky{take: func(key string) target.Result {
+		if key != "1" {
+			return target.Delivered
+		}
+		if tries++; tries == 2 { // there is room again
+			if err := os.Remove(filepath.Join(d.letters.Dir(), "t-siem")); err != nil {
+				t.Error(err)
+			}
+		}
+		return target.Rejected
+	}}
+	d = deliveryTo(t, fussy, 5)
+	if err := os.WriteFile(filepath.Join(d.letters.Dir(), "t-siem"), nil, 0o600); err != nil { // where its folder has to be
+		t.Fatal(err)
+	}
+	d.finish()
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int64{ledger.Delivered: 3, ledger.DeadLettered: 1}, terms(d)); diff != "" || tries != 2 {
+		t.Errorf("counted after %d tries (-want +got):\n%s", tries, diff)
+	}
+}
+
+// TestPartsAreCountedOnce: a target that takes some, breaks off, and takes the rest.
+func TestPartsAreCountedOnce(t *testing.T) {
+	broken := true
+	fussy := &picky{take: func(key string) target.Result {
+		if key == "4" && broken {
+			broken = false
+			return target.Retry
+		}
+		return target.Delivered
+	}}
+	d := deliveryTo(t, fussy, 12)
+	d.finish()
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"0", "1", "3", "4", "6", "7", "9", "10"}, fussy.got); diff != "" {
+		t.Errorf("delivered (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int64{ledger.Delivered: 8}, terms(d)); diff != "" {
+		t.Errorf("counted (-want +got):\n%s", diff)
+	}
+}

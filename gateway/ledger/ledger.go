@@ -1,0 +1,142 @@
+// Package ledger accounts for every notification. Two equations hold exactly, by service and hour of
+// receipt, across crashes:
+//
+//	received = forwarded + suppressed + dropped + held
+//	forwarded = delivered + filtered + queued + dead-lettered, for each target
+//
+// Every term is counted where it happens: what was received and decided by the ledger, which is a
+// reader of the stream; what waits in the state; what a target got by its delivery; what is queued in
+// the stream itself. No term is a difference of others, so an entry that is lost anywhere shows.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// The terms of the equations.
+const (
+	Received     = "received"      // notifications, and events of our own
+	Forwarded    = "forwarded"     // for the targets
+	Suppressed   = "suppressed"    // something else stands for it
+	Dropped      = "dropped"       // by policy
+	Held         = "held"          // until its hold ends
+	Delivered    = "delivered"     // the target has it
+	Filtered     = "filtered"      // not for this target
+	DeadLettered = "dead_lettered" // refused for good, and kept
+	Queued       = "queued"        // after the target's cursor
+)
+
+// cursorName is no target's: their names have no line end.
+const cursorName = "ledger\n"
+
+// Ledger counts what the stream records.
+type Ledger struct {
+	stream *stream.Stream
+	reader *stream.Reader
+	log    *slog.Logger
+}
+
+// Open opens the ledger's cursor on the stream; where there is none it counts from the oldest entry.
+func Open(ctx context.Context, s *stream.Stream, log *slog.Logger) (*Ledger, error) {
+	r, err := s.Reader(ctx, cursorName, stream.Oldest)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	return &Ledger{stream: s, reader: r, log: log}, nil
+}
+
+// Close closes the cursor.
+func (l *Ledger) Close() error { return l.reader.Close() }
+
+// batchEntries are counted with one commit.
+const batchEntries = 4096
+
+// Run counts until ctx ends.
+func (l *Ledger) Run(ctx context.Context) error {
+	const pause = time.Second
+	for {
+		entries, err := l.reader.Next(ctx, batchEntries)
+		if err == nil {
+			err = l.count(entries)
+		}
+		switch {
+		case ctx.Err() != nil, errors.Is(err, stream.ErrClosed):
+			return nil
+		case err != nil:
+			l.log.Error("the ledger can't go on, trying again", "err", err)
+			l.reader.Rewind()
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+		}
+	}
+}
+
+func (l *Ledger) count(entries []stream.Entry) error {
+	t := stream.Tally{}
+	for i := range entries {
+		count(t, &entries[i], 1)
+	}
+	return l.reader.Commit(entries[len(entries)-1].At, t)
+}
+
+// count counts an entry n times; minus once takes it back.
+func count(t stream.Tally, e *stream.Entry, n int64) {
+	became := map[dedup.Action]string{
+		dedup.Forward: Forwarded, dedup.Suppress: Suppressed, dedup.Drop: Dropped, dedup.Hold: Held,
+	}[e.Decision.Action]
+	if e.Kind != stream.Release {
+		t.Add(Received, e, n)
+		t.Add(became, e, n)
+		return
+	}
+	if e.Decision.Action == dedup.Suppress && e.Decision.StandsFor == e.Key {
+		return // it was forwarded when it arrived, in shadow mode
+	}
+	t.Add(Held, e, -n)
+	t.Add(became, e, n)
+}
+
+// Tally is what was counted, with the position up to which it was.
+func (l *Ledger) Tally() (t stream.Tally, at stream.Position, since int64) { return l.reader.Tally() }
+
+// upTo is what would have been counted up to that position.
+func (l *Ledger) upTo(ctx context.Context, at stream.Position) (stream.Tally, int64, error) {
+	t, have, since := l.reader.Tally()
+	err := l.between(ctx, have, at, func(e *stream.Entry) { count(t, e, 1) })
+	if err == nil {
+		err = l.between(ctx, at, have, func(e *stream.Entry) { count(t, e, -1) })
+	}
+	return t, since, err
+}
+
+// between visits what lies after from, up to and including to.
+func (l *Ledger) between(ctx context.Context, from, to stream.Position, visit func(*stream.Entry)) error {
+	if !from.Less(to) {
+		return nil
+	}
+	first, _ := l.stream.Bounds()
+	for m, err := range l.stream.Scan(ctx, max(from.Sequence, first)) {
+		if err != nil {
+			return err
+		}
+		for i := range m.Entries {
+			e := &m.Entries[i]
+			if to.Less(e.At) {
+				return nil
+			}
+			if from.Less(e.At) {
+				visit(e)
+			}
+		}
+	}
+	return nil
+}
