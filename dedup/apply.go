@@ -3,6 +3,7 @@ package dedup
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -195,15 +196,9 @@ func (b *Batch) release(o *Outcome) error {
 	if err != nil {
 		return err
 	}
-	var owner Alert // the alert under which it was held
-	if i := owedIndex(a.Held, o.Key); i >= 0 {
-		owner = a
-	} else if p, ok, err := b.prior(&o.Notification, o.Time); err != nil {
+	owner, err := b.owner(&a, o)
+	if err != nil {
 		return err
-	} else if ok {
-		if owner, err = b.alert(p.Alert); err != nil {
-			return err
-		}
 	}
 	if i := owedIndex(owner.Held, o.Key); i >= 0 {
 		if err := b.remove(heldKey(owner.Held[i])); err != nil {
@@ -225,6 +220,39 @@ func (b *Batch) release(o *Outcome) error {
 		a.Forwarded, a.ForwardedBy = o.Key, o.Notification.Service
 	}
 	return b.store(&a)
+}
+
+// owner is the alert under which a notification that is released was held, a if it is that one.
+func (b *Batch) owner(a *Alert, o *Outcome) (Alert, error) {
+	if owedIndex(a.Held, o.Key) >= 0 {
+		return *a, nil
+	}
+	p, ok, err := b.prior(&o.Notification, o.Time)
+	if err == nil && ok {
+		var owner Alert
+		if owner, err = b.alert(p.Alert); err == nil && owedIndex(owner.Held, o.Key) >= 0 {
+			return owner, nil
+		}
+	}
+	if err != nil {
+		return Alert{}, err
+	}
+	// Its ID is not remembered: it was held through a downtime that was longer.
+	var id AlertID
+	err = b.scan([]byte{tableHeld}, []byte{tableHeld}, func(_, value []byte) (bool, error) {
+		var h Held
+		if err := b.x.codec.dec.Unmarshal(value, &h); err != nil {
+			return false, err
+		}
+		if h.Key == o.Key {
+			id = h.Alert
+		}
+		return id == "", nil
+	})
+	if err != nil {
+		return Alert{}, fmt.Errorf("read what is held: %w", err)
+	}
+	return b.alert(id)
 }
 
 func owedIndex(list []Owed, key EventKey) int {

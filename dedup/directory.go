@@ -83,7 +83,8 @@ type device struct {
 
 // parseDevice reads WS-1, WS-1$, DOMAIN\WS-1$ and ws-1.corp.example.
 func parseDevice(s string) device {
-	s = strings.TrimSuffix(fold(strings.TrimSpace(s)), "$")
+	s, _, _ = strings.Cut(fold(strings.TrimSpace(s)), "$@") // the suffix of a machine's account is people's
+	s = strings.TrimSuffix(s, "$")
 	if i := strings.LastIndex(s, `\`); i >= 0 {
 		s = s[i+1:]
 	}

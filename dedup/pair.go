@@ -136,7 +136,7 @@ func candidateOf(c *candidate, why string) *Candidate {
 // made earlier was wrong, and which suppressed notification has to be given back and go out: the other
 // one, or the fitting one itself.
 func displaced(c candidate) (EventKey, bool) {
-	if c.alert.Many || c.alert.Points == 0 || c.alert.Forwarded == "" || c.points < c.alert.Points+displaces || !c.exact {
+	if c.alert.Many || c.alert.Points == 0 || c.alert.Forwarded == "" || c.points < c.alert.Points+displaces {
 		return "", false
 	}
 	for _, g := range c.alert.Sightings {

@@ -12,6 +12,7 @@ type prose struct {
 	known    map[string]bool // the words and the local parts of the addresses and accounts among them, plain
 	persons  []name          // runs of capitalised words and addresses: who may be named here
 	machines []device        // the words again, read as machines' names
+	things   []device        // those that name something: machines, services
 	specific []device        // those with a digit: numbers, hosts, identifiers
 	generic  bool            // "X performed 3 suspicious activities": a summary that names no particulars
 	subject  []name          // that X
@@ -42,6 +43,9 @@ func readProse(text string) prose {
 		if strings.Contains(word, "@") {
 			p.persons = append(p.persons, parseName(word))
 		}
+		if isThing(word) {
+			p.things = append(p.things, machine)
+		}
 		if strings.ContainsFunc(word, unicode.IsDigit) {
 			p.specific = append(p.specific, machine)
 		}
@@ -71,7 +75,7 @@ func readProse(text string) prose {
 	who, what, performed := strings.Cut(text, " performed ")
 	p.generic = performed && strings.Contains(what, "suspicious ")
 	if p.generic {
-		p.specific = nil
+		p.specific, p.things = nil, nil
 		if len(who) <= longestName {
 			p.subject = []name{parseName(who)}
 		}

@@ -19,7 +19,7 @@ const (
 	believed  = 45 // fewer points are no pairing
 	certain   = 75 // as many, with equal times, are a pairing at once
 	margin    = 10 // by which the best must beat every rival; a factor of four in time
-	displaces = 25 // by which a newcomer must beat a pairing made earlier to take it back
+	displaces = 10 // by which a newcomer must beat a pairing made earlier to take it back
 
 	pointsID          = 100
 	pointsType        = 30
@@ -35,7 +35,7 @@ const (
 	pointsBothNamed   = 24
 	pointsCalled      = 20
 	pointsAddress     = 10
-	pointsText        = 8
+	pointsText        = 12
 	pointsSameMoment  = 45 // equal to the millisecond
 	pointsEqualTime   = 30
 	pointsRaise       = 8
@@ -76,7 +76,7 @@ func (v *verdict) add(what string, points int, format string, args ...any) {
 }
 
 // weigh says how well two notifications of different services fit. ok is false where something rules
-// the pairing out: two types, two accounts, no party in common, times or arrivals too far apart.
+// the pairing out: two types, two accounts, two stories, no party in common, times or arrivals too far apart.
 func (s scale) weigh(a, b *facts) (v verdict, ok bool) { return s.judge(a, b, false) }
 
 // explain is the evidence of a pair that was weighed.
@@ -115,6 +115,9 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 	}
 	before := v.points
 	if !s.weighAccounts(&v, a, b) {
+		return v, false
+	}
+	if v.points-times < pointsID && s.contradict(a, b) {
 		return v, false
 	}
 	s.weighDevices(&v, a, b)
@@ -176,69 +179,6 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 			}
 		}
 	}
-}
-
-// weighParticulars stands in for parties that the services don't name in comparable ways: the texts are
-// the same word for word, or but for who did it; or all machines, numbers and identifiers of one are in
-// the other.
-func (s scale) weighParticulars(v *verdict, a, b *facts) {
-	x, y := a.text, b.text
-	switch {
-	case x.generic || y.generic:
-	case len(x.words) >= 4 && s.sameWords(x, y):
-		v.add("text", pointsDeviceText, "the texts are the same")
-	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x.specific, y.specific) || s.within(y.specific, x.specific)):
-		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
-	case s.sameStory(a, b) || s.sameStory(b, a):
-		v.add("text", pointsDeviceText, "the texts are the same but for the account")
-	}
-}
-
-// tellTheSame: two texts with particulars that are the same but for who did it are of one type.
-func (s scale) tellTheSame(a, b *facts) bool {
-	if a.text.generic || b.text.generic || len(a.text.specific) == 0 {
-		return false
-	}
-	return len(a.text.words) >= 6 && s.sameWords(a.text, b.text) || s.sameStory(a, b) || s.sameStory(b, a)
-}
-
-func (s scale) sameWords(a, b prose) bool {
-	return slices.EqualFunc(a.machines, b.machines, s.directory.one)
-}
-
-// sameStory: without its own account, one text is in the other word for word, a particular among them.
-func (s scale) sameStory(a, b *facts) bool {
-	i, words, particular := 0, 0, false
-	for j, w := range a.text.words {
-		m := a.text.machines[j]
-		if slices.ContainsFunc(a.accounts, func(n name) bool { return n.local == localPart(w) || slices.Contains(n.words, w) }) {
-			continue
-		}
-		at := slices.IndexFunc(b.text.machines[i:], func(o device) bool { return s.directory.one(m, o) })
-		if at < 0 {
-			return false
-		}
-		i += at + 1
-		words++
-		particular = particular || slices.Contains(a.text.specific, m)
-	}
-	return words >= 4 && particular
-}
-
-// within says whether all of some are in all; a single one says enough only where there is no other.
-func (s scale) within(some, all []device) bool {
-	return s.shared(some, all) == len(some) && (len(some) >= 2 || len(some) == len(all))
-}
-
-// shared counts the words of some that are in all, machines in whatever spelling.
-func (s scale) shared(some, all []device) int {
-	n := 0
-	for _, w := range some {
-		if slices.ContainsFunc(all, func(o device) bool { return s.directory.one(w, o) }) {
-			n++
-		}
-	}
-	return n
 }
 
 func weighAddresses(v *verdict, a, b *formats.Notification) {
@@ -312,19 +252,6 @@ func raisedAt(n *formats.Notification) time.Time {
 		return n.Raised
 	}
 	return time.Time{}
-}
-
-// weighText compares the particulars that both texts could share: numbers, machines, identifiers.
-func (s scale) weighText(v *verdict, a, b prose) {
-	if len(a.specific) == 0 || len(b.specific) == 0 {
-		return
-	}
-	if len(a.specific) > len(b.specific) {
-		a, b = b, a
-	}
-	shared := s.shared(a.specific, b.specific)
-	share := float64(shared) / float64(len(a.specific))
-	v.add("text", int(math.Round(pointsText*(2*share-1))), "%d of %d particulars of the shorter text are in the other", shared, len(a.specific))
 }
 
 func absolute(d time.Duration) time.Duration {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -287,6 +288,25 @@ func TestDecisions(t *testing.T) {
 			"release mcas alert 1 suppressed (would be suppressed) twin_forwarded",
 			"notification mdi alert 1 forwarded (would be suppressed) resend",
 		}},
+		{"held through a downtime that is longer than the memory", with(), func(st *story) {
+			st.at(20*s, ida.mcas())
+			st.at(60*24*h, incident{number: 2, start: 60 * 24 * h, user: "jan.brook", host: "WS-18"}.mdi())
+		}, []string{
+			"notification mcas alert 1 held waiting",
+			"release mcas alert 1 forwarded hold_expired",
+			"notification mdi alert 2 forwarded managed_here",
+		}},
+		{"paired after a downtime that is longer than the memory", with(), func(st *story) {
+			two := ida
+			two.shift = 2 * m // plausible, not certain
+			st.at(20*s, ida.mdi(), two.mcas())
+			st.at(60*24*h, incident{number: 2, start: 60 * 24 * h, user: "jan.brook", host: "WS-18"}.mdi())
+		}, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mcas alert 2 held waiting",
+			"release mcas alert 1 suppressed twin_forwarded",
+			"notification mdi alert 3 forwarded managed_here",
+		}},
 		{"a resend of the first and of an update", with(), func(st *story) {
 			st.at(20*s, ida.mdi(), ida.mdi(" More."))
 			st.at(40*h, ida.mdi(), ida.mdi(" More."))
@@ -483,22 +503,56 @@ func permutations(list []string) [][]string {
 // TestPairingTakenBack: the other service's start is minutes off, and its true twin comes hours later.
 // Until then it was taken for the twin of an earlier alert; then it is given back and goes out.
 func TestPairingTakenBack(t *testing.T) {
-	one := incident{number: 1, user: "ida.brook", host: "WS-17"}
-	two := incident{number: 2, user: "ida.brook", host: "WS-17", start: 3 * m}
-	st := newStory(t, with())
-	st.at(20*s, one.mdi())
-	st.at(4*m, two.mcas()) // the datagram of its twin was lost
-	st.at(5*h, one.mcas())
-	st.at(9 * h)
-	want := []string{
-		"notification mdi alert 1 forwarded managed_here",
-		"notification mcas alert 2 held waiting",
-		"release mcas alert 1 suppressed twin_forwarded",
-		"undo mcas alert 3 forwarded separated",
-		"notification mcas alert 1 suppressed twin_forwarded",
+	for _, tt := range []struct{ apart, shift time.Duration }{{3 * m, 0}, {8 * m, 6 * s}, {8 * m, -9 * s}, {14 * m, 40 * s}} {
+		t.Run(fmt.Sprintf("%v apart, told %v apart", tt.apart, tt.shift), func(t *testing.T) {
+			one := incident{number: 1, user: "ida.brook", host: "WS-17", shift: tt.shift}
+			two := incident{number: 2, user: "ida.brook", host: "WS-17", start: tt.apart}
+			st := newStory(t, with())
+			st.at(20*s, one.mdi())
+			st.at(tt.apart+m, two.mcas()) // the datagram of its twin was lost
+			st.at(5*h, one.mcas())
+			st.at(9 * h)
+			told := st.tell()
+			want := []string{
+				"notification mdi alert 1 forwarded managed_here",
+				"notification mcas alert 2 held waiting",
+				"release mcas alert 1 suppressed twin_forwarded",
+			}
+			if diff := cmp.Diff(want, told[:len(want)]); diff != "" {
+				t.Errorf("stream (-want +got):\n%s", diff)
+			}
+			undone := slices.ContainsFunc(told, func(s string) bool {
+				return strings.HasPrefix(s, "undo mcas") && strings.HasSuffix(s, "forwarded separated")
+			})
+			if !undone || !strings.HasSuffix(told[len(told)-1], "mcas alert 1 suppressed twin_forwarded") {
+				t.Errorf("the stream ends with %q", told[len(want):])
+			}
+			st.standing()
+		})
 	}
-	if diff := cmp.Diff(want, st.tell()); diff != "" {
-		t.Errorf("stream (-want +got):\n%s", diff)
+}
+
+// TestPairingTakenBackForTheManagingService: the managing service's own notification of the second alert
+// comes last, and fits what was taken for the first one's twin.
+func TestPairingTakenBackForTheManagingService(t *testing.T) {
+	one := incident{number: 1, user: "ida.brook", host: "WS-17"}
+	two := incident{number: 2, user: "ida.brook", host: "WS-17", start: 8 * m, shift: 4 * s}
+	st := newStory(t, with())
+	st.at(8*m+20*s, two.mcas())
+	st.at(9*m, one.mdi())
+	st.at(35*m, two.mdi())
+	st.at(9 * h)
+	alerts := map[string]dedup.AlertID{}
+	for _, e := range st.entries {
+		alerts[e.Notification.ID] = e.Match.Alert
+	}
+	if first := alerts["00000000-0000-4000-8000-000000000001"]; len(alerts) < 3 || first == alerts["00000000-0000-4000-8000-000000000002"] {
+		t.Errorf("one alert of two: %v\n%s", alerts, strings.Join(st.tell(), "\n"))
+	}
+	for id, alert := range alerts {
+		if len(id) == 24 && alert != alerts["00000000-0000-4000-8000-000000000002"] {
+			t.Errorf("%s is not with its twin: %v\n%s", id, alerts, strings.Join(st.tell(), "\n"))
+		}
 	}
 	st.standing()
 }

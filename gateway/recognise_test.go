@@ -233,6 +233,30 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("KIOSK-7$", "Commands ran from 10.20.0.7."), 70*s), true,
 		},
 		{
+			"one wording, another service made", remote("nfalk", "APPSRV", "Nora Falk (Pilot) made svc_aaaa01 on APPSRV to run commands."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk made svc_bbbb02 on APPSRV to run commands."), 5*s), false,
+		},
+		{
+			"one wording, another machine attacked", remote("nfalk", "APPSRV", "nfalk ran commands from APPSRV on HARBOURDC at once."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran commands from APPSRV on ALPINEDC at once."), false,
+		},
+		{
+			"one wording, a machine by its address", remote("nfalk", "APPSRV", "nfalk ran commands from APPSRV7 on HARBOURDC at once."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran commands from 10.20.0.7 on HARBOURDC at once."), true,
+		},
+		{
+			"one wording, another count", remote("nfalk", "APPSRV", "nfalk ran 12 commands from APPSRV on HARBOURDC."),
+			shifted(cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran 15 commands from APPSRV on HARBOURDC."), 5*s), true,
+		},
+		{
+			"one wording, a victim in two spellings", remote("nfalk", "APPSRV", "nfalk ran commands from APPSRV as E104555 at once."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran commands from APPSRV as omar.haddad2@harbour.example at once."), true,
+		},
+		{
+			"a machine's account with a suffix in the text", remote(`HARBOUR\kiosk-7$`, "", "kiosk-7$ ran commands on HARBOURDC at once."),
+			cloud("kiosk-7$@harbour.example", "kiosk-7$@harbour.example ran commands on HARBOURDC at once."), true,
+		},
+		{
 			"a type in no table, by its name and its words", typed(remote("", "LAB3", "LAB3 sent 75 strange requests to DC2, asking for hashes."), "TeapotSecurityAlert", "Suspected teapot", "2990"),
 			shifted(typed(cloud("", "LAB3 sent 75 strange requests to DC2, asking for hashes."), "ALERT_EXTERNAL_AATP_SECURITY_ALERT", "Suspected teapot", ""), 160*s), true,
 		},

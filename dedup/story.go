@@ -1,0 +1,138 @@
+package dedup
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// contradict: two texts of one wording that each name a thing which the other doesn't tell of two alerts:
+// another service that was made, another machine that was attacked. Counts grow and addresses may stand
+// for machines, so neither counts; nor does what may be another spelling of a person.
+func (s scale) contradict(a, b *facts) bool {
+	if !oneWording(a.text, b.text) {
+		return false
+	}
+	mine, theirs := s.onlyIn(a, b), s.onlyIn(b, a)
+	odd := func(some, others []device) bool {
+		return slices.ContainsFunc(some, func(x device) bool {
+			return !slices.ContainsFunc(others, func(y device) bool {
+				return s.directory.kin(parseName(x.String()), parseName(y.String())) > stranger
+			})
+		})
+	}
+	return len(mine) > 0 && len(theirs) > 0 && odd(mine, theirs) && odd(theirs, mine)
+}
+
+// onlyIn lists the things that a's text names and b's doesn't, without what may spell the account of either.
+func (s scale) onlyIn(a, b *facts) []device {
+	var out []device
+	accounts := append(slices.Clone(a.accounts), b.accounts...)
+	for _, t := range a.text.things {
+		word := parseName(t.String())
+		if k, _, _ := s.closest([]name{word}, accounts); k < likely && !slices.ContainsFunc(b.text.machines, func(o device) bool { return s.directory.one(t, o) }) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// oneWording: most words of the shorter text are in the other one.
+func oneWording(a, b prose) bool {
+	if len(a.words) > len(b.words) {
+		a, b = b, a
+	}
+	shared := 0
+	for _, w := range a.words {
+		if b.known[plain(w)] {
+			shared++
+		}
+	}
+	return len(a.words) >= 5 && 3*shared >= 2*len(a.words)
+}
+
+// isThing: a word that names a machine, a service or the like, and no count, address or word of the language.
+func isThing(word string) bool {
+	if _, err := netip.ParseAddr(word); err == nil || !strings.ContainsFunc(word, unicode.IsLetter) {
+		return false
+	}
+	return roleOf(fold(word)) == "" && strings.ContainsAny(word, "_0123456789") || len(word) >= 5 && strings.ToUpper(word) == word && strings.ToLower(word) != word
+}
+
+// weighParticulars stands in for parties that the services don't name in comparable ways: the texts are
+// the same word for word, or but for who did it; or all machines, numbers and identifiers of one are in
+// the other.
+func (s scale) weighParticulars(v *verdict, a, b *facts) {
+	x, y := a.text, b.text
+	switch {
+	case x.generic || y.generic:
+	case len(x.words) >= 4 && s.sameWords(x, y):
+		v.add("text", pointsDeviceText, "the texts are the same")
+	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x.specific, y.specific) || s.within(y.specific, x.specific)):
+		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
+	case s.sameStory(a, b) || s.sameStory(b, a):
+		v.add("text", pointsDeviceText, "the texts are the same but for the account")
+	}
+}
+
+// tellTheSame: two texts with particulars that are the same but for who did it are of one type.
+func (s scale) tellTheSame(a, b *facts) bool {
+	if a.text.generic || b.text.generic || len(a.text.specific) == 0 {
+		return false
+	}
+	return len(a.text.words) >= 6 && s.sameWords(a.text, b.text) || s.sameStory(a, b) || s.sameStory(b, a)
+}
+
+func (s scale) sameWords(a, b prose) bool {
+	return slices.EqualFunc(a.machines, b.machines, s.directory.one)
+}
+
+// sameStory: without its own account, one text is in the other word for word, a particular among them.
+func (s scale) sameStory(a, b *facts) bool {
+	i, words, particular := 0, 0, false
+	for j, w := range a.text.words {
+		m := a.text.machines[j]
+		if slices.ContainsFunc(a.accounts, func(n name) bool { return n.local == localPart(w) || slices.Contains(n.words, w) }) {
+			continue
+		}
+		at := slices.IndexFunc(b.text.machines[i:], func(o device) bool { return s.directory.one(m, o) })
+		if at < 0 {
+			return false
+		}
+		i += at + 1
+		words++
+		particular = particular || slices.Contains(a.text.specific, m)
+	}
+	return words >= 4 && particular
+}
+
+// within says whether all of some are in all; a single one says enough only where there is no other.
+func (s scale) within(some, all []device) bool {
+	return s.shared(some, all) == len(some) && (len(some) >= 2 || len(some) == len(all))
+}
+
+// shared counts the words of some that are in all, machines in whatever spelling.
+func (s scale) shared(some, all []device) int {
+	n := 0
+	for _, w := range some {
+		if slices.ContainsFunc(all, func(o device) bool { return s.directory.one(w, o) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// weighText compares the particulars that both texts could share: numbers, machines, identifiers.
+func (s scale) weighText(v *verdict, a, b prose) {
+	if len(a.specific) == 0 || len(b.specific) == 0 {
+		return
+	}
+	if len(a.specific) > len(b.specific) {
+		a, b = b, a
+	}
+	shared := s.shared(a.specific, b.specific)
+	share := float64(shared) / float64(len(a.specific))
+	v.add("text", int(math.Round(pointsText*(2*share-1))), "%d of %d particulars of the shorter text are in the other", shared, len(a.specific))
+}
