@@ -103,8 +103,13 @@ func fold(ctx context.Context, index *dedup.Index, s *stream.Stream, log *slog.L
 	if mark.Sequence >= last {
 		return nil
 	}
-	for m, err := range s.Scan(ctx, max(mark.Sequence+1, first)) {
-		if err != nil {
+	for m, err := range s.Salvage(ctx, max(mark.Sequence+1, first)) {
+		switch {
+		case errors.Is(err, stream.ErrLost), errors.Is(err, stream.ErrFormat):
+			log.Error("a batch of the stream can't be read: what it recorded is not remembered, and resends of it "+
+				"would be forwarded again", "batch", m.Sequence, "err", err)
+			continue
+		case err != nil:
 			return fmt.Errorf("fold the stream: %w", err)
 		}
 		if err := foldMessage(index, m, &mark); err != nil {

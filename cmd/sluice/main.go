@@ -22,6 +22,8 @@ const usage = `Usage: sluice COMMAND [ARGUMENTS]
                                     account for every notification: what was received and what became of it
   deadletter list [TARGET] | show TARGET ID | retry TARGET ID|--all | drop TARGET ID|--all
                                     what a target refused for good
+  store check | repair | export [--config FILE]
+                                    look at the files of a gateway that doesn't run
   health [--config FILE] [--address HOST:PORT]
                                     ask the running gateway whether it is ready
   version
@@ -66,6 +68,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return reconcile(ctx, rest, stdout, stderr)
 	case "deadletter":
 		return deadletter(ctx, rest, stdout, stderr)
+	case "store":
+		return store(ctx, rest, stdout, stderr)
 	case "health":
 		return health(ctx, rest, stdout, stderr)
 	case "version":

@@ -158,6 +158,19 @@ func (s *Store) Read(target, id string) (Letter, error) {
 	return Letter{Target: f.Target, Refused: f.Refused, Attempts: f.Attempts, Reply: f.Reply, Entry: entry}, nil
 }
 
+// SetAside puts a damaged letter's file out of the way, and gives its new name.
+func (s *Store) SetAside(target, id string) (string, error) {
+	path, err := s.path(target, id)
+	if err != nil {
+		return "", err
+	}
+	aside := path + ".damaged"
+	if err := os.Rename(path, aside); err != nil {
+		return "", fmt.Errorf("set dead letter aside: %w", err)
+	}
+	return aside, durable.SyncDir(filepath.Dir(path))
+}
+
 // Remove forgets a letter: it was delivered after all, or given up.
 func (s *Store) Remove(target, id string) error {
 	path, err := s.path(target, id)

@@ -33,8 +33,8 @@ const (
 	Queued       = "queued"        // after the target's cursor
 )
 
-// cursorName is no target's: their names have no line end.
-const cursorName = "ledger\n"
+// CursorName is the ledger's among the stream's cursors. It is no target's: their names have no line end.
+const CursorName = "ledger\n"
 
 // Ledger counts what the stream records.
 type Ledger struct {
@@ -45,7 +45,7 @@ type Ledger struct {
 
 // Open opens the ledger's cursor on the stream; where there is none it counts from the oldest entry.
 func Open(ctx context.Context, s *stream.Stream, log *slog.Logger) (*Ledger, error) {
-	r, err := s.Reader(ctx, cursorName, stream.Oldest)
+	r, err := s.Reader(ctx, CursorName, stream.Oldest)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}

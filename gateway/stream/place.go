@@ -162,3 +162,21 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 	back.Number = rec.Number
 	return back, err
 }
+
+// Cursor says where the cursor of that name stands, without opening it. The error is one of the file
+// system, or says that the file is damaged, or that the stream doesn't bear the cursor out: opening its
+// reader mends all of them, at the price of entries that come twice.
+func (s *Stream) Cursor(ctx context.Context, name string) (Position, error) {
+	path := s.options.cursorPath(name)
+	r, err := loadCursor(path)
+	if err != nil {
+		return Position{}, err
+	}
+	if _, err := loadBase(path, r.Base); err != nil {
+		return r.At, err
+	}
+	if first, _ := s.Bounds(); r.At.Sequence < first {
+		return r.At, nil
+	}
+	return r.At, s.Prove(ctx, r.At.Sequence, r.Hash)
+}

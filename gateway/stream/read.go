@@ -80,6 +80,42 @@ func (s *Stream) Scan(ctx context.Context, from uint64) iter.Seq2[*Message, erro
 	}
 }
 
+// Salvage yields what [Stream.Scan] does, and goes on behind what is lost or can't be read: that comes as
+// a message of which only the sequence is known, with ErrLost or ErrFormat. Any other error ends it.
+func (s *Stream) Salvage(ctx context.Context, from uint64) iter.Seq2[*Message, error] {
+	return func(yield func(*Message, error) bool) {
+		first, last := s.Bounds()
+		for next := max(from, first); next <= last; {
+			ms, err := s.fetch(ctx, request{Sequence: next, Batch: fetchMessages, MaxBytes: fetchBytes})
+			if err != nil {
+				yield(nil, fmt.Errorf("read message %d: %w", next, err))
+				return
+			}
+			if len(ms) == 0 {
+				ms = []raw{{sequence: last + 1}} // nothing of the rest is there
+			}
+			for _, r := range ms {
+				for ; next < min(r.sequence, last+1); next++ {
+					if !yield(&Message{Sequence: next}, fmt.Errorf("read message %d: %w", next, ErrLost)) {
+						return
+					}
+				}
+				if next > last {
+					return
+				}
+				m, err := decode(r)
+				if err != nil {
+					m = &Message{Sequence: next}
+				}
+				if !yield(m, err) {
+					return
+				}
+				next++
+			}
+		}
+	}
+}
+
 // Prove compares the hash that was kept with a sequence with that message's. It returns nil when they
 // are equal and for sequence 0, which needs no proof; [ErrMismatch] when they differ, and the errors
 // of [Stream.Read]. ErrMismatch and ErrNotYet mean that the keeper knows things that the stream

@@ -100,17 +100,39 @@ func (s *Stream) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last := &Message{}
-	if state.LastSeq > 0 {
-		if last, err = one(ctx, e, state.LastSeq); err != nil {
-			return err
-		}
+	last, err := s.newest(ctx, e, max(state.FirstSeq, 1), state.LastSeq)
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.first, s.last, s.bytes = max(state.FirstSeq, 1), state.LastSeq, int64(state.Bytes)
 	s.total, s.hash, s.count = last.end(), last.Hash, len(last.Entries)
 	return nil
+}
+
+// newest reads the last message, or where the end of the files is damaged, tells how much is lost: then the
+// stream goes on behind what it had, and nobody can prove the lost sequences.
+func (s *Stream) newest(ctx context.Context, e *engine, first, last uint64) (*Message, error) {
+	for sequence := last; sequence >= first; sequence-- {
+		m, err := one(ctx, e, sequence)
+		switch {
+		case err == nil && sequence == last:
+			return m, nil
+		case err == nil:
+			s.log.Error("the stream is damaged at its end: what its last messages recorded is lost",
+				"files", filepath.Join(streamDir(s.options.Dir), "msgs"), "lost_from", sequence+1, "lost_to", last)
+			return &Message{Before: m.end()}, nil
+		case !errors.Is(err, ErrLost) && !errors.Is(err, ErrFormat):
+			return nil, err
+		case sequence == last && errors.Is(err, ErrFormat):
+			return nil, err // a newer program's, most likely: it is all there
+		}
+	}
+	if last >= first {
+		s.log.Error("no message of the stream can be read", "files", filepath.Join(streamDir(s.options.Dir), "msgs"), "lost_to", last)
+	}
+	return &Message{}, nil
 }
 
 // Bounds are the sequences of the oldest and the newest message. Where there is no message, first is

@@ -1,0 +1,96 @@
+package stream
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// blocks are the files of messages of a closed stream, the oldest first.
+func blocks(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(streamDir(dir), "msgs", "*.blk"))
+	if err != nil || len(names) < 2 {
+		t.Fatal(names, err)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	return names
+}
+
+// TestDamageCostsWhatIsDamaged: whatever happens to one of its files, the stream opens and has the rest.
+func TestDamageCostsWhatIsDamaged(t *testing.T) {
+	const messages, each = 250, 40
+	tests := []struct {
+		name     string
+		damage   func(blocks []string) error
+		readable int // messages, at least
+		told     bool
+	}{
+		{"nothing", func([]string) error { return nil }, messages, false},
+		{"a byte", spoil(0, func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b }), messages - 1, false},
+		{"a sector of zeroes", spoil(0, func(b []byte) []byte { clear(b[len(b)/2 : len(b)/2+512]); return b }), messages - 2, false},
+		{"the first block cut short", spoil(0, func(b []byte) []byte { return b[:len(b)/2] }), messages / 2, false},
+		{"the last block cut short", spoil(1, func(b []byte) []byte { return b[:len(b)/2] }), messages / 2, true},
+		{"the index is garbage", func(b []string) error {
+			return os.WriteFile(filepath.Join(filepath.Dir(b[0]), "index.db"), []byte("junk"), 0o600)
+		}, messages, false},
+		{"the first block is gone", func(b []string) error { return os.Remove(b[0]) }, 40, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &warnings{}
+			o := Options{Dir: t.TempDir(), Log: slog.New(w)}
+			s := openStream(t, o)
+			for i := range messages {
+				appendEntries(t, s, i*each, each)
+			}
+			closeStream(t, s)
+			if err := tt.damage(blocks(t, o.Dir)); err != nil {
+				t.Fatal(err)
+			}
+			s = openStream(t, o)
+			first, last := s.Bounds()
+			readable, lost, next := 0, 0, first
+			for m, err := range s.Salvage(t.Context(), 0) {
+				switch {
+				case m == nil:
+					t.Fatal(err)
+				case m.Sequence != next:
+					t.Fatalf("message %d, want %d", m.Sequence, next)
+				case err == nil:
+					readable++
+				case errors.Is(err, ErrLost):
+					lost++
+				default:
+					t.Error(err)
+				}
+				next++
+			}
+			if readable < tt.readable || next != last+1 {
+				t.Errorf("%d messages can be read and %d are lost, up to %d of %d; want %d", readable, lost, next-1, last, tt.readable)
+			}
+			if told := w.has("damaged at its end"); told != tt.told {
+				t.Errorf("told of the damage: %v, want %v", told, tt.told)
+			}
+			if m := appendEntries(t, s, 1_000_000, 1); m.Sequence != last+1 {
+				t.Errorf("goes on at %d, want %d", m.Sequence, last+1)
+			}
+			closeStream(t, s)
+		})
+	}
+}
+
+// spoil rewrites the n-th block.
+func spoil(n int, how func([]byte) []byte) func([]string) error {
+	return func(blocks []string) error {
+		data, err := os.ReadFile(blocks[n])
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(blocks[n], how(data), 0o600)
+	}
+}
