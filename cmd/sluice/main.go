@@ -15,7 +15,8 @@ import (
 const usage = `Usage: sluice COMMAND [ARGUMENTS]
 
   run [--config FILE] [--demo]      the gateway
-  check --config FILE               say everything that is wrong with a configuration
+  check --config FILE [--rate N/s]  say everything that is wrong with a configuration; where nothing is, what its
+                                    routes guarantee, and the disk and memory it needs
   replay [--config FILE] [--arrivals FILE]... [--truth FILE]... LOG...
                                     decide captured messages, forward nothing
   reconcile [--config FILE] [--json]

@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway"
 )
 
@@ -73,32 +72,6 @@ func newLog(w io.Writer) *slog.Logger {
 		}
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
-}
-
-func check(args []string, stdout, stderr io.Writer) error {
-	f := newFlags("check", "--config FILE", stderr)
-	path := f.String("config", "", "the configuration")
-	rest, err := parse(f, args)
-	if err != nil {
-		return help(err)
-	}
-	if *path == "" || len(rest) > 0 {
-		return fmt.Errorf("%w: check --config FILE", errUsage)
-	}
-	_, err = config.Load(*path)
-	if problems, ok := errors.AsType[config.Errors](err); ok {
-		for _, p := range problems {
-			if _, err := fmt.Fprintln(stderr, p.Error()); err != nil {
-				return err
-			}
-		}
-		return errProblems
-	}
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(stdout, "%s: no problems\n", *path)
-	return err
 }
 
 // help turns the wish for help, which has been fulfilled, into success.

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// Guarantee says of one part of the way what a message is promised there. The README shows all of them
+// in a table, in these words, where ` marks what is code.
+type Guarantee struct {
+	Part string // of the way, such as RELP in
+	Kept string // what is guaranteed
+	Lost string // what can be lost or doubled, and when
+}
+
+// Leg is a part of the way that a configuration has.
+type Leg struct {
+	Role string // input, stream, hold or target
+	Name string // of the input or the target
+	Via  string // where it listens, or where it leads to
+	Guarantee
+}
+
+// Guarantees lists everything that a configuration may have.
+func Guarantees() []Guarantee {
+	return []Guarantee{
+		guaranteeOf("udp in"), guaranteeOf("stream in"), guaranteeOf("relp in"), guaranteeOf("http in"),
+		guaranteeOf("synced"), guaranteeOf("process"), guaranteeOf("hold"),
+		guaranteeOf("stream out"), guaranteeOf("udp out"), guaranteeOf("file out"), guaranteeOf("stdout out"),
+	}
+}
+
+func guaranteeOf(what string) Guarantee {
+	switch what {
+	case "udp in":
+		return Guarantee{
+			"UDP in", "nothing: the protocol has no acknowledgement",
+			"what the kernel drops; `sluice_input_dropped_datagrams_total` counts it where Linux tells",
+		}
+	case "stream in":
+		return Guarantee{
+			"TCP and TLS in", "back-pressure: no connection is read from before its last batch is durable",
+			"what was in flight when a side died",
+		}
+	case "relp in":
+		return Guarantee{
+			"RELP in", "nothing that was answered is lost: a message is answered when it is in the stream",
+			"doubled: what was recorded and not answered when a side died comes again; it is known by its ID. Without an ID " +
+				"(health alerts, what isn't understood) it isn't, as a new connection counts its transactions anew",
+		}
+	case "http in":
+		return Guarantee{
+			"HTTP in", "nothing that was answered with 200 is lost; 503 says how much of the batch is durable, anything else means nothing of it",
+			"doubled: what was put off or not answered and is sent again without an `Idempotency-Key`, where it has no ID. With one " +
+				"a request repeated within 24 hours changes nothing, across crashes too; the same key with another body is 422",
+		}
+	case "synced":
+		return Guarantee{"the stream, `durability: synced`", "survives power cuts and `kill -9`", "nothing that was recorded"}
+	case "process":
+		return Guarantee{
+			"the stream, `durability: process`", "survives `kill -9`",
+			"in a power cut, what was recorded in the last minutes before it, though it was acknowledged",
+		}
+	case "hold":
+		return Guarantee{
+			"what is held", "released once, across restarts; what came due in a downtime after the inputs have listened for a minute",
+			"nothing that was recorded",
+		}
+	case "stream out":
+		return Guarantee{
+			"TCP and TLS out", "what the SIEM's kernel had not acknowledged is sent again",
+			"doubled: what it had received and not acknowledged; `sluiceEventKey` is equal. What the SIEM's kernel had and the SIEM " +
+				"did not read is lost, unless the connection was reset",
+		}
+	case "udp out":
+		return Guarantee{"UDP out", "sent once", "anything"}
+	case "file out":
+		return Guarantee{"file", "whole lines, synced", "doubled after a crash"}
+	case "stdout out":
+		return Guarantee{"stdout", "whole lines, given to the operating system", "what whoever reads them had not read when it died; doubled after a crash"}
+	}
+	return Guarantee{Part: what}
+}
+
+// Route lists the parts of the way of a message by a checked configuration: every input leads through
+// the stream to every target.
+func Route(c config.Config) []Leg {
+	var legs []Leg
+	for _, i := range c.Inputs {
+		what := i.Type + " in"
+		if i.Type == "syslog" {
+			what = carrier(i.Listen) + " in"
+		}
+		legs = append(legs, Leg{"input", i.Name, i.Listen, guaranteeOf(what)})
+	}
+	legs = append(legs, Leg{Role: "stream", Guarantee: guaranteeOf(c.Stream.Durability)}, Leg{Role: "hold", Guarantee: guaranteeOf("hold")})
+	for _, t := range c.Targets {
+		what, via := t.Type+" out", t.Path
+		if t.Type == "syslog" {
+			what, via = carrier(t.Address)+" out", t.Address
+		}
+		legs = append(legs, Leg{"target", t.Name, via, guaranteeOf(what)})
+	}
+	return legs
+}
+
+// carrier is udp, or stream for what acknowledges to the other kernel.
+func carrier(address string) string {
+	if strings.HasPrefix(address, "udp://") {
+		return "udp"
+	}
+	return "stream"
+}

@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// needed is what one kind of notification takes, in bytes each.
+type needed struct{ stream, state, paired, checkpoint float64 }
+
+// measureNeed sends n messages of passing through a pipeline, those for which take is true, and looks at
+// what they leave behind.
+func measureNeed(t testing.TB, n int, take func(i int) bool) needed {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := dedup.Open(filepath.Join(dir, "state"), with())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pipeline{
+		log: slog.New(slog.DiscardHandler), index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()),
+		space: space{dir: dir}, decider: decider{policy: policy.New(with())}, now: elapsed(monday),
+	}
+	var messages []incoming
+	taken := 0
+	for i := 0; taken < n; i++ {
+		if !take(i) {
+			continue
+		}
+		taken++
+		messages = append(messages, incoming{of: &request{left: 1 << 30}, input: "bench", n: normalize([]byte(passing(i)), monday)})
+		if len(messages) < 100 && taken < n {
+			continue
+		}
+		if done, err := p.attempt(t.Context(), messages); err != nil || done != len(messages) {
+			t.Fatal(done, err)
+		}
+		messages = messages[:0]
+	}
+	each := func(bytes int64) float64 { return float64(bytes) / float64(n) }
+	out := needed{stream: each(s.Bytes())}
+	whole, paired := int64(0), int64(0)
+	err = index.Each(func(key, value []byte) error {
+		whole += int64(len(key) + len(value))
+		if key[0] == 'n' || key[0] == 't' {
+			paired += int64(len(key) + len(value))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := index.Checkpoint(filepath.Join(dir, "checkpoint")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "checkpoint"))
+	if err := errors.Join(err, index.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	out.checkpoint = each(info.Size())
+	if index, err = dedup.Open(filepath.Join(dir, "state"), with()); err != nil {
+		t.Fatal(err)
+	}
+	size, err := index.Bytes()
+	if err := errors.Join(err, index.Close()); err != nil {
+		t.Fatal(err)
+	}
+	out.paired = each(size) * float64(paired) / float64(whole)
+	out.state = each(size) - out.paired
+	return out
+}
+
+func isActivity(i int) bool { return i%20 != 7 && i%20 != 13 }
+
+// BenchmarkNeed measures what need.go computes with.
+func BenchmarkNeed(b *testing.B) {
+	for _, kind := range []struct {
+		name string
+		n    int
+		take func(int) bool
+	}{
+		{"activity", 200_000, isActivity},
+		{"alert", 50_000, func(i int) bool { return !isActivity(i) }},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			for b.Loop() {
+				n := measureNeed(b, kind.n, kind.take)
+				b.ReportMetric(n.stream, "stream-B")
+				b.ReportMetric(n.state, "state-B")
+				b.ReportMetric(n.paired, "paired-B")
+				b.ReportMetric(n.checkpoint, "checkpoint-B")
+			}
+		})
+	}
+}
+
+// TestNeedIsWhatWasMeasured: sluice check computes with figures that are still true.
+func TestNeedIsWhatWasMeasured(t *testing.T) {
+	near := func(what string, measured, figure float64) {
+		t.Helper()
+		if measured < 0.75*figure || measured > 1.1*figure {
+			t.Errorf("%s: measured %.0f bytes, need.go computes with %.0f; see BenchmarkNeed", what, measured, figure)
+		}
+	}
+	a := measureNeed(t, 20_000, isActivity)
+	near("an activity in the stream", a.stream, streamEntry)
+	near("an activity in the state", a.state, stateActivity)
+	near("an activity in the checkpoint", a.checkpoint, copiedActivity)
+	n := measureNeed(t, 4_000, func(i int) bool { return !isActivity(i) })
+	near("an alert in the stream", n.stream, streamEntry)
+	near("an alert in the state", n.state, stateAlert)
+	near("an alert in the state while it can be paired", n.paired, statePaired)
+	near("an alert in the checkpoint", n.checkpoint, copiedAlert)
+}
+
+// TestNeed: what a load needs, and what it means where the disk limit comes before the retention.
+func TestNeed(t *testing.T) {
+	c := config.Default()
+	n := NeedOf(c, Load{Rate: 10, Alerts: 0})
+	want := Need{
+		Stream: 10 * streamEntry * 72 * 3600, State: 10 * stateActivity * 120 * 3600, Checkpoint: 10 * copiedActivity * 120 * 3600,
+		Kept: 72 * time.Hour, Buffer: n.Buffer,
+	}
+	if diff := cmp.Diff(want, n); diff != "" {
+		t.Errorf("NeedOf at 10/s (-want +got):\n%s", diff)
+	}
+	n = NeedOf(c, Load{Rate: 1000, Alerts: 0.01})
+	if kept := n.Kept.Round(time.Minute); kept < 3*time.Hour || kept > 4*time.Hour {
+		t.Errorf("at 1000/s the stream reaches back %s, want less than four hours", kept)
+	}
+	if limit := int64(c.Stream.MaxDisk); n.Stream > limit || n.Buffer <= n.Kept {
+		t.Errorf("at 1000/s the stream takes %d of %d, a target may be down for %s", n.Stream, limit, n.Buffer)
+	}
+	if n := NeedOf(c, Load{Rate: 1e-9}); n.Buffer < 10*365*24*time.Hour {
+		t.Errorf("at nearly nothing a target may be down for %s", n.Buffer)
+	}
+}
+
+// TestTheReadmeAgrees: the README's table has the guarantees in the words that sluice check prints.
+func TestTheReadmeAgrees(t *testing.T) {
+	data, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(data), "\n## What is guaranteed, and what is not\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var got []Guarantee
+	for line := range strings.Lines(text) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) == 3 && strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "| |") && !strings.HasPrefix(line, "|-") {
+			got = append(got, Guarantee{strings.TrimSpace(cells[0]), strings.TrimSpace(cells[1]), strings.TrimSpace(cells[2])})
+		}
+	}
+	if diff := cmp.Diff(Guarantees(), got); diff != "" {
+		t.Errorf("README.md (-gateway.Guarantees +table):\n%s", diff)
+	}
+}
+
+// TestEveryRouteHasAGuarantee: whatever an input or a target may be, it is one of the table's.
+func TestEveryRouteHasAGuarantee(t *testing.T) {
+	c := config.Default()
+	c.Inputs = []config.Input{
+		{Name: "a", Type: "syslog", Listen: "udp://:1"},
+		{Name: "b", Type: "syslog", Listen: "tls://:1"},
+		{Name: "c", Type: "relp", Listen: "tcp://:2"},
+		{Name: "d", Type: "http", Listen: "tls://:3"},
+	}
+	c.Targets = []config.Target{
+		{Name: "e", Type: "syslog", Address: "udp://h:1"},
+		{Name: "f", Type: "syslog", Address: "tls://h:1"},
+		{Name: "g", Type: "file", Path: "x"},
+		{Name: "h", Type: "stdout"},
+	}
+	var got []string
+	for _, l := range Route(c) {
+		if l.Kept == "" || l.Lost == "" {
+			t.Errorf("%s %s has no guarantee", l.Role, l.Name)
+		}
+		got = append(got, l.Role+" "+l.Name+": "+l.Part)
+	}
+	want := []string{
+		"input a: UDP in", "input b: TCP and TLS in", "input c: RELP in", "input d: HTTP in",
+		"stream : the stream, `durability: synced`", "hold : what is held",
+		"target e: UDP out", "target f: TCP and TLS out", "target g: file", "target h: stdout",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
