@@ -219,6 +219,17 @@ func (b *Batch) release(o *Outcome) error {
 	if o.Action == Forward && a.Forwarded == "" {
 		a.Forwarded, a.ForwardedBy = o.Key, o.Notification.Service
 	}
+	if o.Delivered { // so that it doesn't go out again if its pairing is taken back
+		var s sighted
+		if ok, err := b.get(firstKey(a.ID, o.Notification.Service), &s); err != nil {
+			return err
+		} else if ok && s.Key == o.Key {
+			s.Delivered = true
+			if err := b.put(firstKey(a.ID, o.Notification.Service), s, 2*b.x.window); err != nil {
+				return err
+			}
+		}
+	}
 	return b.store(&a)
 }
 

@@ -108,7 +108,10 @@ func (x *Index) Bytes() (int64, error) {
 }
 
 // view looks at the committed state, beside the decider.
-func (x *Index) view() *Batch { return &Batch{x: x, txn: x.db.NewTransaction(false)} }
+func (x *Index) view() *Batch {
+	txn := x.db.NewTransaction(false)
+	return &Batch{x: x, txn: txn, written: written{read: txn}} // one moment for everything that is read
+}
 
 // Held is the number of notifications that are held. It may be called beside the decider.
 func (x *Index) Held() int { return int(x.held.Load()) }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/target"
 )
@@ -76,18 +78,24 @@ func (c *control) run(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /reconcile", c.reconcile)
 	mux.HandleFunc("GET /deadletters", c.list)
-	mux.HandleFunc("GET /deadletters/{target}/{id}", c.letter(c.show))
-	mux.HandleFunc("POST /deadletters/{target}/{id}/retry", c.letter(c.retry))
-	mux.HandleFunc("DELETE /deadletters/{target}/{id}", c.letter(c.drop))
+	mux.HandleFunc("GET /deadletters/{target}/{id}", c.show)
+	mux.HandleFunc("POST /deadletters/{target}/{id}/retry", c.change((*delivery).retry))
+	mux.HandleFunc("DELETE /deadletters/{target}/{id}", c.change((*delivery).giveUp))
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
-	if err := server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve control socket: %w", err)
-	}
-	return nil
+	var serving errgroup.Group
+	serving.Go(func() error {
+		if err := server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve control socket: %w", err)
+		}
+		return nil
+	})
+	<-ctx.Done() // which ends what the handlers do
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	return errors.Join(server.Shutdown(stop), serving.Wait())
 }
 
 func (c *control) reconcile(w http.ResponseWriter, r *http.Request) {
@@ -110,6 +118,12 @@ type LetterLine struct {
 
 func (c *control) list(w http.ResponseWriter, r *http.Request) {
 	lines := []LetterLine{}
+	if want := r.FormValue("target"); want != "" {
+		if _, err := c.delivery(want); err != nil {
+			reply(w, nil, err)
+			return
+		}
+	}
 	for _, d := range c.g.deliveries {
 		if want := r.FormValue("target"); want != "" && want != d.name {
 			continue
@@ -136,44 +150,45 @@ func letterLine(target string, l *deadletter.Letter) LetterLine {
 	return LetterLine{target, l.ID(), string(l.Entry.Key), string(n.Service), n.Title, l.Refused, l.Attempts, l.Reply, ""}
 }
 
-// letter finds the target and the letter that a request names.
-func (c *control) letter(do func(http.ResponseWriter, *http.Request, *delivery, *deadletter.Letter)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		for _, d := range c.g.deliveries {
-			if d.name != r.PathValue("target") {
-				continue
-			}
-			l, err := c.g.letters.Read(d.name, r.PathValue("id"))
-			if err != nil {
-				reply(w, nil, err)
-				return
-			}
-			do(w, r, d, &l)
-			return
+// delivery finds the target that a request names.
+func (c *control) delivery(name string) (*delivery, error) {
+	for _, d := range c.g.deliveries {
+		if d.name == name {
+			return d, nil
 		}
-		reply(w, nil, fmt.Errorf("no target %q: %w", r.PathValue("target"), deadletter.ErrNotFound))
 	}
+	return nil, fmt.Errorf("no target %q: %w", name, deadletter.ErrNotFound)
 }
 
-func (c *control) show(w http.ResponseWriter, _ *http.Request, d *delivery, l *deadletter.Letter) {
+func (c *control) show(w http.ResponseWriter, r *http.Request) {
+	d, err := c.delivery(r.PathValue("target"))
+	if err != nil {
+		reply(w, nil, err)
+		return
+	}
+	l, err := c.g.letters.Read(d.name, r.PathValue("id"))
+	if err != nil {
+		reply(w, nil, err)
+		return
+	}
 	event, err := target.AppendJSON(nil, &l.Entry)
 	reply(w, struct {
 		LetterLine
 		Event json.RawMessage `json:"event"`
-	}{letterLine(d.name, l), event}, err)
+	}{letterLine(d.name, &l), event}, err)
 }
 
-func (c *control) retry(w http.ResponseWriter, r *http.Request, d *delivery, l *deadletter.Letter) {
-	err := d.retry(r.Context(), l)
-	reply(w, letterLine(d.name, l), err)
-}
-
-func (c *control) drop(w http.ResponseWriter, _ *http.Request, d *delivery, l *deadletter.Letter) {
-	err := c.g.letters.Remove(d.name, l.ID())
-	if err == nil {
-		c.log.Warn("a dead letter was given up by an operator", "target", d.name, "dead_letter", l.ID(), "event_key", l.Entry.Key)
+// change does something with the dead letter that a request names.
+func (c *control) change(do func(*delivery, context.Context, *deadletter.Letter) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		d, err := c.delivery(r.PathValue("target"))
+		if err != nil {
+			reply(w, nil, err)
+			return
+		}
+		l, err := d.letter(r.Context(), r.PathValue("id"), func(ctx context.Context, l *deadletter.Letter) error { return do(d, ctx, l) })
+		reply(w, letterLine(d.name, &l), err)
 	}
-	reply(w, letterLine(d.name, l), err)
 }
 
 // reply writes a value or, as a problem document (RFC 9457), an error.

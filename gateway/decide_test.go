@@ -602,6 +602,19 @@ func TestPolicyChanges(t *testing.T) {
 			"undo mcas alert 3 forwarded separated",
 			"notification mcas alert 1 forwarded (would be suppressed) twin_forwarded",
 		}},
+		{"held, then paired wrongly in shadow", with(), shadow, func(st *story) {
+			st.at(20*s, ida.mdi())
+			st.at(4*m, two.mcas())
+		}, func(st *story) {
+			st.at(h)
+			st.at(5*h, ida.mcas())
+		}, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mcas alert 2 held waiting",
+			"release mcas alert 1 forwarded (would be suppressed) twin_forwarded",
+			"undo mcas alert 3 suppressed (would be forwarded) separated",
+			"notification mcas alert 1 forwarded (would be suppressed) twin_forwarded",
+		}},
 		{"paired wrongly in shadow, then enforced", shadow, with(), func(st *story) {
 			st.at(20*s, ida.mdi())
 			st.at(4*m, two.mcas())

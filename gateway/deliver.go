@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -122,22 +123,30 @@ type end struct {
 	term  string // of the ledger
 }
 
-// upTo takes out what lies up to that position, counted.
+// upTo counts what lies up to that position.
 func (e ends) upTo(at stream.Position) stream.Tally {
 	t := stream.Tally{}
 	for p, one := range e {
 		if !at.Less(p) {
 			t.Add(one.term, one.entry, 1)
-			delete(e, p)
 		}
 	}
 	return t
 }
 
+// forget drops what lies up to that position: it is committed.
+func (e ends) forget(at stream.Position) {
+	maps.DeleteFunc(e, func(p stream.Position, _ end) bool { return !at.Less(p) })
+}
+
 // attempt delivers the batch once. Where the target sends on while it waits, what was appended meanwhile
 // is added to the batch, and to entries.
 func (d *delivery) attempt(ctx context.Context, batch, entries *[]stream.Entry) ([]target.Result, error) {
-	<-d.turn
+	select {
+	case <-d.turn:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	defer func() { d.turn <- struct{}{} }()
 	t, ok := d.target.(eager)
 	if !ok {
@@ -217,7 +226,10 @@ func (d *delivery) commitBefore(entries []stream.Entry, at stream.Position, done
 }
 
 func (d *delivery) commit(at stream.Position, done ends) {
-	if err := d.reader.Commit(at, done.upTo(at)); err != nil && !errors.Is(err, stream.ErrClosed) {
+	switch err := d.reader.Commit(at, done.upTo(at)); {
+	case err == nil:
+		done.forget(at)
+	case !errors.Is(err, stream.ErrClosed):
 		d.log.Error("the cursor can't be moved; events may be delivered twice", "err", err)
 	}
 }
@@ -225,18 +237,26 @@ func (d *delivery) commit(at stream.Position, done ends) {
 // errRefused: a dead letter was sent again and refused again, or didn't get through.
 var errRefused = errors.New("not delivered")
 
-// retry sends a dead letter again, now. It waits for its turn with the target.
-func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
+// letter reads a dead letter when it is this operator's turn with the target, and does something with it.
+func (d *delivery) letter(ctx context.Context, id string, do func(context.Context, *deadletter.Letter) error) (deadletter.Letter, error) {
 	select {
 	case <-d.turn:
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the target's turn: %w", ctx.Err())
+		return deadletter.Letter{}, fmt.Errorf("wait for the target's turn: %w", ctx.Err())
 	}
 	defer func() { d.turn <- struct{}{} }()
+	l, err := d.letters.Read(d.name, id)
+	if err == nil {
+		err = do(ctx, &l)
+	}
+	return l, err
+}
+
+// retry sends a dead letter again, now.
+func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
 	results, err := d.target.Deliver(ctx, []stream.Entry{l.Entry})
 	switch {
 	case len(results) == 1 && results[0] == target.Delivered:
-		// First the letter, then the account: after a crash in between, the equation names the entry.
 		if err := d.letters.Remove(d.name, l.ID()); err != nil {
 			return err
 		}
@@ -244,7 +264,7 @@ func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
 		t.Add(ledger.DeadLettered, &l.Entry, -1)
 		t.Add(ledger.Delivered, &l.Entry, 1)
 		d.metrics.delivered.WithLabelValues(d.name, results[0].String()).Inc()
-		return d.reader.Commit(d.reader.Committed(), t)
+		return d.reader.Recount(t)
 	case len(results) == 1 && results[0] == target.Rejected:
 		l.Attempts, l.Refused, l.Reply = l.Attempts+1, time.Now(), target.Reply(err, l.Entry.Key)
 		if kept := d.letters.Put(l); kept != nil {
@@ -253,6 +273,15 @@ func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
 		return fmt.Errorf("%w: refused again: %s", errRefused, l.Reply)
 	}
 	return fmt.Errorf("%w: the target is not to be had: %w", errRefused, err)
+}
+
+// giveUp forgets a dead letter. It stays counted as dead-lettered.
+func (d *delivery) giveUp(_ context.Context, l *deadletter.Letter) error {
+	err := d.letters.Remove(d.name, l.ID())
+	if err == nil {
+		d.log.Warn("a dead letter was given up by an operator", "dead_letter", l.ID(), "event_key", l.Entry.Key)
+	}
+	return err
 }
 
 // backoff waits longer each time, with jitter, so that targets that failed together don't come back

@@ -132,16 +132,20 @@ func TestWhatIsRefusedIsKept(t *testing.T) {
 		t.Errorf("the letter says %+v", l)
 	}
 
+	retry := func() error {
+		_, err := d.letter(t.Context(), "1.3", d.retry)
+		return err
+	}
 	// Refused again, not to be had, and then taken.
-	if err := d.retry(t.Context(), letter("1.3")); !errors.Is(err, errRefused) || letter("1.3").Attempts != 2 {
+	if err := retry(); !errors.Is(err, errRefused) || letter("1.3").Attempts != 2 {
 		t.Errorf("retry() = %v, %d attempts", err, letter("1.3").Attempts)
 	}
 	fussy.take = func(string) target.Result { return target.Retry }
-	if err := d.retry(t.Context(), letter("1.3")); !errors.Is(err, errRefused) || letter("1.3").Attempts != 2 {
+	if err := retry(); !errors.Is(err, errRefused) || letter("1.3").Attempts != 2 {
 		t.Errorf("retry() = %v, %d attempts", err, letter("1.3").Attempts)
 	}
 	fussy.take = func(string) target.Result { return target.Delivered }
-	if err := d.retry(t.Context(), letter("1.3")); err != nil {
+	if err := retry(); err != nil {
 		t.Errorf("retry() = %v", err)
 	}
 	if _, err := d.letters.Read("siem", "1.3"); !errors.Is(err, deadletter.ErrNotFound) {

@@ -88,6 +88,9 @@ func (b *body) read(r *http.Request) error {
 		if err := b.fill(wire); err != nil {
 			return err
 		}
+		if bytes.HasPrefix(b.data, []byte{0x1f, 0x8b}) {
+			return fmt.Errorf("the body is gzip and doesn't say so: %w", errEncoding)
+		}
 	case "gzip":
 		text, err := gzip.NewReader(wire)
 		if err == nil {

@@ -90,9 +90,17 @@ func (l *Ledger) count(entries []stream.Entry) error {
 
 // count counts an entry n times; minus once takes it back.
 func count(t stream.Tally, e *stream.Entry, n int64) {
-	became := map[dedup.Action]string{
-		dedup.Forward: Forwarded, dedup.Suppress: Suppressed, dedup.Drop: Dropped, dedup.Hold: Held,
-	}[e.Decision.Action]
+	var became string
+	switch e.Decision.Action {
+	case dedup.Forward:
+		became = Forwarded
+	case dedup.Suppress:
+		became = Suppressed
+	case dedup.Drop:
+		became = Dropped
+	case dedup.Hold:
+		became = Held
+	}
 	if e.Kind != stream.Release {
 		t.Add(Received, e, n)
 		t.Add(became, e, n)
@@ -124,9 +132,13 @@ func (l *Ledger) between(ctx context.Context, from, to stream.Position, visit fu
 		return nil
 	}
 	first, _ := l.stream.Bounds()
-	for m, err := range l.stream.Scan(ctx, max(from.Sequence, first)) {
-		if err != nil {
+	for m, err := range l.stream.Salvage(ctx, max(from.Sequence, first)) {
+		switch {
+		case m == nil:
 			return err
+		case err != nil:
+			l.log.Warn("a batch of the stream can't be read, and isn't accounted for", "batch", m.Sequence, "err", err)
+			continue
 		}
 		for i := range m.Entries {
 			e := &m.Entries[i]

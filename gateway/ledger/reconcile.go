@@ -139,6 +139,9 @@ func equate(sum stream.Tally, since int64, left string, right ...string) ([]Line
 		hour    int64
 	}
 	boxes := map[box]bool{}
+	for cell := range sum { // hours that one side may have forgotten already
+		since = max(since, cell.Hour-stream.HoursKept)
+	}
 	for cell := range sum {
 		if cell.Hour > since {
 			boxes[box{cell.Service, cell.Hour}] = true

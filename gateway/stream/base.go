@@ -15,43 +15,43 @@ type base struct {
 	Tally  Tally  `json:"tally"`
 }
 
-// hoursKept is how long a tally speaks of an hour; so it doesn't grow for ever.
-const hoursKept = 90 * 24
+// HoursKept is how long a tally speaks of an hour; so it doesn't grow for ever.
+const HoursKept = 90 * 24
 
 // basePath is where the base of that number lies beside the cursor.
 func basePath(cursor string, number uint64) string {
 	return fmt.Sprintf("%s.tally%d", strings.TrimSuffix(cursor, cursorSuffix), number%2)
 }
 
-// rebase takes the steps of the trail after the first keep into the base, and with keep 0 the rest too.
+// rebase takes the steps of the trail after the first keep into the base.
 func (c *cursor) rebase(keep int) error {
-	if len(c.record.Trail) <= keep && (keep > 0 || len(c.record.Tally) == 0) {
-		return nil
+	older, err := c.writeBase(c.record.Base+1, c.record.Trail[keep:], nil)
+	if err == nil {
+		c.base, c.record.Base, c.record.Trail = older, c.record.Base+1, c.record.Trail[:keep]
+	}
+	return err
+}
+
+// writeBase writes the base of that number: the present one, those steps of the trail and what was tallied
+// after them.
+func (c *cursor) writeBase(number uint64, trail []step, rest Tally) (Tally, error) {
+	if number != c.named+1 { // its file would take the place of the one that is named
+		return nil, fmt.Errorf("write tally %d: the cursor's file still names %d", number, c.named)
 	}
 	if err := c.sync(); err != nil { // the record that names the present base, before the one before that goes
-		return err
+		return nil, err
 	}
-	next := base{Number: c.record.Base + 1, Tally: c.base.Clone()}
-	trail, rest := c.record.Trail, c.record.Tally
-	for len(trail) > keep {
-		last := len(trail) - 1
-		next.Tally.Merge(trail[last].Tally)
-		trail = trail[:last]
+	t := c.base.Clone()
+	for _, s := range trail {
+		t.Merge(s.Tally)
 	}
-	if keep == 0 {
-		next.Tally.Merge(rest)
-		rest = nil
-	}
-	next.Tally.forget()
-	data, err := seal(next)
+	t.Merge(rest)
+	t.forget()
+	data, err := seal(base{Number: number, Tally: t})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := durable.WriteFile(basePath(c.path, next.Number), data); err != nil {
-		return err
-	}
-	c.base, c.record.Base, c.record.Trail, c.record.Tally = next.Tally, next.Number, trail, rest
-	return nil
+	return t, durable.WriteFile(basePath(c.path, number), data)
 }
 
 // forget drops the hours that are too long before the newest one.
@@ -61,7 +61,7 @@ func (t Tally) forget() {
 		newest = max(newest, cell.Hour)
 	}
 	for cell := range t {
-		if cell.Hour < newest-hoursKept {
+		if cell.Hour < newest-HoursKept {
 			delete(t, cell)
 		}
 	}

@@ -63,6 +63,7 @@ type cursor struct {
 	file    *os.File
 	record  record
 	base    Tally     // what the record's Base holds
+	named   uint64    // the Base that the file's newest record names
 	slot    int64     // that holds record
 	synced  bool      // the Options' Synced
 	dirty   bool      // written since the last sync
@@ -144,7 +145,7 @@ func checksum(b []byte) string {
 func openCursor(path string, r record, base Tally, synced bool) (*cursor, error) {
 	r.Format = recordFormat
 	r.Number++
-	c := &cursor{path: path, record: r, base: base, synced: synced}
+	c := &cursor{path: path, record: r, base: base, named: r.Base, synced: synced}
 	slot, err := seal(c.record)
 	if err != nil {
 		return nil, err
@@ -159,36 +160,35 @@ func openCursor(path string, r record, base Tally, synced bool) (*cursor, error)
 }
 
 // move writes the new mark, with what was tallied on the way to it, and syncs it, where asked to, once
-// a second.
+// a second. With an error the cursor is where it was.
 func (c *cursor) move(m mark, t Tally, now time.Time) error {
 	if now.Sub(c.trailed) >= trailPause && c.record.Hash != (Hash{}) {
 		c.trailed = now
 		c.record.Trail = append([]step{{c.record.mark, c.record.Tally}}, c.record.Trail...)
 		c.record.Tally = nil
-		if err := c.rebase(trailLength); err != nil {
-			return err
-		}
 	}
-	if c.record.Tally == nil {
-		c.record.Tally = Tally{}
+	if len(c.record.Trail) > trailLength {
+		_ = c.rebase(trailLength) // a longer trail does no harm, and it is tried again
 	}
-	c.record.mark = m
-	c.record.Tally.Merge(t)
-	c.record.Number++
-	slot, err := seal(c.record)
-	if err == nil && len(slot) > slotSize {
-		if err = c.rebase(0); err == nil {
-			slot, err = seal(c.record)
+	next, older := c.record, c.base
+	next.mark, next.Number = m, next.Number+1
+	next.Tally = next.Tally.Clone()
+	next.Tally.Merge(t)
+	slot, err := seal(next)
+	if err == nil && len(slot) > slotSize { // hundreds of hours in one commit: all goes to the base
+		if older, err = c.writeBase(next.Base+1, next.Trail, next.Tally); err == nil {
+			next.Base, next.Trail, next.Tally = next.Base+1, nil, nil
+			slot, err = seal(next)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	c.slot = 1 - c.slot
-	if _, err := c.file.WriteAt(slot, c.slot*slotSize); err != nil {
+	other := 1 - c.slot
+	if _, err := c.file.WriteAt(slot, other*slotSize); err != nil {
 		return fmt.Errorf("write cursor: %w", err)
 	}
-	c.dirty = true
+	c.slot, c.record, c.base, c.named, c.dirty = other, next, older, next.Base, true
 	if c.synced && now.Sub(c.last) >= syncPause {
 		c.last = now
 		return c.sync()

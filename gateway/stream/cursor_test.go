@@ -271,3 +271,40 @@ func TestATallyThatIsTooLargeMovesToTheBase(t *testing.T) {
 		t.Errorf("tally (-want +got):\n%.2000s", diff)
 	}
 }
+
+// TestACursorThatCantBeWrittenLosesNoCount: after a failed write the next one has everything.
+func TestACursorThatCantBeWrittenLosesNoCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "siem.cursor")
+	c, err := openCursor(path, record{Name: "siem"}, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := Tally{}, Tally{}
+	first, second := entry(1), entry(2)
+	one.Add("delivered", &first, 1)
+	two.Add("delivered", &first, 1)
+	two.Add("delivered", &second, 1)
+	file := c.file
+	if c.file, err = os.Open(path); err != nil { // to read only
+		t.Fatal(err)
+	}
+	if err := c.move(mark{At: Position{Sequence: 1}, Total: 1}, one, time.Now()); err == nil {
+		t.Fatal("move() = nil, want an error")
+	}
+	if len(c.tallied()) > 0 || c.record.At != (Position{}) {
+		t.Errorf("the cursor moved to %v, with %v", c.record.At, c.tallied())
+	}
+	if err := c.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.file = file
+	if err := c.move(mark{At: Position{Sequence: 2}, Total: 2}, two, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(two, c.tallied()); diff != "" {
+		t.Errorf("tally (-want +got):\n%s", diff)
+	}
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -34,6 +34,7 @@ func TestDamageCostsWhatIsDamaged(t *testing.T) {
 		{"a byte", spoil(0, func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b }), messages - 1, false},
 		{"a sector of zeroes", spoil(0, func(b []byte) []byte { clear(b[len(b)/2 : len(b)/2+512]); return b }), messages - 2, false},
 		{"the first block cut short", spoil(0, func(b []byte) []byte { return b[:len(b)/2] }), messages / 2, false},
+		{"the first message", spoil(0, func(b []byte) []byte { b[200] ^= 0xff; return b }), messages - 1, false},
 		{"the last block cut short", spoil(1, func(b []byte) []byte { return b[:len(b)/2] }), messages / 2, true},
 		{"the index is garbage", func(b []string) error {
 			return os.WriteFile(filepath.Join(filepath.Dir(b[0]), "index.db"), []byte("junk"), 0o600)
@@ -54,13 +55,13 @@ func TestDamageCostsWhatIsDamaged(t *testing.T) {
 			}
 			s = openStream(t, o)
 			first, last := s.Bounds()
-			readable, lost, next := 0, 0, first
+			readable, lost, expected := 0, 0, first
 			for m, err := range s.Salvage(t.Context(), 0) {
 				switch {
 				case m == nil:
 					t.Fatal(err)
-				case m.Sequence != next:
-					t.Fatalf("message %d, want %d", m.Sequence, next)
+				case m.Sequence != expected:
+					t.Fatalf("message %d, want %d", m.Sequence, expected)
 				case err == nil:
 					readable++
 				case errors.Is(err, ErrLost):
@@ -68,13 +69,17 @@ func TestDamageCostsWhatIsDamaged(t *testing.T) {
 				default:
 					t.Error(err)
 				}
-				next++
+				expected++
 			}
-			if readable < tt.readable || next != last+1 {
-				t.Errorf("%d messages can be read and %d are lost, up to %d of %d; want %d", readable, lost, next-1, last, tt.readable)
+			if readable < tt.readable || expected != last+1 {
+				t.Errorf("%d messages can be read and %d are lost, up to %d of %d; want %d", readable, lost, expected-1, last, tt.readable)
 			}
 			if told := w.has("damaged at its end"); told != tt.told {
 				t.Errorf("told of the damage: %v, want %v", told, tt.told)
+			}
+			r := openReader(t, s, "new", Oldest) // whatever its first message is like
+			if got := next(t, r, 1, 1); len(got) != 1 {
+				t.Errorf("a new reader got %d entries", len(got))
 			}
 			if m := appendEntries(t, s, 1_000_000, 1); m.Sequence != last+1 {
 				t.Errorf("goes on at %d, want %d", m.Sequence, last+1)

@@ -110,21 +110,24 @@ func (s *Stream) beginning(ctx context.Context) (record, error) {
 	if first > last {
 		return record{}, nil
 	}
-	m, err := s.Read(ctx, first)
-	if errors.Is(err, ErrPurged) {
-		return s.beginning(ctx)
-	}
-	if err != nil {
-		return record{}, err
-	}
 	if first == 1 {
 		return record{}, nil
 	}
-	r := record{mark: mark{At: Position{Sequence: first - 1, Index: lastIndex}, Total: m.Before}}
-	for i := range m.Entries {
-		r.Since = max(r.Since, hour(m.Entries[i].Notification.Arrived))
+	for m, err := range s.Salvage(ctx, first) {
+		switch {
+		case m == nil:
+			return record{}, err
+		case err != nil:
+			continue // lost: it begins behind that
+		}
+		r := record{mark: mark{At: Position{Sequence: m.Sequence - 1, Index: lastIndex}, Total: m.Before}}
+		for i := range m.Entries {
+			e := &m.Entries[i]
+			r.Since = max(r.Since, hour(e.Notification.Arrived), hour(e.Time))
+		}
+		return r, nil
 	}
-	return r, nil
+	return record{mark: mark{At: Position{Sequence: last, Index: lastIndex}}, Since: hour(time.Now())}, nil
 }
 
 // lastIndex is the index of a mark behind a whole message, whatever its number of entries.

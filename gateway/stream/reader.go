@@ -167,17 +167,14 @@ func (r *Reader) take(m *Message, limit int) []Entry {
 // about is delivered again. Positions before the cursor change nothing; one that Next hasn't handed
 // out is an error.
 //
-// t says what became of the entries from the last commit to this one, and may count some of earlier
-// ones anew; it is kept with the cursor, see [Reader.Tally]. A tally at the position of the cursor
-// itself changes the tally alone.
+// t says what became of the entries from the last commit to this one; it is kept with the cursor, see
+// [Reader.Tally]. With an error nothing is committed.
 func (r *Reader) Commit(at Position, t Tally) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.shutUp:
 		return fmt.Errorf("commit %s: %w", r.name, ErrClosed)
-	case r.cursor.record.At == at && len(t) > 0:
-		return r.recount(t)
 	case !r.cursor.record.At.Less(at):
 		return nil
 	case !at.Less(r.next):
@@ -194,15 +191,21 @@ func (r *Reader) Commit(at Position, t Tally) error {
 	if at.Index == p.count-1 {
 		done++
 	}
-	r.out = append(r.out[:0], r.out[done:]...)
 	m := mark{At: at, Hash: p.hash, Total: p.before + uint64(at.Index) + 1}
 	if err := r.cursor.move(m, t, time.Now()); err != nil {
 		return fmt.Errorf("commit %s: %w", r.name, err)
 	}
+	r.out = append(r.out[:0], r.out[done:]...)
 	return nil
 }
 
-func (r *Reader) recount(t Tally) error {
+// Recount changes the tally and nothing else: what became of entries that the cursor has passed.
+func (r *Reader) Recount(t Tally) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shutUp {
+		return fmt.Errorf("commit %s: %w", r.name, ErrClosed)
+	}
 	if err := r.cursor.move(r.cursor.record.mark, t, time.Now()); err != nil {
 		return fmt.Errorf("commit %s: %w", r.name, err)
 	}
