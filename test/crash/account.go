@@ -115,37 +115,6 @@ func compare(want map[string]map[digest]bounds, have map[string]map[digest]int) 
 	return problems
 }
 
-// prefixes wants of each plain connection a beginning in the stream, in its order, and all of it where
-// both sides said goodbye.
-func (h *harness) prefixes(r *record) (problems []string) {
-	for _, s := range h.plain {
-		conn, next, whole := 0, 0, 0
-		for i := range r.lines {
-			l := &r.lines[i]
-			if l.kind != stream.Notification || l.input != "tcp" {
-				continue
-			}
-			for conn < len(s.conns) && (next == len(s.conns[conn].items) || s.conns[conn].items[next].is != l.is) {
-				if c := s.conns[conn]; c.whole && next < len(c.items) {
-					problems = append(problems, fmt.Sprintf("tcp: connection %d ended in order, and of its %d messages only %d are in the stream", conn, len(c.items), next))
-				}
-				conn, next = conn+1, 0
-			}
-			if conn == len(s.conns) {
-				return append(problems, fmt.Sprintf("tcp: message %x in batch %d is out of order", l.is, l.at.Sequence))
-			}
-			next++
-		}
-		for _, c := range s.conns {
-			if c.whole {
-				whole++
-			}
-		}
-		h.print("  tcp: %d connections, %d of them ended in order", len(s.conns), whole)
-	}
-	return problems
-}
-
 // alerts wants each alert that the stream has forwarded by one of its services, once.
 func (h *harness) alerts(r *record) (problems []string) {
 	known, first := map[int]bool{}, map[int]map[string]policy.Reason{}

@@ -26,6 +26,7 @@ type copies struct {
 	siem     *siem
 	rank     map[string]int
 	last     map[string]place // of the last copy
+	starts   map[int]int      // place of the first event that came from a gateway, by its number
 	sum      struct{ copies, kill, farthest, broken, beyond int }
 	problems []string
 }
@@ -39,18 +40,15 @@ type place struct {
 func (s *siem) account(r *record, print func(string, ...any)) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &copies{siem: s, rank: r.rank, last: map[string]place{}, problems: s.problems}
+	c := &copies{siem: s, rank: r.rank, last: map[string]place{}, starts: map[int]int{}, problems: s.problems}
 	for _, one := range s.sessions {
 		one.most = one.highest(r.rank)
+		if _, ok := c.starts[one.epoch]; !ok && len(one.copies) > 0 {
+			c.starts[one.epoch] = r.rank[one.copies[0].key]
+		}
 	}
 	for _, one := range s.sessions {
 		c.judge(one)
-	}
-	broken := 0
-	for _, one := range s.sessions {
-		if one.broken {
-			broken++
-		}
 	}
 	lost := map[*session]int{}
 	for rank, l := range r.order {
@@ -63,13 +61,20 @@ func (s *siem) account(r *record, print func(string, ...any)) []string {
 		}
 		c.wrong("event %s, forwarded in batch %d at %s, never reached the SIEM", l.key, l.at.Sequence, l.time.Format(time.RFC3339Nano))
 	}
-	print("SIEM: %d connections, %d of them broken by it; %v", len(s.sessions), broken, s.moods)
+	print("SIEM: %d connections and refusals; %v", len(s.sessions), s.moods)
 	print("  %d forwarded, %d delivered, %d copies", len(r.order), len(c.last), c.sum.copies)
 	print("  %d came again: %d after kills, at most %d events back; %d after the SIEM broke a connection, of them %d more than a batch back",
 		c.sum.copies-len(c.last), c.sum.kill, c.sum.farthest, c.sum.broken, c.sum.beyond)
+	before, after := 0, 0
 	for one, n := range lost {
-		print("  %d lost: thrown away by a reset, and the gateway was killed %s later", n, s.killed[one.epoch].Sub(one.ended))
+		if one.ended.Before(s.killed[one.epoch]) {
+			before += n
+		} else {
+			after += n
+		}
 	}
+	print("  %d lost: thrown away in %d resets, %d of them before and %d after the kill of the gateway that would have sent them again",
+		before+after, len(lost), before, after)
 	return c.problems
 }
 
@@ -136,15 +141,15 @@ func (s *session) highest(rank map[string]int) int {
 }
 
 // thrownAway gives the connection in whose reset the SIEM's kernel may have thrown an event away that it had
-// acknowledged, if the gateway was killed before it had sent it again: on no later connection of that
-// gateway came anything that goes after it.
+// acknowledged, if the gateway was killed before it had sent it again: it had begun before that event, and
+// on none of its later connections came anything that goes after it.
 func (c *copies) thrownAway(rank int, l *line) *session {
 	for _, one := range c.siem.sessions {
 		killed, ok := c.siem.killed[one.epoch]
 		if !ok || !one.broken || l.time.After(killed) || l.time.After(one.ended) || one.ended.Sub(l.time) > againWithin+slack {
 			continue
 		}
-		passed := false
+		passed := c.start(one.epoch) > rank
 		for _, o := range c.siem.sessions[one.number+1:] {
 			passed = passed || o.epoch == one.epoch && o.most > rank
 		}
@@ -153,6 +158,16 @@ func (c *copies) thrownAway(rank int, l *line) *session {
 		}
 	}
 	return nil
+}
+
+// start is where a gateway began to deliver, or one before it of which anything came.
+func (c *copies) start(epoch int) int {
+	for ; epoch > 0; epoch-- {
+		if rank, ok := c.starts[epoch]; ok {
+			return rank
+		}
+	}
+	return 0
 }
 
 // file reads the file target: every forwarded event is there. It goes back only after a kill, by no more

@@ -23,3 +23,41 @@ func TestCrash(t *testing.T) {
 	}
 	t.Log("\n" + out.String())
 }
+
+// TestPrefixes: what went into a connection is in the stream from its beginning, and whole where the
+// connection ended in order.
+func TestPrefixes(t *testing.T) {
+	conn := func(text string, whole bool) *plainConn {
+		c := &plainConn{whole: whole}
+		for _, b := range []byte(text) {
+			c.items = append(c.items, &item{is: digest{b}})
+		}
+		return c
+	}
+	tests := []struct {
+		name, stream string
+		conns        []*plainConn
+		want         bool
+	}{
+		{"everything", "abcd", []*plainConn{conn("ab", true), conn("cd", true)}, true},
+		{"the end is lost", "acd", []*plainConn{conn("ab", false), conn("cd", true)}, true},
+		{"a connection is lost", "cd", []*plainConn{conn("ab", false), conn("cd", true)}, true},
+		{"the end is lost and was owed", "acd", []*plainConn{conn("ab", true), conn("cd", true)}, false},
+		{"a connection is lost that was owed", "cd", []*plainConn{conn("ab", true), conn("cd", true)}, false},
+		{"the last is lost that was owed", "ab", []*plainConn{conn("ab", true), conn("cd", true)}, false},
+		{"the middle is lost", "acde", []*plainConn{conn("abc", false), conn("de", true)}, false},
+		{"out of order", "bacd", []*plainConn{conn("ab", true), conn("cd", true)}, false},
+		{"lost and sent again first", "abc", []*plainConn{conn("ab", false), conn("bc", true)}, true},
+		{"never sent", "abx", []*plainConn{conn("ab", true)}, false},
+		{"twice", "aab", []*plainConn{conn("ab", true)}, false},
+	}
+	for _, tt := range tests {
+		p, got := newPrefixes(tt.conns), true
+		for _, b := range []byte(tt.stream) {
+			got = got && p.next(digest{b})
+		}
+		if got = got && p.end(); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func (s *plainSender) fill(ctx context.Context, conn net.Conn, c *plainConn) (ov
 			return false
 		}
 		if end || len(c.items) >= most {
-			c.whole = goodbye(conn)
+			c.whole = goodbye(conn) && s.answers(ctx, conn)
 			return end
 		}
 		if !pause(ctx, s.rest()) {
@@ -61,16 +61,23 @@ func (s *plainSender) fill(ctx context.Context, conn net.Conn, c *plainConn) (ov
 	}
 }
 
-// goodbye ends our side and waits for the other's. It is true where the gateway said so, and not the kernel
-// for a gateway that was killed: who lives still listens.
+// goodbye ends our side and waits for the other's. It is true where that came in order.
 func goodbye(conn net.Conn) bool {
 	if conn.(*net.TCPConn).CloseWrite() != nil {
 		return false
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(deadline))
-	if _, err := io.Copy(io.Discard, conn); err != nil {
+	_, err := io.Copy(io.Discard, conn)
+	return err == nil
+}
+
+// answers says whether the gateway of a connection that ended is alive. Of one that was killed the kernel
+// says goodbye too.
+func (s *plainSender) answers(ctx context.Context, conn net.Conn) bool {
+	p := s.current()
+	if p.address("tcp") != conn.RemoteAddr().String() {
 		return false
 	}
-	alive, err := net.DialTimeout("tcp", conn.RemoteAddr().String(), deadline)
-	return err == nil && alive.Close() == nil
+	_, err := p.metrics(ctx)
+	return err == nil
 }

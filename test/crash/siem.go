@@ -148,6 +148,8 @@ func (s *siem) refuse() {
 	s.mu.Lock()
 	_ = s.listener.Close()
 	s.listener = nil
+	// What was connected and not accepted yet is reset, with what its kernel had taken.
+	s.sessions = append(s.sessions, &session{number: len(s.sessions), epoch: s.epoch(), broken: true, ended: time.Now()})
 	s.mu.Unlock()
 	s.breakAll(s.some(2) == 0)
 }
