@@ -20,6 +20,7 @@ type Config struct {
 	Services     Services     `koanf:"services"`
 	Policy       Policy       `koanf:"policy"`
 	Dedup        Dedup        `koanf:"dedup"`
+	Silence      Silence      `koanf:"silence"`
 	Targets      []Target     `koanf:"targets"`
 	Stream       Stream       `koanf:"stream"`
 	HTTP         HTTP         `koanf:"http"`
@@ -144,6 +145,15 @@ type Dedup struct {
 type Remember struct {
 	Alerts     time.Duration `koanf:"alerts"`
 	Activities time.Duration `koanf:"activities"`
+}
+
+// Silence says for each service how long it may be quiet before it is called silent, and whether the
+// targets get an event of it.
+type Silence struct {
+	DefenderForIdentity Quiet `koanf:"defender_for_identity"`
+	CloudAppSecurity    Quiet `koanf:"cloud_app_security"`
+	IdentityProtection  Quiet `koanf:"identity_protection"`
+	Event               bool  `koanf:"event"`
 }
 
 // Target is a way out. Type is syslog, file or stdout.

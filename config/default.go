@@ -35,6 +35,7 @@ func Default() Config {
 			Window: 72 * time.Hour, Skew: 15 * time.Minute, RaiseSkew: time.Hour,
 			Remember: Remember{Alerts: 30 * 24 * time.Hour, Activities: 72 * time.Hour},
 		},
+		Silence: Silence{DefenderForIdentity: Auto, CloudAppSecurity: Auto, IdentityProtection: Auto},
 		Targets: []Target{{Name: "stdout", Type: "stdout"}},
 		Stream:  Stream{Retention: 72 * time.Hour, MaxDisk: 20 << 30, Durability: "synced"},
 		HTTP:    HTTP{Listen: "127.0.0.1:8514"},
@@ -87,6 +88,13 @@ func (t *Target) defaultFraming() string {
 
 // Enabled says whether a service is licensed and connected; an unknown name is not.
 func (s Services) Enabled(name string) bool { return s.named()[name].Enabled }
+
+// Of is how long the service of that name may be quiet; an unknown name for ever.
+func (s Silence) Of(name string) Quiet {
+	return map[string]Quiet{
+		defenderForIdentity: s.DefenderForIdentity, cloudAppSecurity: s.CloudAppSecurity, identityProtection: s.IdentityProtection,
+	}[name]
+}
 
 // Order lists the services in the order in which they follow policy.manage_in.
 func (s Services) Order() []string {

@@ -56,6 +56,32 @@ func parseSize(text string) (Size, error) {
 	return Size(int64(n) * unit), nil
 }
 
+// Quiet is how long a service may be quiet: a duration, Off for ever, or Auto for as long as it usually is.
+type Quiet time.Duration
+
+// What Quiet is beside a duration.
+const (
+	Off  Quiet = 0
+	Auto Quiet = -1
+)
+
+// minQuiet is less than anybody wants, and enough for the gateway to keep up with.
+const minQuiet = time.Second
+
+func parseQuiet(text string) (Quiet, error) {
+	switch text {
+	case "off":
+		return Off, nil
+	case "auto":
+		return Auto, nil
+	}
+	d, err := parseDuration(text)
+	if err != nil || d < minQuiet {
+		return 0, fmt.Errorf("found %s, expected auto, off, or a duration such as 30m, of %s or more", quote(text), show(minQuiet))
+	}
+	return Quiet(d), nil
+}
+
 // maxDuration is a hundred years, so that sums of durations and dates don't overflow.
 const maxDuration = 36500 * 24 * time.Hour
 

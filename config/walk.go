@@ -197,6 +197,8 @@ func convert(text string, t reflect.Type) (any, error) {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return parseDuration(text)
+	case t == reflect.TypeFor[Quiet]():
+		return parseQuiet(text)
 	case t == reflect.TypeFor[Size]():
 		return parseSize(text)
 	case t.Kind() == reflect.Bool:
@@ -219,6 +221,8 @@ func want(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "a duration such as 10m"
+	case t == reflect.TypeFor[Quiet]():
+		return "auto, off or a duration such as 30m"
 	case t == reflect.TypeFor[Size]():
 		return "a size such as 64KiB"
 	case t.Kind() == reflect.Bool:

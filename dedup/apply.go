@@ -18,6 +18,7 @@ func (b *Batch) Apply(o *Outcome) error {
 			return err
 		}
 	}
+	b.keepTime(o)
 	switch {
 	case o.Action == Drop:
 		return nil // nothing that a resend could be suppressed for

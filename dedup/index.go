@@ -29,6 +29,7 @@ type Index struct {
 	recent  recent
 	waiting waiting      // committed
 	held    atomic.Int64 // waiting.count, for those beside the decider
+	rhythms atomic.Pointer[rhythms]
 }
 
 // waiting is what is known of the held notifications without looking. Badger keeps what was removed for
@@ -73,7 +74,7 @@ func Open(dir string, c config.Config) (*Index, error) {
 		window:   c.Dedup.Window,
 		codec:    codec,
 	}
-	if err := x.countHeld(); err != nil {
+	if err := errors.Join(x.countHeld(), x.readRhythms()); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
@@ -159,7 +160,7 @@ func (x *Index) Mark() (Mark, error) {
 // Begin starts an overlay: decisions for a batch see each other, and nothing of them remains unless
 // the batch is committed. The caller discards it in any case.
 func (x *Index) Begin() *Batch {
-	return &Batch{x: x, txn: x.db.NewTransaction(true), waiting: x.waiting}
+	return &Batch{x: x, txn: x.db.NewTransaction(true), waiting: x.waiting, rhythms: *x.rhythms.Load()}
 }
 
 // Batch is an overlay on the state. It is not safe for concurrent use.
@@ -169,6 +170,8 @@ type Batch struct {
 	waiting waiting
 	written written // to the tables that are scanned
 	asked   asked
+	rhythms rhythms
+	moved   [len(rhythms{})]bool // the rhythms that changed
 }
 
 // Discard throws the overlay away; after Commit it does nothing.
@@ -182,6 +185,9 @@ func (b *Batch) Commit(m Mark) error {
 	if err := b.put([]byte{tableMark}, m, 0); err != nil {
 		return err
 	}
+	if err := b.putRhythms(); err != nil {
+		return err
+	}
 	b.written.close()
 	if err := b.txn.Commit(); err != nil {
 		return fmt.Errorf("commit state: %w", err)
@@ -189,6 +195,8 @@ func (b *Batch) Commit(m Mark) error {
 	b.waiting.moved = false
 	b.x.waiting = b.waiting
 	b.x.held.Store(int64(b.waiting.count))
+	now := b.rhythms
+	b.x.rhythms.Store(&now)
 	return nil
 }
 

@@ -24,6 +24,7 @@ import (
 //	                                       the event's key and, once paired, the points of the pairing
 //	h <due> <held since> <event>           Held
 //	r <request>                            progress: how much of a request is recorded
+//	q <service>                            Rhythm
 const (
 	tableMark  = 'm'
 	tablePrior = 'e'
@@ -35,6 +36,7 @@ const (
 	tableHeld  = 'h'
 
 	tableRequest = 'r'
+	tableRhythm  = 'q'
 )
 
 func hashKey(table byte, fields ...string) []byte {

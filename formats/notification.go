@@ -23,14 +23,15 @@ const (
 // Kind says what a notification speaks of.
 type Kind string
 
-// The kinds of notifications, and Link, the kind of the small event by which Sluice tells a SIEM
-// that two notifications it may have seen are one alert.
+// The kinds of notifications, and those of Sluice's own small events: Link tells a SIEM that two
+// notifications it may have seen are one alert, Silence that a service no longer notifies.
 const (
 	Alert    Kind = "alert"
 	Activity Kind = "activity"
 	Health   Kind = "health"
 	Unknown  Kind = "unknown"
 	Link     Kind = "link"
+	Silence  Kind = "silence"
 )
 
 // Severity is the scale of Microsoft Graph. The services' own numbers are mapped once, in their

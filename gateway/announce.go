@@ -66,6 +66,9 @@ func (p *pipeline) tell(entries []stream.Entry) {
 		case e.Kind == stream.Undo:
 			p.log.Warn("a pairing was taken back: another notification fits far better", "alert_id", e.Match.Alert,
 				"service", e.Notification.Service)
+		case e.Kind == stream.Silence:
+			p.log.Warn("a service has gone silent: nothing is received from it; look at its agent or sensor and at the way to here",
+				"service", e.Notification.Origin, "last_notification", e.Notification.Start)
 		}
 	}
 }

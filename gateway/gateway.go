@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/input"
 	"github.com/sluice-siem/sluice/gateway/ledger"
@@ -57,6 +58,7 @@ type Gateway struct {
 	letters    *deadletter.Store
 	balance    balance
 	watch      *watch
+	watched    []formats.Service // for silence
 	control    *control
 	closers    []func() error // in the order of opening
 
@@ -114,6 +116,7 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 	if g.pipeline, err = newPipeline(g, m); err != nil {
 		return g, err
 	}
+	g.watched = g.pipeline.silent.names()
 	outputs := target.NewMetrics(o.Metrics)
 	for _, t := range c.Targets {
 		if err := g.openTarget(ctx, t, o, m, outputs); err != nil {
@@ -145,6 +148,7 @@ func newPipeline(g *Gateway, m *metrics) (*pipeline, error) {
 		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request),
 		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time),
 	}
+	p.silent = newSilences(g.config, g.index, mark.Time, p.now())
 	p.quiet = p.now().Add(min(grace, *g.config.Policy.Hold))
 	return p, nil
 }

@@ -35,6 +35,7 @@ type pipeline struct {
 	now     func() time.Time // the wall clock with its monotonic reading
 	quiet   time.Time        // until then nothing is released: the inputs have only begun to listen
 	space   space
+	silent  silences
 	overlay *dedup.Batch
 	batch   *stream.Batch
 	pending []incoming // what the batch holds, in order
@@ -149,15 +150,19 @@ func (p *pipeline) gather(r *request) []incoming {
 	return out
 }
 
+// nextDue is when something is to be done without a message: a hold ends, or a service may be silent.
 func (p *pipeline) nextDue() (time.Time, error) {
 	b := p.index.Begin()
 	defer b.Discard()
 	due, ok, err := b.NextDue()
-	if err != nil || !ok {
+	if err != nil {
 		return time.Time{}, err
 	}
-	if due.Before(p.quiet) {
+	if ok && due.Before(p.quiet) {
 		due = p.quiet
+	}
+	if look := p.silent.next; !ok || !look.IsZero() && look.Before(due) {
+		due = look
 	}
 	return due, nil
 }
@@ -172,6 +177,7 @@ func (p *pipeline) decide(ctx context.Context, messages []incoming) error {
 		messages = messages[durable:]
 		switch {
 		case err == nil:
+			p.silent.heard(p.now())
 			return nil
 		case errors.Is(err, stream.ErrFull):
 			p.metrics.full.Inc()
@@ -182,6 +188,7 @@ func (p *pipeline) decide(ctx context.Context, messages []incoming) error {
 			refuse(messages, err)
 			return err
 		}
+		p.silent.stopped(p.now())
 		// Nothing of the failed batch happened: its overlay is gone, and it is decided anew. UDP meanwhile
 		// fills the kernel's buffer, TCP its sender's.
 		select {
@@ -252,7 +259,38 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 			return durable, err
 		}
 	}
+	if err := p.listen(flush); err != nil {
+		return durable, err
+	}
 	return durable, flush()
+}
+
+// listen records which services have gone silent, when it is time to look. It comes after the messages, of
+// which one may be what was waited for.
+func (p *pipeline) listen(flush func() error) error {
+	if now := p.now(); p.silent.next.IsZero() || now.Before(p.silent.next) {
+		return nil
+	}
+	t := p.clock.next(p.now())
+	for {
+		some := false
+		err := p.step(t, flush, func() ([]stream.Entry, error) {
+			entries, err := p.silent.fallen(p.overlay, &p.decider, t)
+			some = len(entries) > 0
+			return entries, err
+		})
+		if err != nil {
+			return err
+		}
+		if !some {
+			break
+		}
+	}
+	if err := flush(); err != nil {
+		return err // looked at again
+	}
+	p.silent.plan(p.index, t)
+	return nil
 }
 
 // known says whether a message needs no decision: it was recorded when its request came before, or that
@@ -331,6 +369,9 @@ func (p *pipeline) flush(ctx context.Context) error {
 	}
 	p.metrics.decided(p.batch.Entries())
 	p.tell(p.batch.Entries())
+	for _, s := range p.silent.back(p.index) {
+		p.log.Info("the service is heard again", "service", s)
+	}
 	p.acknowledge()
 	p.overlay, p.batch = p.index.Begin(), stream.NewBatch()
 	return nil

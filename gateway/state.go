@@ -12,6 +12,7 @@ type state struct {
 	g                              *Gateway
 	held, size, streamSize         *prometheus.Desc
 	lagEvents, lagSeconds, readyTo *prometheus.Desc
+	silent, last                   *prometheus.Desc
 }
 
 func newState(g *Gateway) *state {
@@ -25,6 +26,8 @@ func newState(g *Gateway) *state {
 		streamSize: desc("sluice_stream_bytes", "Size of the stream on disk."),
 		lagEvents:  desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet.", "target"),
 		lagSeconds: desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet.", "target"),
+		silent:     desc("sluice_service_silent", "1 while the service has been quiet for longer than it usually is, or than configured.", "service"),
+		last:       desc("sluice_service_last_notification_timestamp_seconds", "When the service's last notification was decided.", "service"),
 		readyTo:    desc("sluice_ready", "1 while the inputs listen and the state is open."),
 	}
 }
@@ -52,6 +55,17 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(s.lagEvents, float64(lag.Entries), d.name)
 		gauge(s.lagSeconds, lag.Age.Seconds(), d.name)
+	}
+	for _, name := range s.g.watched {
+		r := s.g.index.Rhythm(name)
+		silent := 0.0
+		if !r.Silent.IsZero() {
+			silent = 1
+		}
+		gauge(s.silent, silent, string(name))
+		if !r.Last.IsZero() {
+			gauge(s.last, float64(r.Last.UnixMilli())/1000, string(name))
+		}
 	}
 	ready := 0.0
 	if s.g.watch != nil && s.g.watch.ready.Load() {

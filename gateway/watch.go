@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// watch serves /metrics, /healthz and /readyz.
+// watch serves /metrics, /healthz, /healthz/services and /readyz. A service that is silent turns only
+// /healthz/services, which is for people and monitors: nothing here is mended by a restart, and what
+// asks the other two restarts what answers no.
 type watch struct {
 	log       *slog.Logger
 	listeners []net.Listener
@@ -29,6 +32,7 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "alive") })
+	mux.HandleFunc("GET /healthz/services", func(rw http.ResponseWriter, _ *http.Request) { g.saySilent(rw) })
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
 		if w.ready.Load() {
 			say(rw, http.StatusOK, "ready")
@@ -49,6 +53,24 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		g.closers = append(g.closers, func() error { _ = l.Close(); return nil }) // the server has closed it already
 	}
 	return w, nil
+}
+
+// saySilent answers 503 where a service is silent, and says which and since when.
+func (g *Gateway) saySilent(w http.ResponseWriter) {
+	status, lines := http.StatusOK, make([]string, 0, len(g.watched))
+	for _, name := range g.watched {
+		r := g.index.Rhythm(name)
+		last := "nothing was ever received"
+		if !r.Last.IsZero() {
+			last = "last notification " + r.Last.UTC().Format(time.RFC3339)
+		}
+		word := "not silent"
+		if !r.Silent.IsZero() {
+			status, word = http.StatusServiceUnavailable, "silent"
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s, %s", name, word, last))
+	}
+	say(w, status, strings.Join(lines, "\n"))
 }
 
 func say(w http.ResponseWriter, status int, text string) {

@@ -139,17 +139,23 @@ func (d *daemon) end() (int, error) {
 
 // get gives the body of a page that answers 200.
 func get(url string) (string, error) {
+	status, body, err := fetch(url)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%d: %s", status, body)
+	}
+	return body, err
+}
+
+// fetch gives the status and the body of a page.
+func fetch(url string) (int, string, error) {
 	client := http.Client{Timeout: 10 * time.Second}
 	response, err := client.Get(url)
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return string(body), err
+	return response.StatusCode, string(body), err
 }
 
 // cmdSluice runs the gateway in the background.

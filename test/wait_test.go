@@ -189,13 +189,20 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdPage fetches a page, which is looked at with stdout.
 //
-//	page URL
+//	page URL [STATUS]
 func cmdPage(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: page URL")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: page URL [STATUS]")
 	}
-	text, err := get(args[0])
+	want := 200
+	if len(args) == 2 {
+		want = number(ts, args[1])
+	}
+	status, text, err := fetch(args[0])
 	ts.Check(err)
+	if status != want {
+		ts.Fatalf("status %d, want %d: %s", status, want, text)
+	}
 	_, err = ts.Stdout().Write([]byte(text))
 	ts.Check(err)
 }

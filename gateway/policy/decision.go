@@ -30,6 +30,7 @@ const (
 	ByKind          Reason = "by_kind"          // forwarded or dropped by policy.health, policy.activities or policy.unknown
 	Linked          Reason = "linked"           // our own event: two notifications are one alert
 	Separated       Reason = "separated"        // our own event: two notifications taken for one are two
+	Silent          Reason = "silent"           // our own event: a service has been quiet for longer than it usually is
 )
 
 // Decision is what was decided for one notification and why.

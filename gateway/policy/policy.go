@@ -14,11 +14,12 @@ type Policy struct {
 	settings config.Settings
 	rules    []config.Rule
 	services config.Services
+	silence  config.Silence
 }
 
 // New takes a checked configuration.
 func New(c config.Config) *Policy {
-	return &Policy{settings: c.Policy.Settings, rules: c.Policy.Rules, services: c.Services}
+	return &Policy{settings: c.Policy.Settings, rules: c.Policy.Rules, services: c.Services, silence: c.Silence}
 }
 
 // Decide says what happens to n, now. a is n's alert as it was before n, the zero value for a first
@@ -50,6 +51,15 @@ func (p *Policy) Separate(o *dedup.Outcome) Decision {
 // Link is the decision for the event that tells of a late twin.
 func (p *Policy) Link(a *dedup.Alert) Decision {
 	return Decision{Action: dedup.Forward, Reason: Linked, ManagedIn: a.ManagedIn}
+}
+
+// Silence is the decision for the event that tells of a service that has gone silent. It is on record
+// whether the targets get it or not.
+func (p *Policy) Silence() Decision {
+	if p.silence.Event {
+		return Decision{Action: dedup.Forward, Reason: Silent}
+	}
+	return Decision{Action: dedup.Drop, Reason: Silent}
 }
 
 // LateTwinLinks says whether a link event tells of a late twin.

@@ -19,6 +19,7 @@ const (
 	Release      Kind = "release"      // the end of a hold: forwarded now, or suppressed for its twin
 	Link         Kind = "link"         // an event of our own: two notifications are one alert
 	Undo         Kind = "undo"         // a pairing taken back; carries the notification whole
+	Silence      Kind = "silence"      // an event of our own: a service, the notification's origin, has gone silent
 )
 
 // Position is where an entry stands: the sequence of its batch and its index therein. The zero

@@ -40,9 +40,9 @@ func Digest(key string) uint64 {
 }
 
 // Account says under which service and hour the entry is counted, whatever becomes of it: those of its
-// notification's receipt. Links and undos are events of our own, counted when they were decided.
+// notification's receipt. Links, undos and silences are events of our own, counted when they were decided.
 func (e *Entry) Account() (formats.Service, int64) {
-	if e.Kind == Link || e.Kind == Undo {
+	if e.Kind == Link || e.Kind == Undo || e.Kind == Silence {
 		return formats.Sluice, hour(e.Time)
 	}
 	return e.Notification.Service, hour(e.Notification.Arrived)

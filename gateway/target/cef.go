@@ -90,6 +90,9 @@ func event(e *stream.Entry) cef.Event {
 	if e.Kind == stream.Link || n.Kind == formats.Link {
 		return linkEvent(e)
 	}
+	if n.Kind == formats.Silence {
+		return silenceEvent(e)
+	}
 	if n.Parsed && n.Payload >= 0 && n.Payload <= len(n.Raw) {
 		payload := bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00")
 		if ev, err := cef.Parse(string(payload)); err == nil && ev.Vendor+ev.Product != "" {
@@ -208,6 +211,21 @@ func linkEvent(e *stream.Entry) cef.Event {
 		}
 	}
 	return ev
+}
+
+// silenceEvent is our own: the notification's origin has gone silent.
+func silenceEvent(e *stream.Entry) cef.Event {
+	n := &e.Notification
+	f := []cef.Field{{Key: "rt", Value: millis(e.Time)}}
+	if !n.Start.IsZero() {
+		f = append(f, cef.Field{Key: "start", Value: millis(n.Start)})
+	}
+	f = append(f, cef.Field{Key: "msg", Value: n.Message},
+		cef.Field{Key: "cs1Label", Value: "silentService"}, cef.Field{Key: "cs1", Value: string(n.Origin)})
+	return cef.Event{
+		Vendor: ourName, Product: ourName, Device: ourVersion,
+		Class: n.Type, Name: n.Title, Severity: rank(n.Severity), Extension: f,
+	}
 }
 
 // ownFields is how many those are at most.
