@@ -71,7 +71,7 @@ func guaranteeOf(what string) Guarantee {
 		return Guarantee{
 			"TCP and TLS out", "what the SIEM's kernel had not acknowledged is sent again",
 			"doubled: what it had received and not acknowledged; `sluiceEventKey` is equal. What the SIEM's kernel had and the SIEM " +
-				"did not read is lost, unless the connection was reset",
+				"did not read is lost, unless the connection was reset and Sluice lived on to send it again",
 		}
 	case "udp out":
 		return Guarantee{"UDP out", "sent once", "anything"}
