@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -214,12 +215,17 @@ func cmdPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port VARIABLE")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	ts.Check(err)
-	ts.Setenv(args[0], port)
+	// None of those that the kernel gives to connections: another test opens thousands.
+	const lowest, highest = 12000, 32000
+	ts.Check(poll(func() error {
+		port := strconv.Itoa(lowest + rand.IntN(highest-lowest))
+		l, err := net.Listen("tcp", ":"+port)
+		if err != nil {
+			return err
+		}
+		ts.Setenv(args[0], port)
+		return l.Close()
+	}))
 }
 
 // cmdSubstitute replaces @NAME@ in files by the script's variable.
