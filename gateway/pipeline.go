@@ -356,7 +356,7 @@ func (p *pipeline) flush(ctx context.Context) error {
 		p.acknowledge() // what was recorded before
 		return nil
 	}
-	if err := p.space.enough(time.Now()); err != nil {
+	if err := p.space.enough(); err != nil {
 		return err
 	}
 	stored, err := p.stream.Append(ctx, p.batch)
