@@ -113,6 +113,9 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	m := newMetrics(o.Metrics)
+	for _, i := range c.Inputs {
+		m.notUnderstood.WithLabelValues(i.Name) // from 0 on, so that the first ones are an increase
+	}
 	if g.pipeline, err = newPipeline(g, m); err != nil {
 		return g, err
 	}

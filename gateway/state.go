@@ -10,7 +10,7 @@ import (
 // state tells Prometheus what is, rather than what happened: it is asked when /metrics is.
 type state struct {
 	g                              *Gateway
-	held, size, streamSize         *prometheus.Desc
+	held, size, streamSize, limit  *prometheus.Desc
 	lagEvents, lagSeconds, readyTo *prometheus.Desc
 	silent, last                   *prometheus.Desc
 }
@@ -24,6 +24,7 @@ func newState(g *Gateway) *state {
 		held:       desc("sluice_held_notifications", "Notifications that are held now."),
 		size:       desc("sluice_state_bytes", "Size of the state of recognition on disk."),
 		streamSize: desc("sluice_stream_bytes", "Size of the stream on disk."),
+		limit:      desc("sluice_stream_limit_bytes", "stream.max_disk: where the stream is as large, senders wait."),
 		lagEvents:  desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet.", "target"),
 		lagSeconds: desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet.", "target"),
 		silent:     desc("sluice_service_silent", "1 while the service has been quiet for longer than it usually is, or than configured.", "service"),
@@ -47,6 +48,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		gauge(s.size, float64(size))
 	}
 	gauge(s.streamSize, float64(s.g.stream.Bytes()))
+	gauge(s.limit, float64(s.g.config.Stream.MaxDisk))
 	for _, d := range s.g.deliveries {
 		lag, err := d.reader.Lag(context.Background(), time.Now())
 		if err != nil {
