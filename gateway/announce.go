@@ -52,9 +52,8 @@ func firstMessage(l Listener) string {
 
 // tell logs what an operator at the console wants to see of a durable batch: what is held, for whom
 // and until when, and what became of it. It names no people.
-func (p *pipeline) tell(entries []stream.Entry) {
-	for i := range entries {
-		e := &entries[i]
+func (p *pipeline) tell(entries []*stream.Entry) {
+	for _, e := range entries {
 		d := e.Decision
 		switch {
 		case e.Kind == stream.Notification && d.Enforced() == dedup.Hold && d.Would == "":

@@ -19,7 +19,7 @@ type decider struct {
 }
 
 // notification decides one notification that arrived at t. What follows from it is asked of follow.
-func (d *decider) notification(b *dedup.Batch, m *incoming, t time.Time) ([]stream.Entry, error) {
+func (d *decider) notification(b *dedup.Batch, m *incoming, t time.Time) ([]*stream.Entry, error) {
 	n := &m.n
 	match, err := d.match(b, n, t)
 	if err != nil {
@@ -34,11 +34,11 @@ func (d *decider) notification(b *dedup.Batch, m *incoming, t time.Time) ([]stre
 		return nil, err
 	}
 	decision := d.policy.Decide(&alert, n, &match, t)
-	entry := stream.Entry{
+	entry := &stream.Entry{
 		Kind: stream.Notification, Time: t, Key: dedup.Key(n, t), Input: m.input, Part: m.part,
 		Notification: *n, Match: match, Decision: decision, Twins: alert.Others(n.Service),
 	}
-	if err := b.Apply(outcome(&entry)); err != nil {
+	if err := b.Apply(outcome(entry)); err != nil {
 		return nil, err
 	}
 	entries = append(entries, entry)
@@ -69,7 +69,7 @@ func (d *decider) match(b *dedup.Batch, n *formats.Notification, t time.Time) (d
 }
 
 // separate gives back the notification that a match shows to have been paired wrongly.
-func (d *decider) separate(b *dedup.Batch, m *dedup.Match, t time.Time) ([]stream.Entry, error) {
+func (d *decider) separate(b *dedup.Batch, m *dedup.Match, t time.Time) ([]*stream.Entry, error) {
 	if m.Undoes == "" {
 		return nil, nil
 	}
@@ -77,15 +77,15 @@ func (d *decider) separate(b *dedup.Batch, m *dedup.Match, t time.Time) ([]strea
 	if err != nil || back == nil {
 		return nil, err
 	}
-	entry := stream.Entry{
+	entry := &stream.Entry{
 		Kind: stream.Undo, Time: t, Key: back.Key, Input: back.Input, Notification: back.Notification, Match: back.Match,
 		Decision: d.policy.Separate(back),
 	}
-	return []stream.Entry{entry}, b.Apply(outcome(&entry))
+	return []*stream.Entry{entry}, b.Apply(outcome(entry))
 }
 
 // due ends the earliest hold that is over by t; no entries mean that none is.
-func (d *decider) due(b *dedup.Batch, t time.Time) ([]stream.Entry, error) {
+func (d *decider) due(b *dedup.Batch, t time.Time) ([]*stream.Entry, error) {
 	// One at a time: what follows from the first may settle the next.
 	held, err := b.Due(t, 1)
 	if err != nil || len(held) == 0 {
@@ -103,22 +103,22 @@ func (d *decider) due(b *dedup.Batch, t time.Time) ([]stream.Entry, error) {
 	return append(entries, entry), err
 }
 
-func (d *decider) release(b *dedup.Batch, h *dedup.Held, m dedup.Match, t time.Time) (stream.Entry, error) {
+func (d *decider) release(b *dedup.Batch, h *dedup.Held, m dedup.Match, t time.Time) (*stream.Entry, error) {
 	alert, err := b.Alert(m.Alert)
 	if err != nil {
-		return stream.Entry{}, err
+		return nil, err
 	}
-	entry := stream.Entry{
+	entry := &stream.Entry{
 		Kind: stream.Release, Time: t, Key: h.Key, Input: h.Input, Notification: h.Notification, Match: m,
 		Decision: d.policy.Release(&alert, h, &m), Twins: alert.Others(h.Service),
 	}
-	return entry, b.Apply(outcome(&entry))
+	return entry, b.Apply(outcome(entry))
 }
 
 // follow ends one hold that is pointless now that something was decided for its alert: the alert was
 // forwarded, or the held notification is, by what is known now, the managing service's. No entries
 // mean that nothing more follows. A crash in between loses nothing: what is held then ends in time.
-func (d *decider) follow(b *dedup.Batch, after *stream.Entry, t time.Time) ([]stream.Entry, error) {
+func (d *decider) follow(b *dedup.Batch, after *stream.Entry, t time.Time) ([]*stream.Entry, error) {
 	if after.Match.Alert == "" || after.Match.Relation == dedup.Resend || after.Kind == stream.Link {
 		return nil, nil
 	}
@@ -143,11 +143,11 @@ func (d *decider) follow(b *dedup.Batch, after *stream.Entry, t time.Time) ([]st
 		match.Evidence, match.Points = after.Match.Evidence, after.Match.Points
 	}
 	entry, err := d.release(b, &held, match, t)
-	return []stream.Entry{entry}, err
+	return []*stream.Entry{entry}, err
 }
 
 // link adds the small event that tells a SIEM that two notifications are one alert.
-func (d *decider) link(b *dedup.Batch, entries []stream.Entry, id dedup.AlertID, t time.Time) ([]stream.Entry, error) {
+func (d *decider) link(b *dedup.Batch, entries []*stream.Entry, id dedup.AlertID, t time.Time) ([]*stream.Entry, error) {
 	alert, err := b.Alert(id)
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (d *decider) link(b *dedup.Batch, entries []stream.Entry, id dedup.AlertID,
 		Title: "Two notifications are one alert", Type: "link", Severity: formats.Informational, Arrived: t,
 		Content: [16]byte(sum[:16]),
 	}
-	entry := stream.Entry{
+	entry := &stream.Entry{
 		Kind: stream.Link, Time: t, Key: dedup.Key(&n, t), Notification: n,
 		Match:    dedup.Match{Alert: id, Relation: dedup.Twin, Type: alert.Type},
 		Decision: d.policy.Link(&alert), Twins: alert.Sightings,

@@ -24,7 +24,7 @@ type story struct {
 	index   *dedup.Index
 	decider decider
 	clock   clock
-	entries []stream.Entry
+	entries []*stream.Entry
 }
 
 func newStory(t *testing.T, c config.Config) *story {
@@ -46,20 +46,20 @@ func (s *story) at(after time.Duration, messages ...string) {
 	s.t.Helper()
 	for {
 		t := s.clock.next(monday.Add(after))
-		if !s.step(t, func(b *dedup.Batch) ([]stream.Entry, error) { return s.decider.due(b, t) }) {
+		if !s.step(t, func(b *dedup.Batch) ([]*stream.Entry, error) { return s.decider.due(b, t) }) {
 			break
 		}
 	}
 	for _, m := range messages {
 		t := s.clock.next(monday.Add(after))
 		n := normalize([]byte(m), monday.Add(after))
-		s.step(t, func(b *dedup.Batch) ([]stream.Entry, error) {
+		s.step(t, func(b *dedup.Batch) ([]*stream.Entry, error) {
 			return s.decider.notification(b, &incoming{input: "test", n: n}, t)
 		})
 	}
 }
 
-func (s *story) step(t time.Time, decide func(*dedup.Batch) ([]stream.Entry, error)) bool {
+func (s *story) step(t time.Time, decide func(*dedup.Batch) ([]*stream.Entry, error)) bool {
 	s.t.Helper()
 	b := s.index.Begin()
 	defer b.Discard()
@@ -67,7 +67,7 @@ func (s *story) step(t time.Time, decide func(*dedup.Batch) ([]stream.Entry, err
 	some := len(entries) > 0
 	for err == nil && len(entries) > 0 {
 		s.entries = append(s.entries, entries...)
-		entries, err = s.decider.follow(b, &entries[len(entries)-1], t)
+		entries, err = s.decider.follow(b, entries[len(entries)-1], t)
 	}
 	if err == nil {
 		err = b.Commit(dedup.Mark{})

@@ -88,8 +88,8 @@ func (d *delivery) run(ctx context.Context) error {
 
 // deliver tries until the target has every entry that is for it, or has refused it for good, moving the
 // cursor along.
-func (d *delivery) deliver(ctx context.Context, entries []stream.Entry) {
-	batch := wanted(make([]stream.Entry, 0, len(entries)), entries)
+func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
+	batch := wanted(make([]*stream.Entry, 0, len(entries)), entries)
 	done := ends{}
 	var pause backoff
 	for len(batch) > 0 && ctx.Err() == nil {
@@ -141,7 +141,7 @@ func (e ends) forget(at stream.Position) {
 
 // attempt delivers the batch once. Where the target sends on while it waits, what was appended meanwhile
 // is added to the batch, and to entries.
-func (d *delivery) attempt(ctx context.Context, batch, entries *[]stream.Entry) ([]target.Result, error) {
+func (d *delivery) attempt(ctx context.Context, batch, entries *[]*stream.Entry) ([]target.Result, error) {
 	select {
 	case <-d.turn:
 	case <-ctx.Done():
@@ -152,7 +152,7 @@ func (d *delivery) attempt(ctx context.Context, batch, entries *[]stream.Entry) 
 	if !ok {
 		return d.target.Deliver(ctx, *batch)
 	}
-	return t.DeliverMore(ctx, *batch, func() []stream.Entry {
+	return t.DeliverMore(ctx, *batch, func() []*stream.Entry {
 		room := 2*deliverEntries - len(*entries)
 		if room <= 0 {
 			return nil
@@ -166,10 +166,10 @@ func (d *delivery) attempt(ctx context.Context, batch, entries *[]stream.Entry) 
 }
 
 // wanted adds those of the entries to batch that targets get.
-func wanted(batch, entries []stream.Entry) []stream.Entry {
-	for i := range entries {
-		if entries[i].Delivered() {
-			batch = append(batch, entries[i])
+func wanted(batch, entries []*stream.Entry) []*stream.Entry {
+	for _, e := range entries {
+		if e.Delivered() {
+			batch = append(batch, e)
 		}
 	}
 	return batch
@@ -177,18 +177,17 @@ func wanted(batch, entries []stream.Entry) []stream.Entry {
 
 // settle notes what became of the batch and gives what is to be delivered again: what the target didn't
 // take, and what it refuses for good while that can't be kept.
-func (d *delivery) settle(batch []stream.Entry, results []target.Result, err error, done ends) []stream.Entry {
+func (d *delivery) settle(batch []*stream.Entry, results []target.Result, err error, done ends) []*stream.Entry {
 	now := time.Now()
-	var left []stream.Entry
-	for i := range batch {
-		e := &batch[i]
+	var left []*stream.Entry
+	for i, e := range batch {
 		switch {
 		case i >= len(results) || results[i] == target.Retry:
-			left = append(left, *e)
+			left = append(left, e)
 			continue
 		case results[i] == target.Rejected:
 			if !d.keep(e, err, now) {
-				left = append(left, *e)
+				left = append(left, e)
 				continue
 			}
 			done[e.At] = end{e, ledger.DeadLettered}
@@ -216,7 +215,7 @@ func (d *delivery) keep(e *stream.Entry, reply error, now time.Time) bool {
 }
 
 // commitBefore moves the cursor to the last entry before at.
-func (d *delivery) commitBefore(entries []stream.Entry, at stream.Position, done ends) {
+func (d *delivery) commitBefore(entries []*stream.Entry, at stream.Position, done ends) {
 	for _, e := range slices.Backward(entries) {
 		if e.At.Less(at) {
 			d.commit(e.At, done)
@@ -254,7 +253,7 @@ func (d *delivery) letter(ctx context.Context, id string, do func(context.Contex
 
 // retry sends a dead letter again, now.
 func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
-	results, err := d.target.Deliver(ctx, []stream.Entry{l.Entry})
+	results, err := d.target.Deliver(ctx, []*stream.Entry{&l.Entry})
 	switch {
 	case len(results) == 1 && results[0] == target.Delivered:
 		if err := d.letters.Remove(d.name, l.ID()); err != nil {

@@ -29,7 +29,7 @@ type picky struct {
 	got  []string
 }
 
-func (p *picky) Deliver(_ context.Context, batch []stream.Entry) ([]target.Result, error) {
+func (p *picky) Deliver(_ context.Context, batch []*stream.Entry) ([]target.Result, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	results := make([]target.Result, len(batch))
@@ -62,7 +62,7 @@ func deliveryTo(t *testing.T, to Target, n int) *delivery {
 	})
 	b := stream.NewBatch()
 	for i := range n {
-		e := stream.Entry{
+		e := &stream.Entry{
 			Kind: stream.Notification, Key: dedup.EventKey(fmt.Sprint(i)), Time: monday,
 			Notification: formats.Notification{Service: formats.DefenderForIdentity, Kind: formats.Alert, Arrived: monday, Title: "T"},
 			Decision:     policy.Decision{Action: dedup.Forward},

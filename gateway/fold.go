@@ -123,8 +123,7 @@ func fold(ctx context.Context, index *dedup.Index, s *stream.Stream, log *slog.L
 func foldMessage(index *dedup.Index, m *stream.Message, mark *dedup.Mark) error {
 	b := index.Begin()
 	defer b.Discard()
-	for i := range m.Entries {
-		e := &m.Entries[i]
+	for _, e := range m.Entries {
 		if e.Time.After(mark.Time) {
 			mark.Time = e.Time
 		}

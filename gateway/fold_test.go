@@ -97,7 +97,7 @@ func inRequests(r *rand.Rand, day []sent) []sent {
 }
 
 // recordedOnce fails where a message of a request is recorded twice within the time a request is known.
-func recordedOnce(t *testing.T, entries []stream.Entry) {
+func recordedOnce(t *testing.T, entries []*stream.Entry) {
 	t.Helper()
 	last := map[dedup.Part]time.Time{}
 	repeats := 0
@@ -148,21 +148,21 @@ func TestFoldIsTheState(t *testing.T) {
 
 // decideInBatches decides a day in batches of that size. Where crash is given, some batches are
 // decided and lost before they are recorded, and some states are lost and folded from the stream.
-func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*dedup.Index, []stream.Entry) {
+func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*dedup.Index, []*stream.Entry) {
 	t.Helper()
 	c := with()
 	index := openIndex(t, c)
 	d := decider{policy: policy.New(c)}
-	var entries []stream.Entry
-	decide := func(batch []sent, clock clock) ([]stream.Entry, clock, *dedup.Batch) {
+	var entries []*stream.Entry
+	decide := func(batch []sent, clock clock) ([]*stream.Entry, clock, *dedup.Batch) {
 		overlay := index.Begin()
-		var out []stream.Entry
-		take := func(t0 time.Time, step func() ([]stream.Entry, error)) bool {
+		var out []*stream.Entry
+		take := func(t0 time.Time, step func() ([]*stream.Entry, error)) bool {
 			got, err := step()
 			some := len(got) > 0
 			for err == nil && len(got) > 0 {
 				out = append(out, got...)
-				got, err = d.follow(overlay, &out[len(out)-1], t0)
+				got, err = d.follow(overlay, out[len(out)-1], t0)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -171,7 +171,7 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 		}
 		for _, one := range batch {
 			now := clock.next(monday.Add(one.after))
-			for take(now, func() ([]stream.Entry, error) { return d.due(overlay, now) }) {
+			for take(now, func() ([]*stream.Entry, error) { return d.due(overlay, now) }) {
 			}
 			if one.part != nil {
 				if done, _, err := overlay.Recorded(one.part, now); err != nil {
@@ -181,7 +181,7 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 				}
 			}
 			m := incoming{input: "test", part: one.part, n: normalize([]byte(one.line), monday.Add(one.after))}
-			take(now, func() ([]stream.Entry, error) { return d.notification(overlay, &m, now) })
+			take(now, func() ([]*stream.Entry, error) { return d.notification(overlay, &m, now) })
 		}
 		return out, clock, overlay
 	}
@@ -218,12 +218,12 @@ func openIndex(t *testing.T, c config.Config) *dedup.Index {
 }
 
 // folded is the state that the entries make.
-func folded(t *testing.T, entries []stream.Entry) *dedup.Index {
+func folded(t *testing.T, entries []*stream.Entry) *dedup.Index {
 	t.Helper()
 	index := openIndex(t, with())
 	for _, e := range entries {
 		mark := dedup.Mark{}
-		if err := foldMessage(index, &stream.Message{Entries: []stream.Entry{e}}, &mark); err != nil {
+		if err := foldMessage(index, &stream.Message{Entries: []*stream.Entry{e}}, &mark); err != nil {
 			t.Fatal(err)
 		}
 	}

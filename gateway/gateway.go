@@ -34,14 +34,14 @@ type Input interface {
 // became of it; the error says why for those that are to be delivered again. It returns at the latest
 // when ctx ends. One goroutine uses a target.
 type Target interface {
-	Deliver(ctx context.Context, batch []stream.Entry) ([]target.Result, error)
+	Deliver(ctx context.Context, batch []*stream.Entry) ([]target.Result, error)
 	Close() error
 }
 
 // eager is a target that can send on while it waits for an acknowledgement. DeliverMore is Deliver for
 // the batch and whatever more gave until it returned; the results are those of all.
 type eager interface {
-	DeliverMore(ctx context.Context, batch []stream.Entry, more func() []stream.Entry) ([]target.Result, error)
+	DeliverMore(ctx context.Context, batch []*stream.Entry, more func() []*stream.Entry) ([]target.Result, error)
 }
 
 // Gateway is the daemon: everything it needs is open and listening.

@@ -64,9 +64,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // decided counts a batch that is durable.
-func (m *metrics) decided(entries []stream.Entry) {
-	for i := range entries {
-		e := &entries[i]
+func (m *metrics) decided(entries []*stream.Entry) {
+	for _, e := range entries {
 		n := &e.Notification
 		if e.Kind == stream.Notification {
 			m.received.WithLabelValues(e.Input, string(n.Service), string(n.Kind)).Inc()

@@ -248,7 +248,7 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 				return durable, err
 			}
 		}
-		if err := p.step(t, flush, func() ([]stream.Entry, error) {
+		if err := p.step(t, flush, func() ([]*stream.Entry, error) {
 			entries, err := p.decider.notification(p.overlay, m, t)
 			if err == nil {
 				// Before what follows from it, which may fill the batch and have it appended.
@@ -274,7 +274,7 @@ func (p *pipeline) listen(flush func() error) error {
 	t := p.clock.next(p.now())
 	for {
 		some := false
-		err := p.step(t, flush, func() ([]stream.Entry, error) {
+		err := p.step(t, flush, func() ([]*stream.Entry, error) {
 			entries, err := p.silent.fallen(p.overlay, &p.decider, t)
 			some = len(entries) > 0
 			return entries, err
@@ -313,7 +313,7 @@ func (p *pipeline) release(t time.Time, flush func() error) error {
 	}
 	for {
 		some := false
-		err := p.step(t, flush, func() ([]stream.Entry, error) {
+		err := p.step(t, flush, func() ([]*stream.Entry, error) {
 			entries, err := p.decider.due(p.overlay, t)
 			some = len(entries) > 0
 			return entries, err
@@ -325,7 +325,7 @@ func (p *pipeline) release(t time.Time, flush func() error) error {
 }
 
 // step takes one decision and what follows from it into the batch, appending that when it has no room.
-func (p *pipeline) step(t time.Time, flush func() error, decide func() ([]stream.Entry, error)) error {
+func (p *pipeline) step(t time.Time, flush func() error, decide func() ([]*stream.Entry, error)) error {
 	for {
 		if p.batch.Len() >= stream.MaxEntries-8 || p.batch.Size() >= stream.MaxBytes/2 {
 			if err := flush(); err != nil {
@@ -346,7 +346,7 @@ func (p *pipeline) step(t time.Time, flush func() error, decide func() ([]stream
 			}
 		}
 		last := entries[len(entries)-1]
-		decide = func() ([]stream.Entry, error) { return p.decider.follow(p.overlay, &last, t) }
+		decide = func() ([]*stream.Entry, error) { return p.decider.follow(p.overlay, last, t) }
 	}
 }
 

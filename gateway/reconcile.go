@@ -29,7 +29,7 @@ func (g *Gateway) reconcile(ctx context.Context) (ledger.Report, error) {
 	s := ledger.State{At: mark.Sequence}
 	for _, h := range held {
 		if !h.Delivered { // in shadow mode it was forwarded when it arrived
-			s.Held = append(s.Held, stream.Entry{Kind: stream.Notification, Key: h.Key, Notification: h.Notification})
+			s.Held = append(s.Held, &stream.Entry{Kind: stream.Notification, Key: h.Key, Notification: h.Notification})
 		}
 	}
 	return g.ledger.Reconcile(ctx, s, accounts)

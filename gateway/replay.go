@@ -66,7 +66,7 @@ func (r *Replay) Message(raw []byte, at time.Time) error {
 	n := normalize(raw, at)
 	r.byKey[dedup.Key(&n, t)] = len(r.lines)
 	r.lines = append(r.lines, Verdict{Kind: n.Kind, Service: n.Service, NotificationID: n.ID, Evidence: []dedup.Evidence{}})
-	_, err := r.step(t, func(b *dedup.Batch) ([]stream.Entry, error) {
+	_, err := r.step(t, func(b *dedup.Batch) ([]*stream.Entry, error) {
 		return r.decider.notification(b, &incoming{input: "replay", n: n}, t)
 	})
 	if err != nil {
@@ -127,7 +127,7 @@ func (r *Replay) resolve() error {
 // release ends the holds that are over by t.
 func (r *Replay) release(t time.Time) error {
 	for {
-		some, err := r.step(t, func(b *dedup.Batch) ([]stream.Entry, error) { return r.decider.due(b, t) })
+		some, err := r.step(t, func(b *dedup.Batch) ([]*stream.Entry, error) { return r.decider.due(b, t) })
 		if err != nil || !some {
 			return err
 		}
@@ -135,7 +135,7 @@ func (r *Replay) release(t time.Time) error {
 }
 
 // step takes one decision and what follows from it.
-func (r *Replay) step(t time.Time, decide func(*dedup.Batch) ([]stream.Entry, error)) (bool, error) {
+func (r *Replay) step(t time.Time, decide func(*dedup.Batch) ([]*stream.Entry, error)) (bool, error) {
 	b := r.index.Begin()
 	defer b.Discard()
 	entries, err := decide(b)
@@ -144,14 +144,14 @@ func (r *Replay) step(t time.Time, decide func(*dedup.Batch) ([]stream.Entry, er
 	}
 	for len(entries) > 0 {
 		r.record(entries)
-		if entries, err = r.decider.follow(b, &entries[len(entries)-1], t); err != nil {
+		if entries, err = r.decider.follow(b, entries[len(entries)-1], t); err != nil {
 			return false, err
 		}
 	}
 	return true, b.Commit(dedup.Mark{})
 }
 
-func (r *Replay) record(entries []stream.Entry) {
+func (r *Replay) record(entries []*stream.Entry) {
 	for _, e := range entries {
 		i, ok := r.byKey[e.Key]
 		if !ok {

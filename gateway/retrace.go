@@ -23,7 +23,7 @@ type Retrace struct {
 // Deviation is what was recorded and what is decided instead, which is nothing where no hold was over.
 type Deviation struct {
 	At                stream.Position
-	Recorded, Decided []stream.Entry
+	Recorded, Decided []*stream.Entry
 }
 
 // NewRetrace starts from an empty state, as the stream must have. c is the configuration with which the
@@ -49,11 +49,11 @@ func (r *Retrace) Message(m *stream.Message) ([]Deviation, error) {
 	var out []Deviation
 	for rest := m.Entries; len(rest) > 0; {
 		cause := causeOf(rest)
-		decided, batch, err := r.decide(&rest[cause])
+		decided, batch, err := r.decide(rest[cause])
 		if err != nil {
 			return out, err
 		}
-		if missed, err := r.missed(&rest[cause]); err != nil {
+		if missed, err := r.missed(rest[cause]); err != nil {
 			batch.Discard()
 			return out, err
 		} else if len(missed) > 0 && rest[0].At.Index > 0 {
@@ -72,7 +72,7 @@ func (r *Retrace) Message(m *stream.Message) ([]Deviation, error) {
 			batch = r.index.Begin()
 			for i := range rest[:n] {
 				if rest[i].Kind != stream.Link && err == nil {
-					err = batch.Apply(outcome(&rest[i]))
+					err = batch.Apply(outcome(rest[i]))
 				}
 			}
 		}
@@ -83,14 +83,14 @@ func (r *Retrace) Message(m *stream.Message) ([]Deviation, error) {
 		if err != nil {
 			return out, err
 		}
-		r.last, rest = &rest[n-1], rest[n:]
+		r.last, rest = rest[n-1], rest[n:]
 	}
 	return out, nil
 }
 
 // causeOf is the index of the entry for which those before it were made: a pairing is taken back before
 // the notification that shows it to be wrong, and before the release that does.
-func causeOf(entries []stream.Entry) int {
+func causeOf(entries []*stream.Entry) int {
 	for i := range entries {
 		if entries[i].Kind != stream.Undo {
 			return i
@@ -100,7 +100,7 @@ func causeOf(entries []stream.Entry) int {
 }
 
 // decide takes the decision that e records, on an overlay.
-func (r *Retrace) decide(e *stream.Entry) ([]stream.Entry, *dedup.Batch, error) {
+func (r *Retrace) decide(e *stream.Entry) ([]*stream.Entry, *dedup.Batch, error) {
 	if e.Kind == stream.Notification {
 		b := r.index.Begin()
 		decided, err := r.decider.notification(b, asReceived(e), e.Time)
@@ -117,7 +117,7 @@ func (r *Retrace) decide(e *stream.Entry) ([]stream.Entry, *dedup.Batch, error) 
 }
 
 // follow takes the decision that follows from the last one, if that was at t.
-func (r *Retrace) follow(t time.Time) ([]stream.Entry, *dedup.Batch, error) {
+func (r *Retrace) follow(t time.Time) ([]*stream.Entry, *dedup.Batch, error) {
 	if r.last == nil || !r.last.Time.Equal(t) {
 		return nil, nil, nil
 	}
@@ -127,7 +127,7 @@ func (r *Retrace) follow(t time.Time) ([]stream.Entry, *dedup.Batch, error) {
 }
 
 // missed is what should have followed from the last decision and is not what e records.
-func (r *Retrace) missed(e *stream.Entry) ([]stream.Entry, error) {
+func (r *Retrace) missed(e *stream.Entry) ([]*stream.Entry, error) {
 	if r.last == nil {
 		return nil, nil
 	}
@@ -143,7 +143,7 @@ func (r *Retrace) missed(e *stream.Entry) ([]stream.Entry, error) {
 }
 
 // discard gives up the overlay of a decision that failed.
-func discard(decided []stream.Entry, b *dedup.Batch, err error) ([]stream.Entry, *dedup.Batch, error) {
+func discard(decided []*stream.Entry, b *dedup.Batch, err error) ([]*stream.Entry, *dedup.Batch, error) {
 	if err != nil {
 		b.Discard()
 		return nil, nil, err
@@ -162,13 +162,13 @@ func asReceived(e *stream.Entry) *incoming {
 }
 
 // same compares as the stream would write them, in which equal entries have equal bytes.
-func same(a, b []stream.Entry) bool {
+func same(a, b []*stream.Entry) bool {
 	for i := range a {
-		x, err := stream.EncodeEntry(&a[i])
+		x, err := stream.EncodeEntry(a[i])
 		if err != nil {
 			return false
 		}
-		y, err := stream.EncodeEntry(&b[i])
+		y, err := stream.EncodeEntry(b[i])
 		if err != nil || !bytes.Equal(x, y) {
 			return false
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // retrace gives what deviates in entries, of which each run is one message of the stream.
-func retrace(t *testing.T, messages ...[]stream.Entry) ([]Deviation, *Retrace) {
+func retrace(t *testing.T, messages ...[]*stream.Entry) ([]Deviation, *Retrace) {
 	t.Helper()
 	r, err := NewRetrace(with())
 	if err != nil {
@@ -36,7 +36,7 @@ func retrace(t *testing.T, messages ...[]stream.Entry) ([]Deviation, *Retrace) {
 }
 
 // retraceable is a story with every kind of entry that a gateway records.
-func retraceable(t *testing.T) []stream.Entry {
+func retraceable(t *testing.T) []*stream.Entry {
 	t.Helper()
 	s := newStory(t, with())
 	early := incident{number: 1, start: 0, user: "ida.brook", host: "WS-17"}

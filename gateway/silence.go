@@ -132,7 +132,7 @@ func (s *silences) gone(w watchedService, r *dedup.Rhythm, now time.Time) bool {
 }
 
 // fallen gives the entry that records the first service that has gone silent and isn't on record as such.
-func (s *silences) fallen(b *dedup.Batch, d *decider, t time.Time) ([]stream.Entry, error) {
+func (s *silences) fallen(b *dedup.Batch, d *decider, t time.Time) ([]*stream.Entry, error) {
 	for _, w := range s.watched {
 		r := b.Rhythm(w.name)
 		if !r.Silent.IsZero() || !s.gone(w, &r, t) {
@@ -140,13 +140,13 @@ func (s *silences) fallen(b *dedup.Batch, d *decider, t time.Time) ([]stream.Ent
 		}
 		entry := silence(w, &r, t)
 		entry.Decision = d.policy.Silence()
-		return []stream.Entry{entry}, b.Apply(outcome(&entry))
+		return []*stream.Entry{entry}, b.Apply(outcome(entry))
 	}
 	return nil, nil
 }
 
 // silence is the event that tells of a service that has gone silent.
-func silence(w watchedService, r *dedup.Rhythm, t time.Time) stream.Entry {
+func silence(w watchedService, r *dedup.Rhythm, t time.Time) *stream.Entry {
 	limit := "it usually is at this time"
 	if w.limit != config.Auto {
 		limit = time.Duration(w.limit).String()
@@ -162,7 +162,7 @@ func silence(w watchedService, r *dedup.Rhythm, t time.Time) stream.Entry {
 		Message: fmt.Sprintf("Nothing was received from %s since %s, for longer than %s", w.name, since, limit),
 		Content: [16]byte(sum[:16]),
 	}
-	return stream.Entry{Kind: stream.Silence, Time: t, Key: dedup.Key(&n, t), Notification: n}
+	return &stream.Entry{Kind: stream.Silence, Time: t, Key: dedup.Key(&n, t), Notification: n}
 }
 
 // back lists the services that were silent and are heard again since it was called before.

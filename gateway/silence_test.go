@@ -156,7 +156,7 @@ func TestSilenceIsToldOnce(t *testing.T) {
 	}
 }
 
-func entriesOf(t *testing.T, s *stream.Stream) (out []stream.Entry) {
+func entriesOf(t *testing.T, s *stream.Stream) (out []*stream.Entry) {
 	t.Helper()
 	for m, err := range s.Scan(t.Context(), 1) {
 		if err != nil {

@@ -229,8 +229,8 @@ func ExportStore(ctx context.Context, c config.Config, log *slog.Logger, w io.Wr
 			s.found(true, "stream", "batch %d: %v", m.Sequence, err)
 			continue
 		}
-		for i := range m.Entries {
-			if line, err = target.AppendJSON(line[:0], &m.Entries[i]); err != nil {
+		for _, e := range m.Entries {
+			if line, err = target.AppendJSON(line[:0], e); err != nil {
 				return s.findings, err
 			}
 			if _, err := out.Write(append(line, '\n')); err != nil {

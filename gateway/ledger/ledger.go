@@ -80,10 +80,10 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 }
 
-func (l *Ledger) count(entries []stream.Entry) error {
+func (l *Ledger) count(entries []*stream.Entry) error {
 	t := stream.Tally{}
-	for i := range entries {
-		count(t, &entries[i], 1)
+	for _, e := range entries {
+		count(t, e, 1)
 	}
 	return l.reader.Commit(entries[len(entries)-1].At, t)
 }
@@ -140,8 +140,7 @@ func (l *Ledger) between(ctx context.Context, from, to stream.Position, visit fu
 			l.log.Warn("a batch of the stream can't be read, and isn't accounted for", "batch", m.Sequence, "err", err)
 			continue
 		}
-		for i := range m.Entries {
-			e := &m.Entries[i]
+		for _, e := range m.Entries {
 			if to.Less(e.At) {
 				return nil
 			}

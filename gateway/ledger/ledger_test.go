@@ -20,9 +20,9 @@ import (
 var noon = time.Date(2026, 3, 4, 12, 10, 0, 0, time.UTC)
 
 // entry is one of a service, received some hours after noon.
-func entry(number int, s formats.Service, kind stream.Kind, a dedup.Action, hours int) stream.Entry {
+func entry(number int, s formats.Service, kind stream.Kind, a dedup.Action, hours int) *stream.Entry {
 	at := noon.Add(time.Duration(hours) * time.Hour)
-	return stream.Entry{
+	return &stream.Entry{
 		Kind: kind, Time: at, Key: dedup.EventKey(fmt.Sprintf("%032x", number)),
 		Notification: formats.Notification{Service: s, Kind: formats.Alert, Arrived: at},
 		Decision:     policy.Decision{Action: a, StandsFor: "f"},
@@ -30,12 +30,12 @@ func entry(number int, s formats.Service, kind stream.Kind, a dedup.Action, hour
 }
 
 // day is a stream of every kind of entry, and what it leaves held.
-func day() (entries []stream.Entry, held stream.Entry) {
+func day() (entries []*stream.Entry, held *stream.Entry) {
 	const mdi, mcas = formats.DefenderForIdentity, formats.CloudAppSecurity
 	held = entry(4, mcas, stream.Notification, dedup.Hold, 1)
 	shown := entry(8, mcas, stream.Release, dedup.Suppress, 1) // shadow mode forwarded it when it arrived
 	shown.Decision.StandsFor = shown.Key
-	return []stream.Entry{
+	return []*stream.Entry{
 		entry(1, mdi, stream.Notification, dedup.Forward, 0),
 		entry(2, mcas, stream.Notification, dedup.Suppress, 0),
 		entry(3, mcas, stream.Notification, dedup.Hold, 0),
@@ -52,7 +52,7 @@ func day() (entries []stream.Entry, held stream.Entry) {
 }
 
 // counted is a ledger that has counted what was appended, in batches of that size.
-func counted(t *testing.T, dir string, entries []stream.Entry, size int) *Ledger {
+func counted(t *testing.T, dir string, entries []*stream.Entry, size int) *Ledger {
 	t.Helper()
 	s, err := stream.Open(t.Context(), stream.Options{Dir: dir})
 	if err != nil {
@@ -109,7 +109,7 @@ func TestEquationsHold(t *testing.T) {
 				}
 				_, last := l.stream.Bounds()
 				siem := Account{Target: "siem", Tally: stream.Tally{}}
-				r, err := l.Reconcile(t.Context(), State{Held: []stream.Entry{held}, At: last}, []Account{siem})
+				r, err := l.Reconcile(t.Context(), State{Held: []*stream.Entry{held}, At: last}, []Account{siem})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -150,9 +150,9 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 	got, all := stream.Tally{}, stream.Tally{}
 	for i := range entries {
 		if entries[i].Delivered() {
-			all.Add(Delivered, &entries[i], 1)
+			all.Add(Delivered, entries[i], 1)
 			if entries[i].Key != entries[0].Key {
-				got.Add(Delivered, &entries[i], 1)
+				got.Add(Delivered, entries[i], 1)
 			}
 		}
 	}
@@ -202,7 +202,7 @@ func TestALostLedgerBeginsAnew(t *testing.T) {
 	}
 	run(t, again)
 	_, last := l.stream.Bounds()
-	r, err := again.Reconcile(t.Context(), State{Held: []stream.Entry{held}, At: last}, nil)
+	r, err := again.Reconcile(t.Context(), State{Held: []*stream.Entry{held}, At: last}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

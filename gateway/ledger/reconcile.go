@@ -23,8 +23,8 @@ type Account struct {
 
 // State is what the state of recognition holds, and the position that it has seen.
 type State struct {
-	Held []stream.Entry // as they were recorded; key, service and receipt count
-	At   uint64         // sequence of the last batch folded
+	Held []*stream.Entry // as they were recorded; key, service and receipt count
+	At   uint64          // sequence of the last batch folded
 }
 
 // Report says whether the equations hold.
@@ -92,8 +92,8 @@ func (l *Ledger) first(ctx context.Context, r *Report, s State) error {
 			delete(sum, cell) // what should be held; what is held counts
 		}
 	}
-	for i := range s.Held {
-		sum.Add(Held, &s.Held[i], 1)
+	for _, e := range s.Held {
+		sum.Add(Held, e, 1)
 	}
 	lines, unequal := equate(sum, since, Received, Forwarded, Suppressed, Dropped, Held)
 	r.Stream = lines
@@ -172,7 +172,7 @@ func equate(sum stream.Tally, since int64, left string, right ...string) ([]Line
 }
 
 // name finds the entries that make the differences.
-func (l *Ledger) name(ctx context.Context, r *Report, unequal []gap, target string, held []stream.Entry, why string) error {
+func (l *Ledger) name(ctx context.Context, r *Report, unequal []gap, target string, held []*stream.Entry, why string) error {
 	for _, g := range unequal {
 		g.Target = target
 		events, err := l.suspects(ctx, g, held, target == "", why)
@@ -187,7 +187,7 @@ func (l *Ledger) name(ctx context.Context, r *Report, unequal []gap, target stri
 
 // suspects are, of the entries of that service and hour that the stream still has, the one whose digest
 // is the difference, and where holds are accounted for, those that should be held and aren't.
-func (l *Ledger) suspects(ctx context.Context, g gap, held []stream.Entry, holds bool, why string) ([]Event, error) {
+func (l *Ledger) suspects(ctx context.Context, g gap, held []*stream.Entry, holds bool, why string) ([]Event, error) {
 	waiting := map[string]bool{}
 	for i := range held {
 		waiting[string(held[i].Key)] = true

@@ -64,7 +64,7 @@ func TestReadersLiveThroughASettlement(t *testing.T) {
 	s.mu.Lock()
 	s.head = head{} // so that they are read from the new server
 	s.mu.Unlock()
-	var got []Entry
+	var got []*Entry
 	for len(got) < 4 {
 		es, err := r.Next(t.Context(), 10)
 		if err != nil {

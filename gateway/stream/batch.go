@@ -23,7 +23,7 @@ var ErrTooLarge = errors.New("entry is too large for the stream")
 // stop. Decide and add while the batch isn't Full: an entry of up to 448 KiB then always finds room.
 // It is for one goroutine. The zero value is not usable, see [NewBatch].
 type Batch struct {
-	entries []Entry
+	entries []*Entry     // as they were handed over
 	buf     bytes.Buffer // the message: room for its head, then the entries
 	mode    cbor.UserBufferEncMode
 }
@@ -38,11 +38,10 @@ func NewBatch() *Batch {
 // Add appends e. It returns false, and leaves the batch as it was, where e doesn't fit any more and
 // the batch must be appended to the stream first; an empty batch takes every entry that Add accepts
 // at all. ErrTooLarge and an entry that can't be encoded, such as one with a year beyond 9999, are
-// errors that only another entry can mend. The caller must not change what e points to afterwards.
-func (b *Batch) Add(e Entry) (bool, error) {
+// errors that only another entry can mend. The batch keeps e, which the caller must not change afterwards.
+func (b *Batch) Add(e *Entry) (bool, error) {
 	before, n := b.buf.Len(), len(b.entries)
-	b.entries = append(b.entries, e)
-	err := b.mode.MarshalToBuffer(&b.entries[n], &b.buf) // not &e, which would cost an allocation
+	err := b.mode.MarshalToBuffer(e, &b.buf)
 	size := b.buf.Len() - before
 	switch {
 	case err != nil:
@@ -50,11 +49,10 @@ func (b *Batch) Add(e Entry) (bool, error) {
 	case size > MaxEntry:
 		err = fmt.Errorf("entry %s has %d bytes encoded, more than %d: %w", e.Key, size, MaxEntry, ErrTooLarge)
 	case n == 0 || n < MaxEntries && b.buf.Len() <= maxMessage:
+		b.entries = append(b.entries, e)
 		return true, nil
 	}
 	b.buf.Truncate(before)
-	b.entries[n] = Entry{}
-	b.entries = b.entries[:n]
 	return false, err
 }
 
@@ -69,11 +67,11 @@ func (b *Batch) Size() int { return b.buf.Len() }
 
 // Entries are what was added, with their positions once [Stream.Append] stored them. They are shared
 // with the readers: nobody may change them after the append.
-func (b *Batch) Entries() []Entry { return b.entries }
+func (b *Batch) Entries() []*Entry { return b.entries }
 
 // Reset empties the batch for new entries; those returned by Entries stay as they are.
 func (b *Batch) Reset() {
-	b.entries = make([]Entry, 0, len(b.entries)) // as many as last time; the old ones may be with the readers
+	b.entries = make([]*Entry, 0, len(b.entries)) // as many as last time; the old ones may be with the readers
 	b.buf.Reset()
 	b.buf.Write(make([]byte, headLen))
 }

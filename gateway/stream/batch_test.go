@@ -15,7 +15,7 @@ import (
 
 func TestEntriesSurviveEncoding(t *testing.T) {
 	zone := time.FixedZone("", 5*3600+1800)
-	tests := map[string]Entry{
+	tests := map[string]*Entry{
 		"an alert":      entry(1),
 		"nothing":       {},
 		"a link":        {Kind: Link, Key: "k", Twins: []dedup.Sighting{{Service: formats.CloudAppSecurity, ID: "1f", Count: 2}}},
@@ -30,21 +30,21 @@ func TestEntriesSurviveEncoding(t *testing.T) {
 	}
 	for name, e := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := batchOf(t, []Entry{e})
+			b := batchOf(t, []*Entry{e})
 			data := append([]byte(nil), b.seal(41)...)
 			m, err := decode(raw{sequence: 7, data: data})
 			if err != nil {
 				t.Fatalf("decode: %v", err)
 			}
-			want := e
+			want := *e
 			want.At, want.Time = Position{7, 0}, e.Time.UTC()
-			if d := cmp.Diff([]Entry{want}, m.Entries); d != "" {
+			if d := cmp.Diff([]*Entry{&want}, m.Entries); d != "" {
 				t.Errorf("entry differs (-want +got):\n%s", d)
 			}
 			if m.Before != 41 {
 				t.Errorf("Before = %d, want 41", m.Before)
 			}
-			if again := batchOf(t, []Entry{e}).seal(41); string(again) != string(data) {
+			if again := batchOf(t, []*Entry{e}).seal(41); string(again) != string(data) {
 				t.Error("encoding the same entry again gave other bytes")
 			}
 		})
@@ -54,7 +54,7 @@ func TestEntriesSurviveEncoding(t *testing.T) {
 // What a hostile message may make of one entry: more elements than the decoder allows by default.
 func TestWhatCanBeEncodedCanBeDecoded(t *testing.T) {
 	want := make([]string, 140000)
-	m, err := decode(raw{data: batchOf(t, []Entry{{Notification: formats.Notification{Addresses: want}}}).seal(0)})
+	m, err := decode(raw{data: batchOf(t, []*Entry{{Notification: formats.Notification{Addresses: want}}}).seal(0)})
 	if err != nil {
 		t.Fatalf("decode: %v", err)
 	}
@@ -64,8 +64,8 @@ func TestWhatCanBeEncodedCanBeDecoded(t *testing.T) {
 }
 
 func TestABatchEndsAtItsLimits(t *testing.T) {
-	large := func(n int) Entry { return Entry{Notification: formats.Notification{Raw: make([]byte, n)}} }
-	fill := func(e Entry) *Batch {
+	large := func(n int) *Entry { return &Entry{Notification: formats.Notification{Raw: make([]byte, n)}} }
+	fill := func(e *Entry) *Batch {
 		b := NewBatch()
 		for !b.Full() {
 			if ok, err := b.Add(e); !ok || err != nil {
@@ -149,7 +149,7 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	b := NewBatch()
-	if _, err := b.Add(Entry{Kind: Link, Key: "k", Time: time.Unix(1, 2).UTC()}); err != nil {
+	if _, err := b.Add(&Entry{Kind: Link, Key: "k", Time: time.Unix(1, 2).UTC()}); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(append([]byte(nil), b.seal(3)...))

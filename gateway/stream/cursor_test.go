@@ -193,10 +193,10 @@ func TestATallyIsWhatTheCursorPassed(t *testing.T) {
 		e := entry(int(i))
 		e.Notification.Arrived = e.Notification.Arrived.Add(time.Duration(i) * 11 * time.Minute)
 		step := Tally{}
-		step.Add("delivered", &e, 1)
+		step.Add("delivered", e, 1)
 		if i%7 == 0 {
-			step.Add("refused", &e, 1)
-			step.Add("refused", &e, -1)
+			step.Add("refused", e, 1)
+			step.Add("refused", e, -1)
 		}
 		want.Merge(step)
 		history[i] = want.Clone()
@@ -251,7 +251,7 @@ func TestATallyThatIsTooLargeMovesToTheBase(t *testing.T) {
 	for i := range 2000 {
 		e := entry(i)
 		e.Notification.Arrived = e.Notification.Arrived.Add(time.Duration(i) * time.Hour)
-		want.Add("delivered", &e, 1)
+		want.Add("delivered", e, 1)
 	}
 	if err := c.move(mark{At: Position{Sequence: 1}, Hash: Hash{1}, Total: 2000}, want, time.Now()); err != nil {
 		t.Fatal(err)
@@ -281,9 +281,9 @@ func TestACursorThatCantBeWrittenLosesNoCount(t *testing.T) {
 	}
 	one, two := Tally{}, Tally{}
 	first, second := entry(1), entry(2)
-	one.Add("delivered", &first, 1)
-	two.Add("delivered", &first, 1)
-	two.Add("delivered", &second, 1)
+	one.Add("delivered", first, 1)
+	two.Add("delivered", first, 1)
+	two.Add("delivered", second, 1)
 	file := c.file
 	if c.file, err = os.Open(path); err != nil { // to read only
 		t.Fatal(err)

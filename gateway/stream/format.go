@@ -50,7 +50,7 @@ type Message struct {
 	Stored   time.Time // by the wall clock of the machine that stored it
 	Before   uint64    // number of entries in the stream before this message, purged ones included
 	Size     int       // bytes
-	Entries  []Entry   // shared: not to be changed
+	Entries  []*Entry  // shared: not to be changed
 }
 
 // end is the number of entries in the stream up to and including this message.
@@ -77,13 +77,15 @@ func decode(r raw) (*Message, error) {
 	}
 	m := &Message{
 		Sequence: r.sequence, Hash: sha256.Sum256(r.data), Stored: r.stored,
-		Before: binary.BigEndian.Uint64(r.data[1:]), Size: len(r.data), Entries: make([]Entry, count),
+		Before: binary.BigEndian.Uint64(r.data[1:]), Size: len(r.data), Entries: make([]*Entry, count),
 	}
 	mode := decoding()
+	entries := make([]Entry, count)
 	rest := r.data[headLen:]
 	for i := range m.Entries {
 		var err error
-		if rest, err = mode.UnmarshalFirst(rest, &m.Entries[i]); err != nil {
+		m.Entries[i] = &entries[i]
+		if rest, err = mode.UnmarshalFirst(rest, m.Entries[i]); err != nil {
 			return nil, fmt.Errorf("message %d, entry %d: %w: %w", r.sequence, i, ErrFormat, err)
 		}
 		m.Entries[i].At = Position{Sequence: r.sequence, Index: i}
@@ -121,7 +123,7 @@ const maxElements = 1 << 20
 // EncodeEntry writes one entry as a message of the stream has it, for whoever keeps one elsewhere.
 func EncodeEntry(e *Entry) ([]byte, error) {
 	b := NewBatch()
-	if ok, err := b.Add(*e); err != nil || !ok {
+	if ok, err := b.Add(e); err != nil || !ok {
 		return nil, fmt.Errorf("encode entry: %w", err)
 	}
 	return slices.Clone(b.buf.Bytes()[headLen:]), nil

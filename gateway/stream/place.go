@@ -121,8 +121,7 @@ func (s *Stream) beginning(ctx context.Context) (record, error) {
 			continue // lost: it begins behind that
 		}
 		r := record{mark: mark{At: Position{Sequence: m.Sequence - 1, Index: lastIndex}, Total: m.Before}}
-		for i := range m.Entries {
-			e := &m.Entries[i]
+		for _, e := range m.Entries {
 			r.Since = max(r.Since, hour(e.Notification.Arrived), hour(e.Time))
 		}
 		return r, nil

@@ -44,7 +44,7 @@ type passed struct {
 // It returns the cause of ctx when that ends, ErrClosed when the stream closes, and the errors of
 // [Stream.Read] where the stream can't be read; the reader then stands where it stood. Messages that
 // were purged under the reader or that the store has lost are passed over and counted by Missed.
-func (r *Reader) Next(ctx context.Context, limit int) ([]Entry, error) {
+func (r *Reader) Next(ctx context.Context, limit int) ([]*Entry, error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("read %s: a limit of %d", r.name, limit)
 	}
@@ -71,7 +71,7 @@ func (r *Reader) Next(ctx context.Context, limit int) ([]Entry, error) {
 
 // Ready returns up to limit of the entries that come next, as [Reader.Next] does, but only what lies in
 // memory and without waiting for any.
-func (r *Reader) Ready(limit int) []Entry {
+func (r *Reader) Ready(limit int) []*Entry {
 	r.taking.Lock()
 	defer r.taking.Unlock()
 	return r.fill(nil, limit)
@@ -79,7 +79,7 @@ func (r *Reader) Ready(limit int) []Entry {
 
 // fill adds what lies ready in memory, decoded or not, to a short answer, so that a target which was busy
 // for a moment gets one batch and not a hundred.
-func (r *Reader) fill(got []Entry, limit int) []Entry {
+func (r *Reader) fill(got []*Entry, limit int) []*Entry {
 	for len(got) < limit {
 		r.mu.Lock()
 		next := r.next
@@ -132,7 +132,7 @@ func (r *Reader) message(ctx context.Context) (*Message, <-chan struct{}, error)
 }
 
 // take hands out of m what comes next, and notes what was passed over before it.
-func (r *Reader) take(m *Message, limit int) []Entry {
+func (r *Reader) take(m *Message, limit int) []*Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m.Sequence > r.next.Sequence {

@@ -24,9 +24,9 @@ func openReader(tb testing.TB, s *Stream, name string, start Start) *Reader {
 }
 
 // next takes n entries from the reader, by limit.
-func next(tb testing.TB, r *Reader, n, limit int) []Entry {
+func next(tb testing.TB, r *Reader, n, limit int) []*Entry {
 	tb.Helper()
-	var out []Entry
+	var out []*Entry
 	for len(out) < n {
 		es, err := r.Next(tb.Context(), min(limit, n-len(out)))
 		if err != nil {
@@ -47,7 +47,7 @@ func commit(tb testing.TB, r *Reader, at Position) {
 	}
 }
 
-func keys(es []Entry) []string {
+func keys(es []*Entry) []string {
 	var out []string
 	for _, e := range es {
 		out = append(out, string(e.Key[len(e.Key)-4:]))

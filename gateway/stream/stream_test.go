@@ -19,13 +19,13 @@ import (
 )
 
 // entry makes the i-th of a run of different entries, about as large as a real alert's.
-func entry(i int) Entry {
+func entry(i int) *Entry {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 123456789, time.UTC).Add(time.Duration(i) * time.Second)
 	raw := fmt.Sprintf("<116>1 2026-03-04T05:06:07Z sensor7.norrland-timber.example CEF:0|Microsoft|Azure ATP|2.240.18224|"+
 		"AccountEnumerationSecurityAlert|Account enumeration reconnaissance|5|start=2026-03-04T05:01:00Z app=Kerberos "+
 		"shost=SAWMILL%04d msg=An actor on SAWMILL%04d asked for %d accounts externalId=2003 cs1Label=url "+
 		"cs1=https://norrland-timber.example/securityAlert/%08x %s", i, i, i, i, strings.Repeat("x", 300))
-	return Entry{
+	return &Entry{
 		Kind: Notification, Time: at, Key: dedup.EventKey(fmt.Sprintf("%032x", i)), Input: "sensors",
 		Notification: formats.Notification{
 			Service: formats.DefenderForIdentity, Kind: formats.Alert, Channel: "syslog", Origin: formats.DefenderForIdentity,
@@ -40,8 +40,8 @@ func entry(i int) Entry {
 }
 
 // entries makes n entries from the i-th on.
-func entries(i, n int) []Entry {
-	out := make([]Entry, n)
+func entries(i, n int) []*Entry {
+	out := make([]*Entry, n)
 	for j := range out {
 		out[j] = entry(i + j)
 	}
@@ -49,7 +49,7 @@ func entries(i, n int) []Entry {
 }
 
 // batchOf encodes entries.
-func batchOf(tb testing.TB, es []Entry) *Batch {
+func batchOf(tb testing.TB, es []*Entry) *Batch {
 	tb.Helper()
 	b := NewBatch()
 	for _, e := range es {
@@ -61,7 +61,7 @@ func batchOf(tb testing.TB, es []Entry) *Batch {
 }
 
 // placed are entries as they are read from that sequence.
-func placed(es []Entry, sequence uint64) []Entry {
+func placed(es []*Entry, sequence uint64) []*Entry {
 	for i := range es {
 		es[i].At = Position{Sequence: sequence, Index: i}
 	}
@@ -99,9 +99,9 @@ func appendEntries(tb testing.TB, s *Stream, i, n int) Appended {
 	return a
 }
 
-func readAll(tb testing.TB, s *Stream, from uint64) []Entry {
+func readAll(tb testing.TB, s *Stream, from uint64) []*Entry {
 	tb.Helper()
-	var out []Entry
+	var out []*Entry
 	for m, err := range s.Scan(tb.Context(), from) {
 		if err != nil {
 			tb.Fatalf("Scan(%d): %v", from, err)
@@ -202,7 +202,7 @@ func TestProve(t *testing.T) {
 
 func TestScanReadsOverManyRoundTrips(t *testing.T) {
 	s := openStream(t, Options{Dir: t.TempDir()})
-	var want []Entry
+	var want []*Entry
 	for i := range fetchMessages + 20 {
 		a := appendEntries(t, s, i, 1)
 		want = append(want, placed(entries(i, 1), a.Sequence)...)

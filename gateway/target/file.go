@@ -38,7 +38,7 @@ func NewFile(cfg config.Target) (*File, error) {
 
 // Deliver appends the batch and returns when it is synced. After a failed write the file is cut back
 // to its last whole line. Nobody may call Deliver while it runs.
-func (f *File) Deliver(_ context.Context, batch []stream.Entry) ([]Result, error) {
+func (f *File) Deliver(_ context.Context, batch []*stream.Entry) ([]Result, error) {
 	l := renderLines(f.render, batch)
 	if len(l.text) == 0 {
 		return l.results, l.err

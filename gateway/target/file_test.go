@@ -20,17 +20,17 @@ import (
 )
 
 // numbered makes entries with the event keys k0001 and so on.
-func numbered(from, to int) []stream.Entry {
-	var batch []stream.Entry
+func numbered(from, to int) []*stream.Entry {
+	var batch []*stream.Entry
 	for i := from; i <= to; i++ {
 		e := received([]byte("<13>May  6 07:08:08 h brewd: number " + strconv.Itoa(i)))
 		e.Key = dedup.EventKey("k" + strconv.Itoa(10000 + i)[1:])
-		batch = append(batch, e)
+		batch = append(batch, &e)
 	}
 	return batch
 }
 
-func keys(batch []stream.Entry) []string {
+func keys(batch []*stream.Entry) []string {
 	var out []string
 	for i := range batch {
 		out = append(out, string(batch[i].Key))
@@ -74,11 +74,11 @@ func newFile(t *testing.T, name string) *File {
 }
 
 type deliverer interface {
-	Deliver(context.Context, []stream.Entry) ([]Result, error)
+	Deliver(context.Context, []*stream.Entry) ([]Result, error)
 }
 
 // deliver delivers a batch that must succeed.
-func deliver(t *testing.T, d deliverer, batch []stream.Entry) {
+func deliver(t *testing.T, d deliverer, batch []*stream.Entry) {
 	t.Helper()
 	results, err := d.Deliver(t.Context(), batch)
 	if err != nil {
@@ -140,7 +140,7 @@ func TestFileKeepsWholeLinesWhenTheDiskIsFull(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "stream.cef")
 	f := newFile(t, name)
 	deliver(t, f, numbered(1, 1))
-	line, err := AppendCEF(nil, &numbered(2, 2)[0])
+	line, err := AppendCEF(nil, numbered(2, 2)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func (p *tap) Write(b []byte) (int, error) {
 }
 
 func TestStdoutEndsTornLines(t *testing.T) {
-	line, err := AppendCEF(nil, &numbered(1, 1)[0])
+	line, err := AppendCEF(nil, numbered(1, 1)[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,13 +19,13 @@ type lines struct {
 }
 
 // renderLines renders a batch with a line feed behind each entry.
-func renderLines(r render, batch []stream.Entry) lines {
+func renderLines(r render, batch []*stream.Entry) lines {
 	l := lines{ends: make([]int, len(batch)), results: make([]Result, len(batch))}
 	for i := range batch {
-		text, err := r(l.text, &batch[i], 0)
+		text, err := r(l.text, batch[i], 0)
 		if err != nil {
 			l.results[i] = Rejected
-			l.err = errors.Join(l.err, reject(&batch[i], err))
+			l.err = errors.Join(l.err, reject(batch[i], err))
 		} else {
 			l.text = append(text, '\n')
 		}
@@ -75,7 +75,7 @@ func NewStdout(cfg config.Target, w io.Writer) (*Stdout, error) {
 // Deliver writes the batch at once. After an error those entries are delivered whose whole line the
 // writer took; a torn line is ended before the next. Nobody may call Deliver while it runs. Whoever
 // gives it [os.Stdout] must ignore SIGPIPE, or Go ends the process when the reader goes.
-func (s *Stdout) Deliver(_ context.Context, batch []stream.Entry) ([]Result, error) {
+func (s *Stdout) Deliver(_ context.Context, batch []*stream.Entry) ([]Result, error) {
 	l := renderLines(s.render, batch)
 	if len(l.text) == 0 {
 		return l.results, l.err

@@ -61,8 +61,8 @@ func NewSyslog(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*S
 }
 
 // Deliver is [Syslog.DeliverMore] for a batch and nothing else.
-func (s *Syslog) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, error) {
-	return s.DeliverMore(ctx, batch, func() []stream.Entry { return nil })
+func (s *Syslog) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
+	return s.DeliverMore(ctx, batch, func() []*stream.Entry { return nil })
 }
 
 // DeliverMore sends the batch and returns when the peer's kernel has acknowledged all of it, or the
@@ -71,7 +71,7 @@ func (s *Syslog) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, e
 // reset the connection, its kernel threw away what the SIEM had not read, so nothing of the batch
 // counts as delivered, and what was delivered in the seconds before is sent again, first, on the next
 // connection. After any error the connection is closed. Nobody may call Deliver while it runs.
-func (s *Syslog) DeliverMore(ctx context.Context, batch []stream.Entry, more func() []stream.Entry) ([]Result, error) {
+func (s *Syslog) DeliverMore(ctx context.Context, batch []*stream.Entry, more func() []*stream.Entry) ([]Result, error) {
 	results := make([]Result, len(batch))
 	if len(batch) == 0 {
 		return results, nil
@@ -181,14 +181,14 @@ type span struct {
 }
 
 // send writes the batch and says which entries went how far. It marks those that can't be sent.
-func (s *Syslog) send(batch []stream.Entry, results []Result) (rejected error, sent []span, err error) {
+func (s *Syslog) send(batch []*stream.Entry, results []Result) (rejected error, sent []span, err error) {
 	var chunk []byte
 	from := 0
 	for i := range batch {
-		longer, failed := s.envelope.frame(chunk, &batch[i])
+		longer, failed := s.envelope.frame(chunk, batch[i])
 		if failed != nil {
 			results[i] = Rejected
-			rejected = errors.Join(rejected, reject(&batch[i], failed))
+			rejected = errors.Join(rejected, reject(batch[i], failed))
 		} else {
 			chunk = longer
 		}

@@ -40,7 +40,7 @@ func TestSyslogFramesAndHeaders(t *testing.T) {
 				text <- string(b)
 			})
 			target := newTarget(t, config.Target{Address: s.url(), Header: tt.header, Framing: tt.framing})
-			deliver(t, target, []stream.Entry{e})
+			deliver(t, target, []*stream.Entry{&e})
 			target.Close()
 			got := <-text
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -264,7 +264,7 @@ func TestSyslogSendsOnWhileItWaits(t *testing.T) {
 	rest := all[12:] // 400 kB go first: more than the window, less than the sender's buffer
 	open := sync.OnceFunc(func() { close(asked) })
 	defer open()
-	results, err := target.DeliverMore(t.Context(), all[:12], func() []stream.Entry {
+	results, err := target.DeliverMore(t.Context(), all[:12], func() []*stream.Entry {
 		open()
 		next := rest
 		rest = nil
@@ -387,7 +387,7 @@ func TestDatagramsAreRetriedWhenNobodyListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	for _, batch := range [][]stream.Entry{numbered(1, 1), numbered(1, 3)} {
+	for _, batch := range [][]*stream.Entry{numbered(1, 1), numbered(1, 3)} {
 		results, err := d.Deliver(t.Context(), batch)
 		if err == nil {
 			t.Fatal("Deliver() to nobody = nil")

@@ -44,7 +44,7 @@ func NewDatagrams(cfg config.Target, host string, m *Metrics) (*Datagrams, error
 
 // Deliver sends the batch. If the host says that nobody listens, it can't be known since when, and
 // the whole batch is to be retried. Nobody may call Deliver while it runs.
-func (d *Datagrams) Deliver(ctx context.Context, batch []stream.Entry) ([]Result, error) {
+func (d *Datagrams) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
 	results := make([]Result, len(batch))
 	if d.conn == nil {
 		dialling, cancel := context.WithTimeout(ctx, patience)
@@ -75,13 +75,13 @@ func (d *Datagrams) Deliver(ctx context.Context, batch []stream.Entry) ([]Result
 }
 
 // send sends datagrams until one fails.
-func (d *Datagrams) send(ctx context.Context, batch []stream.Entry, results []Result) (rejected, err error) {
+func (d *Datagrams) send(ctx context.Context, batch []*stream.Entry, results []Result) (rejected, err error) {
 	for i := range batch {
 		if err := ctx.Err(); err != nil {
 			return rejected, err
 		}
 		var err error
-		if d.buf, err = d.envelope.pack(d.buf[:0], &batch[i]); err == nil {
+		if d.buf, err = d.envelope.pack(d.buf[:0], batch[i]); err == nil {
 			if err := d.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 				return rejected, err
 			}
@@ -92,7 +92,7 @@ func (d *Datagrams) send(ctx context.Context, batch []stream.Entry, results []Re
 		}
 		if err != nil {
 			results[i] = Rejected
-			rejected = errors.Join(rejected, reject(&batch[i], err))
+			rejected = errors.Join(rejected, reject(batch[i], err))
 			continue
 		}
 		d.count.bytes.Add(float64(len(d.buf)))

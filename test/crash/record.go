@@ -59,8 +59,8 @@ func readRecord(ctx context.Context, dir string) (r *record, problems []string, 
 		if err != nil {
 			return nil, nil, err
 		}
-		for i := range m.Entries {
-			r.lines = append(r.lines, newLine(&m.Entries[i]))
+		for _, e := range m.Entries {
+			r.lines = append(r.lines, newLine(e))
 		}
 		found, err := again.Message(m)
 		if err != nil {
@@ -83,10 +83,9 @@ func newLine(e *stream.Entry) line {
 }
 
 func deviation(d *gateway.Deviation) string {
-	show := func(entries []stream.Entry) string {
+	show := func(entries []*stream.Entry) string {
 		var out []string
-		for i := range entries {
-			e := &entries[i]
+		for _, e := range entries {
 			out = append(out, fmt.Sprintf("%s %s of %s at %s: %s %s %s of alert %s", e.Kind, e.Key, e.Notification.ID,
 				e.Time.Format(time.RFC3339Nano), e.Decision.Action, e.Decision.Reason, e.Match.Relation, e.Match.Alert))
 		}
