@@ -27,7 +27,7 @@ func BenchmarkDecide(b *testing.B) {
 	}()
 	d := decider{policy: policy.New(with())}
 	var clock clock
-	overlay, batch := index.Begin(), stream.NewBatch()
+	overlay, batch := index.Begin(), new(stream.Batch)
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -37,7 +37,7 @@ func BenchmarkDecide(b *testing.B) {
 		if _, err := d.due(overlay, now); err != nil {
 			b.Fatal(err)
 		}
-		entries, err := d.notification(overlay, &incoming{input: "bench", n: n}, now)
+		entries, err := d.notification(overlay, &message("bench", n).entry, now)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func BenchmarkDecide(b *testing.B) {
 			if err := overlay.Commit(dedup.Mark{Time: time.Time{}}); err != nil {
 				b.Fatal(err)
 			}
-			overlay, batch = index.Begin(), stream.NewBatch()
+			overlay, batch = index.Begin(), new(stream.Batch)
 		}
 	}
 	overlay.Discard()
@@ -59,12 +59,14 @@ func BenchmarkDecide(b *testing.B) {
 // one is an alert and one its twin. An op is one message.
 func BenchmarkWay(b *testing.B) {
 	p := newWay(b)
-	messages := make([]incoming, 0, 100)
+	messages := make([]*incoming, 0, 100)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
 		raw := []byte(passing(i))
-		messages = append(messages, incoming{of: &request{left: 2 * cap(messages)}, input: "bench", n: normalize(raw, monday)})
+		m := message("bench", normalize(raw, monday))
+		m.of = &request{left: 2 * cap(messages)}
+		messages = append(messages, m)
 		if len(messages) < cap(messages) && i < b.N-1 {
 			continue
 		}

@@ -29,7 +29,7 @@ func TestGreatestMessagesFitTheStream(t *testing.T) {
 			st := newStory(t, with())
 			st.at(0, in.mcas(), line[:min(len(line), max)])
 			st.at(h)
-			batch := stream.NewBatch()
+			batch := new(stream.Batch)
 			for _, e := range st.entries {
 				if ok, err := batch.Add(e); err != nil || !ok {
 					t.Fatalf("entry %s doesn't fit: %v, %v", e.Kind, ok, err)

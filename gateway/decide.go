@@ -18,9 +18,9 @@ type decider struct {
 	policy *policy.Policy
 }
 
-// notification decides one notification that arrived at t. What follows from it is asked of follow.
-func (d *decider) notification(b *dedup.Batch, m *incoming, t time.Time) ([]*stream.Entry, error) {
-	n := &m.n
+// notification decides one notification that arrived at t, and completes the entry that records it. What follows from it is asked of follow.
+func (d *decider) notification(b *dedup.Batch, entry *stream.Entry, t time.Time) ([]*stream.Entry, error) {
+	n := &entry.Notification
 	match, err := d.match(b, n, t)
 	if err != nil {
 		return nil, err
@@ -34,10 +34,8 @@ func (d *decider) notification(b *dedup.Batch, m *incoming, t time.Time) ([]*str
 		return nil, err
 	}
 	decision := d.policy.Decide(&alert, n, &match, t)
-	entry := &stream.Entry{
-		Kind: stream.Notification, Time: t, Key: dedup.Key(n, t), Input: m.input, Part: m.part,
-		Notification: *n, Match: match, Decision: decision, Twins: alert.Others(n.Service),
-	}
+	entry.Time, entry.Key = t, dedup.Key(n, t)
+	entry.Match, entry.Decision, entry.Twins = match, decision, alert.Others(n.Service)
 	if err := b.Apply(outcome(entry)); err != nil {
 		return nil, err
 	}

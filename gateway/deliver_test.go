@@ -60,7 +60,7 @@ func deliveryTo(t *testing.T, to Target, n int) *delivery {
 			t.Error(err)
 		}
 	})
-	b := stream.NewBatch()
+	b := new(stream.Batch)
 	for i := range n {
 		e := &stream.Entry{
 			Kind: stream.Notification, Key: dedup.EventKey(fmt.Sprint(i)), Time: monday,

@@ -180,8 +180,9 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 					continue
 				}
 			}
-			m := incoming{input: "test", part: one.part, n: normalize([]byte(one.line), monday.Add(one.after))}
-			take(now, func() ([]*stream.Entry, error) { return d.notification(overlay, &m, now) })
+			m := message("test", normalize([]byte(one.line), monday.Add(one.after)))
+			m.entry.Part = one.part
+			take(now, func() ([]*stream.Entry, error) { return d.notification(overlay, &m.entry, now) })
 		}
 		return out, clock, overlay
 	}

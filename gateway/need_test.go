@@ -38,14 +38,16 @@ func measureNeed(t testing.TB, n int, take func(i int) bool) needed {
 		log: slog.New(slog.DiscardHandler), index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()),
 		space: space{dir: dir}, decider: decider{policy: policy.New(with())}, now: elapsed(monday),
 	}
-	var messages []incoming
+	var messages []*incoming
 	taken := 0
 	for i := 0; taken < n; i++ {
 		if !take(i) {
 			continue
 		}
 		taken++
-		messages = append(messages, incoming{of: &request{left: 1 << 30}, input: "bench", n: normalize([]byte(passing(i)), monday)})
+		m := message("bench", normalize([]byte(passing(i)), monday))
+		m.of = &request{left: 1 << 30}
+		messages = append(messages, m)
 		if len(messages) < 100 && taken < n {
 			continue
 		}

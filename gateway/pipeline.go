@@ -37,36 +37,42 @@ type pipeline struct {
 	space   space
 	silent  silences
 	overlay *dedup.Batch
-	batch   *stream.Batch
-	pending []incoming // what the batch holds, in order
+	batch   stream.Batch
+	pending []*incoming // what the batch holds, in order
 }
 
 // request is what an input hands over: messages of which it wants to know when the last is durable.
 type request struct {
-	messages []incoming
+	messages []*incoming
 	left     int // messages that are not durable yet
 	done     chan error
 }
 
-// incoming is one parsed message on its way.
+// incoming is one parsed message on its way: the entry that will record it, of which input, part and
+// notification are known.
 type incoming struct {
 	of    *request
-	input string
-	part  *dedup.Part // nil where the sender can't repeat its request
-	n     formats.Notification
+	entry stream.Entry
+}
+
+// message is what came in on that input.
+func message(input string, n formats.Notification) *incoming {
+	return &incoming{entry: stream.Entry{Kind: stream.Notification, Input: input, Notification: n}}
 }
 
 // accept is what inputs call: it returns nil when every message is durable in the stream. Parsing
 // happens here, in the input's own goroutine.
 func (p *pipeline) accept(ctx context.Context, messages []input.Message) error {
-	r := &request{messages: make([]incoming, len(messages)), left: len(messages), done: make(chan error, 1)}
+	r := &request{messages: make([]*incoming, len(messages)), left: len(messages), done: make(chan error, 1)}
 	for i, m := range messages {
 		n := normalize(m.Raw, m.Received)
 		if !m.Granted.Allows(n.Service) {
 			n = disbelieve(&n)
 		}
 		n.Truncated = m.Truncated
-		r.messages[i] = incoming{r, m.Input, (*dedup.Part)(m.Part), n}
+		one := message(m.Input, n)
+		one.of, one.entry.Part = r, (*dedup.Part)(m.Part)
+		r.messages[i] = one
 	}
 	select {
 	case p.requests <- r:
@@ -137,7 +143,7 @@ func (p *pipeline) turnAway() {
 }
 
 // gather adds what other inputs have ready, so that one append carries it all.
-func (p *pipeline) gather(r *request) []incoming {
+func (p *pipeline) gather(r *request) []*incoming {
 	out := r.messages
 	for len(out) < stream.MaxEntries {
 		select {
@@ -171,7 +177,7 @@ func (p *pipeline) nextDue() (time.Time, error) {
 const retryAppend = time.Second
 
 // decide takes the messages in order; their senders are answered when their last one is durable.
-func (p *pipeline) decide(ctx context.Context, messages []incoming) error {
+func (p *pipeline) decide(ctx context.Context, messages []*incoming) error {
 	for {
 		durable, err := p.attempt(ctx, messages)
 		messages = messages[durable:]
@@ -204,7 +210,7 @@ func (p *pipeline) decide(ctx context.Context, messages []incoming) error {
 }
 
 // refuse tells the senders of messages that are not durable.
-func refuse(messages []incoming, err error) {
+func refuse(messages []*incoming, err error) {
 	for _, m := range messages {
 		if m.of.left > 0 {
 			m.of.left = 0
@@ -215,8 +221,9 @@ func refuse(messages []incoming, err error) {
 
 // attempt decides and appends the messages and what is due, until an append fails. It says how many of
 // the messages are durable.
-func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable int, err error) {
-	p.overlay, p.batch, p.pending = p.index.Begin(), stream.NewBatch(), nil
+func (p *pipeline) attempt(ctx context.Context, messages []*incoming) (durable int, err error) {
+	p.overlay, p.pending = p.index.Begin(), p.pending[:0]
+	p.batch.Reset()
 	defer func() { p.overlay.Discard() }()
 	flush := func() error {
 		n := len(p.pending)
@@ -229,8 +236,7 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 	if err := p.release(p.clock.next(p.now()), flush); err != nil {
 		return durable, err
 	}
-	for i := range messages {
-		m := &messages[i]
+	for _, m := range messages {
 		t := p.clock.next(p.now())
 		if err := p.release(t, flush); err != nil {
 			return durable, err
@@ -238,21 +244,21 @@ func (p *pipeline) attempt(ctx context.Context, messages []incoming) (durable in
 		if known, err := p.known(m, t); err != nil {
 			return durable, err
 		} else if known {
-			p.pending = append(p.pending, *m) // durable when what was recorded of it is
+			p.pending = append(p.pending, m) // durable when what was recorded of it is
 			continue
 		}
 		// A great message begins a batch of its own: with what the state keeps of it, more would not fit
 		// into one of Badger's transactions.
-		if p.batch.Size()+2*len(m.n.Raw) > stream.MaxBytes/2 {
+		if p.batch.Size()+2*len(m.entry.Notification.Raw) > stream.MaxBytes/2 {
 			if err := flush(); err != nil {
 				return durable, err
 			}
 		}
 		if err := p.step(t, flush, func() ([]*stream.Entry, error) {
-			entries, err := p.decider.notification(p.overlay, m, t)
+			entries, err := p.decider.notification(p.overlay, &m.entry, t)
 			if err == nil {
 				// Before what follows from it, which may fill the batch and have it appended.
-				p.pending = append(p.pending, *m)
+				p.pending = append(p.pending, m)
 			}
 			return entries, err
 		}); err != nil {
@@ -296,12 +302,12 @@ func (p *pipeline) listen(flush func() error) error {
 // known says whether a message needs no decision: it was recorded when its request came before, or that
 // was another request, which its sender is told.
 func (p *pipeline) known(m *incoming, t time.Time) (bool, error) {
-	if m.part == nil {
+	if m.entry.Part == nil {
 		return false, nil
 	}
-	done, other, err := p.overlay.Recorded(m.part, t)
+	done, other, err := p.overlay.Recorded(m.entry.Part, t)
 	if other {
-		refuse([]incoming{*m}, input.ErrReused)
+		refuse([]*incoming{m}, input.ErrReused)
 	}
 	return done || other, err
 }
@@ -359,7 +365,7 @@ func (p *pipeline) flush(ctx context.Context) error {
 	if err := p.space.enough(); err != nil {
 		return err
 	}
-	stored, err := p.stream.Append(ctx, p.batch)
+	stored, err := p.stream.Append(ctx, &p.batch)
 	if err != nil {
 		return err
 	}
@@ -373,7 +379,8 @@ func (p *pipeline) flush(ctx context.Context) error {
 		p.log.Info("the service is heard again", "service", s)
 	}
 	p.acknowledge()
-	p.overlay, p.batch = p.index.Begin(), stream.NewBatch()
+	p.overlay = p.index.Begin()
+	p.batch.Reset()
 	return nil
 }
 
@@ -384,5 +391,6 @@ func (p *pipeline) acknowledge() {
 			m.of.done <- nil
 		}
 	}
-	p.pending = nil
+	clear(p.pending)
+	p.pending = p.pending[:0]
 }

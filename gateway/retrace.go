@@ -152,13 +152,13 @@ func discard(decided []*stream.Entry, b *dedup.Batch, err error) ([]*stream.Entr
 }
 
 // asReceived is the message of an entry as it came, without what was decided.
-func asReceived(e *stream.Entry) *incoming {
+func asReceived(e *stream.Entry) *stream.Entry {
 	n := normalize(e.Notification.Raw, e.Notification.Arrived)
 	if e.Notification.Claims != "" {
 		n = disbelieve(&n)
 	}
 	n.Truncated = e.Notification.Truncated
-	return &incoming{input: e.Input, part: e.Part, n: n}
+	return &stream.Entry{Kind: stream.Notification, Input: e.Input, Part: e.Part, Notification: n}
 }
 
 // same compares as the stream would write them, in which equal entries have equal bytes.

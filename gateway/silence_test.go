@@ -85,9 +85,11 @@ func (q *quietly) at(after time.Duration, lines ...string) {
 
 func (q *quietly) take(lines ...string) {
 	q.t.Helper()
-	var messages []incoming
+	var messages []*incoming
 	for _, l := range lines {
-		messages = append(messages, incoming{of: &request{left: len(lines), done: make(chan error, 1)}, input: "test", n: normalize([]byte(l), q.clock)})
+		m := message("test", normalize([]byte(l), q.clock))
+		m.of = &request{left: len(lines), done: make(chan error, 1)}
+		messages = append(messages, m)
 	}
 	if _, err := q.attempt(q.t.Context(), messages); err != nil {
 		q.t.Fatal(err)

@@ -64,7 +64,7 @@ func counted(t *testing.T, dir string, entries []*stream.Entry, size int) *Ledge
 		}
 	})
 	for len(entries) > 0 {
-		b := stream.NewBatch()
+		b := new(stream.Batch)
 		for _, e := range entries[:min(size, len(entries))] {
 			if ok, err := b.Add(e); err != nil || !ok {
 				t.Fatal(ok, err)

@@ -135,7 +135,7 @@ func TestAnOutcomeThatStaysUnknownEndsTheStream(t *testing.T) {
 
 func TestAnEmptyBatchIsRefused(t *testing.T) {
 	s := openStream(t, Options{Dir: t.TempDir()})
-	if _, err := s.Append(t.Context(), NewBatch()); err == nil {
+	if _, err := s.Append(t.Context(), new(Batch)); err == nil {
 		t.Error("Append of nothing = nil, want an error")
 	}
 }

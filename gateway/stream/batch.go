@@ -1,11 +1,8 @@
 package stream
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
 // Limits of a batch, which is one message of the stream. JetStream's max_payload is 1 MiB.
@@ -21,18 +18,11 @@ var ErrTooLarge = errors.New("entry is too large for the stream")
 
 // Batch collects decided entries and encodes each as it is added, so that the decider knows when to
 // stop. Decide and add while the batch isn't Full: an entry of up to 448 KiB then always finds room.
-// It is for one goroutine. The zero value is not usable, see [NewBatch].
+// It is for one goroutine. The zero value is an empty batch; it needs no stream, so a replay cuts its input in
+// the same way.
 type Batch struct {
-	entries []*Entry     // as they were handed over
-	buf     bytes.Buffer // the message: room for its head, then the entries
-	mode    cbor.UserBufferEncMode
-}
-
-// NewBatch returns an empty batch. It needs no stream, so a replay cuts its input in the same way.
-func NewBatch() *Batch {
-	b := &Batch{mode: encoding()}
-	b.Reset()
-	return b
+	entries []*Entry // as they were handed over
+	buf     []byte   // the message: room for its head, then the entries
 }
 
 // Add appends e. It returns false, and leaves the batch as it was, where e doesn't fit any more and
@@ -40,20 +30,27 @@ func NewBatch() *Batch {
 // at all. ErrTooLarge and an entry that can't be encoded, such as one with a year beyond 9999, are
 // errors that only another entry can mend. The batch keeps e, which the caller must not change afterwards.
 func (b *Batch) Add(e *Entry) (bool, error) {
-	before, n := b.buf.Len(), len(b.entries)
-	err := b.mode.MarshalToBuffer(e, &b.buf)
-	size := b.buf.Len() - before
+	before, n := b.Size(), len(b.entries)
+	longer, err := appendEntry(b.room(), e)
+	size := len(longer) - before
 	switch {
 	case err != nil:
 		err = fmt.Errorf("encode entry %s: %w", e.Key, err)
 	case size > MaxEntry:
 		err = fmt.Errorf("entry %s has %d bytes encoded, more than %d: %w", e.Key, size, MaxEntry, ErrTooLarge)
-	case n == 0 || n < MaxEntries && b.buf.Len() <= maxMessage:
-		b.entries = append(b.entries, e)
+	case n == 0 || n < MaxEntries && len(longer) <= maxMessage:
+		b.buf, b.entries = longer, append(b.entries, e)
 		return true, nil
 	}
-	b.buf.Truncate(before)
 	return false, err
+}
+
+// room is the message so far, which begins with room for its head.
+func (b *Batch) room() []byte {
+	if len(b.buf) == 0 {
+		b.buf = append(b.buf, make([]byte, headLen)...)
+	}
+	return b.buf
 }
 
 // Full says that the batch has reached MaxEntries or MaxBytes and must be appended now.
@@ -63,7 +60,7 @@ func (b *Batch) Full() bool { return len(b.entries) >= MaxEntries || b.Size() >=
 func (b *Batch) Len() int { return len(b.entries) }
 
 // Size is the number of bytes that the batch has as a message of the stream.
-func (b *Batch) Size() int { return b.buf.Len() }
+func (b *Batch) Size() int { return max(len(b.buf), headLen) }
 
 // Entries are what was added, with their positions once [Stream.Append] stored them. They are shared
 // with the readers: nobody may change them after the append.
@@ -72,13 +69,12 @@ func (b *Batch) Entries() []*Entry { return b.entries }
 // Reset empties the batch for new entries; those returned by Entries stay as they are.
 func (b *Batch) Reset() {
 	b.entries = make([]*Entry, 0, len(b.entries)) // as many as last time; the old ones may be with the readers
-	b.buf.Reset()
-	b.buf.Write(make([]byte, headLen))
+	b.buf = b.buf[:0]
 }
 
 // seal completes the message with its head and returns it. The bytes are valid until the next Reset.
 func (b *Batch) seal(before uint64) []byte {
-	data := b.buf.Bytes()
+	data := b.room()
 	putHead(data, before, len(b.entries))
 	return data
 }

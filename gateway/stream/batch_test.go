@@ -66,7 +66,7 @@ func TestWhatCanBeEncodedCanBeDecoded(t *testing.T) {
 func TestABatchEndsAtItsLimits(t *testing.T) {
 	large := func(n int) *Entry { return &Entry{Notification: formats.Notification{Raw: make([]byte, n)}} }
 	fill := func(e *Entry) *Batch {
-		b := NewBatch()
+		b := new(Batch)
 		for !b.Full() {
 			if ok, err := b.Add(e); !ok || err != nil {
 				t.Fatalf("Add to a batch that isn't full = %v, %v", ok, err)
@@ -89,7 +89,7 @@ func TestABatchEndsAtItsLimits(t *testing.T) {
 		t.Errorf("Add of an entry over the limit = %v, want ErrTooLarge", err)
 	}
 	// just below the limit when the largest entry that is promised a place comes
-	b = NewBatch()
+	b = new(Batch)
 	for b.Size() < MaxBytes-10<<10 {
 		if ok, err := b.Add(large(5 << 10)); !ok || err != nil {
 			t.Fatal(ok, err)
@@ -148,7 +148,7 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	b := NewBatch()
+	b := new(Batch)
 	if _, err := b.Add(&Entry{Kind: Link, Key: "k", Time: time.Unix(1, 2).UTC()}); err != nil {
 		f.Fatal(err)
 	}

@@ -11,7 +11,7 @@ func BenchmarkAppend(b *testing.B) {
 		b.Run(fmt.Sprintf("synced=%v", synced), func(b *testing.B) {
 			s := openStream(b, Options{Dir: b.TempDir(), Synced: synced})
 			es := entries(0, MaxEntries)
-			batch := NewBatch()
+			batch := new(Batch)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for n := 0; n < b.N; n += len(es) {
@@ -65,7 +65,7 @@ func BenchmarkHandOver(b *testing.B) {
 	s := openStream(b, Options{Dir: b.TempDir()})
 	r := openReader(b, s, "siem", Now)
 	es := entries(0, 10)
-	batch := NewBatch()
+	batch := new(Batch)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := 0; n < b.N; n += len(es) {

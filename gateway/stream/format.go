@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -96,18 +95,6 @@ func decode(r raw) (*Message, error) {
 	return m, nil
 }
 
-// encoding is deterministic, so that equal batches have equal hashes, and writes times with all
-// their nanoseconds.
-func encoding() cbor.UserBufferEncMode {
-	o := cbor.CoreDetEncOptions()
-	o.Time = cbor.TimeRFC3339NanoUTC
-	mode, err := o.UserBufferEncMode()
-	if err != nil {
-		panic(err) // the options above are fixed
-	}
-	return mode
-}
-
 // decoding accepts strings that aren't UTF-8, because senders write such and the encoder keeps them.
 func decoding() cbor.DecMode {
 	mode, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid, MaxArrayElements: maxElements, MaxMapPairs: maxElements}.DecMode()
@@ -122,11 +109,11 @@ const maxElements = 1 << 20
 
 // EncodeEntry writes one entry as a message of the stream has it, for whoever keeps one elsewhere.
 func EncodeEntry(e *Entry) ([]byte, error) {
-	b := NewBatch()
-	if ok, err := b.Add(e); err != nil || !ok {
+	b, err := appendEntry(nil, e)
+	if err != nil {
 		return nil, fmt.Errorf("encode entry: %w", err)
 	}
-	return slices.Clone(b.buf.Bytes()[headLen:]), nil
+	return b, nil
 }
 
 // DecodeEntry reads what EncodeEntry wrote; the position isn't part of it.

@@ -51,7 +51,7 @@ func entries(i, n int) []*Entry {
 // batchOf encodes entries.
 func batchOf(tb testing.TB, es []*Entry) *Batch {
 	tb.Helper()
-	b := NewBatch()
+	b := new(Batch)
 	for _, e := range es {
 		if ok, err := b.Add(e); !ok || err != nil {
 			tb.Fatalf("Add = %v, %v, want it added", ok, err)
