@@ -57,7 +57,7 @@ func (b *Batch) remember(o *Outcome, alert AlertID) error {
 	case p.Content == n.Content:
 		return nil
 	}
-	return b.put(laterKey(n), prior{Content: n.Content, Key: o.Key, Time: o.Time}, b.remembered(n.Kind))
+	return b.putLater(n, prior{Content: n.Content, Key: o.Key, Time: o.Time})
 }
 
 // sight adds the notification to its alert, or makes the alert.

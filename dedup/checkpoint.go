@@ -54,7 +54,7 @@ func (x *Index) Restore(path string) (Mark, error) {
 	if err := x.db.Load(bufio.NewReaderSize(f, 1<<20), 16); err != nil {
 		return Mark{}, fmt.Errorf("read checkpoint %s: %w", path, err)
 	}
-	if err := errors.Join(x.countHeld(), x.readRhythms()); err != nil {
+	if err := errors.Join(x.countHeld(), x.readRhythms(), x.readActivities()); err != nil {
 		return Mark{}, err
 	}
 	return x.Mark()

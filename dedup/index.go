@@ -26,10 +26,11 @@ type Index struct {
 	window   time.Duration
 	codec    codec
 
-	recent  recent
-	waiting waiting      // committed
-	held    atomic.Int64 // waiting.count, for those beside the decider
-	rhythms atomic.Pointer[rhythms]
+	recent     recent
+	activities activities
+	waiting    waiting      // committed
+	held       atomic.Int64 // waiting.count, for those beside the decider
+	rhythms    atomic.Pointer[rhythms]
 }
 
 // waiting is what is known of the held notifications without looking. Badger keeps what was removed for
@@ -74,7 +75,7 @@ func Open(dir string, c config.Config) (*Index, error) {
 		window:   c.Dedup.Window,
 		codec:    codec,
 	}
-	if err := errors.Join(x.countHeld(), x.readRhythms()); err != nil {
+	if err := errors.Join(x.countHeld(), x.readRhythms(), x.readActivities()); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
@@ -170,6 +171,7 @@ type Batch struct {
 	waiting waiting
 	written written // to the tables that are scanned
 	asked   asked
+	block   block
 	rhythms rhythms
 	moved   [len(rhythms{})]bool // the rhythms that changed
 }
@@ -188,10 +190,15 @@ func (b *Batch) Commit(m Mark) error {
 	if err := b.putRhythms(); err != nil {
 		return err
 	}
+	noted, err := b.putActivities()
+	if err != nil {
+		return err
+	}
 	b.written.close()
 	if err := b.txn.Commit(); err != nil {
 		return fmt.Errorf("commit state: %w", err)
 	}
+	noted(m.Time)
 	b.waiting.moved = false
 	b.x.waiting = b.waiting
 	b.x.held.Store(int64(b.waiting.count))
@@ -340,10 +347,27 @@ func (b *Batch) Held(o Owed) (Held, error) {
 	return h, nil
 }
 
-// Each calls visit with every key and value of the committed state, in the order of the keys. Two
-// states are equal where Each gives the same. Both slices are valid during the call.
+// Each calls visit with every key and value of the committed state, and for what a batch remembered of
+// activities, with each of them. Two states are equal where Each gives the same, whatever the batches were;
+// where it gives a key again, the last counts. Both slices are valid during the call.
 func (x *Index) Each(visit func(key, value []byte) error) error {
 	b := x.view()
 	defer b.Discard()
-	return b.scan(nil, nil, func(key, value []byte) (bool, error) { return true, visit(key, value) })
+	return b.scan(nil, nil, func(key, value []byte) (bool, error) {
+		if key[0] != tableActivities {
+			return true, visit(key, value)
+		}
+		for len(value) > 0 {
+			r, rest, err := first(value)
+			if err == nil {
+				of := r.of()
+				err = visit(append([]byte{tableActivities}, of[:]...), r[len(of):])
+			}
+			if err != nil {
+				return false, err
+			}
+			value = rest
+		}
+		return true, nil
+	})
 }

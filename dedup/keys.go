@@ -15,8 +15,9 @@ import (
 // The keys of the state in Badger, one letter a table.
 //
 //	m                                      mark: how far the stream is folded
-//	e <hash of service, channel, id>       prior: the first notification of an ID
+//	e <hash of service, channel, id>       prior: the first notification of an ID, if it is an alert
 //	u <hash of the same and the content>   later contents of that ID, by which a resend is known
+//	k <number>                             block: the same of the activities of a batch
 //	s <hash of service, class, start>      alert of that start, for messages whose ID was cut off
 //	a <alert>                              Alert
 //	n <alert> <service>                    sighted: the service's first notification of the alert
@@ -35,18 +36,25 @@ const (
 	tableOpen  = 't'
 	tableHeld  = 'h'
 
+	tableActivities = 'k'
+
 	tableRequest = 'r'
 	tableRhythm  = 'q'
 )
 
 func hashKey(table byte, fields ...string) []byte {
+	h := hash16(fields...)
+	return append([]byte{table}, h[:]...)
+}
+
+func hash16(fields ...string) [16]byte {
 	var usual [256]byte // on the stack
 	b := usual[:0]
 	for _, f := range fields {
 		b = appendField(b, f)
 	}
 	sum := sha256.Sum256(b)
-	return append([]byte{table}, sum[:16]...)
+	return [16]byte(sum[:16])
 }
 
 // priorKey of a message without ID is made of its content: it can only be known again whole.

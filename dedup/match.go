@@ -53,10 +53,11 @@ func (b *Batch) known(n *formats.Notification, now time.Time) (Match, bool, erro
 	if p.Content == n.Content {
 		m.Relation = Resend
 	} else {
-		var later prior
-		if ok, err := b.get(laterKey(n), &later); err != nil {
+		later, ok, err := b.later(n)
+		if err != nil {
 			return m, false, err
-		} else if ok && now.Sub(later.Time) <= b.remembered(n.Kind) {
+		}
+		if ok && now.Sub(later.Time) <= b.remembered(n.Kind) {
 			m.Relation, m.Of = Resend, later.Key
 		}
 	}
@@ -76,9 +77,16 @@ func (b *Batch) known(n *formats.Notification, now time.Time) (Match, bool, erro
 
 func (b *Batch) prior(n *formats.Notification, now time.Time) (prior, bool, error) {
 	if !b.asked.about(n) {
-		a := asked{service: n.Service, channel: n.Channel, id: n.ID, content: n.Content, key: priorKey(n)}
+		a := asked{kind: n.Kind, service: n.Service, channel: n.Channel, id: n.ID, content: n.Content}
 		var err error
-		if a.ok, err = b.get(a.key, &a.p); err != nil {
+		if n.Kind == formats.Activity {
+			a.of = activityOf(n)
+			a.p, a.ok, err = b.activity(a.of)
+		} else {
+			a.key = priorKey(n)
+			a.ok, err = b.get(a.key, &a.p)
+		}
+		if err != nil {
 			return prior{}, false, err
 		}
 		b.asked = a
@@ -90,28 +98,55 @@ func (b *Batch) prior(n *formats.Notification, now time.Time) (prior, bool, erro
 // asked is the last answer of prior: a notification is looked up when it is matched, and again when the
 // outcome is applied.
 type asked struct {
+	kind    formats.Kind // empty: nothing was asked
 	service formats.Service
 	channel string
 	id      string
 	content [16]byte
-	key     []byte // nil: nothing was asked
+	of      [16]byte // an activity's
+	key     []byte   // any other's
 	p       prior
 	ok      bool
 }
 
 // about tells whether that was the question: what priorKey makes a key of is the same.
 func (a *asked) about(n *formats.Notification) bool {
-	return a.key != nil && a.id == n.ID && (a.id != "" || a.content == n.Content) && a.service == n.Service && a.channel == n.Channel
+	return a.kind == n.Kind && a.id == n.ID && (a.id != "" || a.content == n.Content) && a.service == n.Service && a.channel == n.Channel
 }
 
 // putPrior records what is known of n's ID from now on.
 func (b *Batch) putPrior(n *formats.Notification, p prior) error {
-	key := b.asked.key
-	if !b.asked.about(n) {
-		key = priorKey(n)
-	}
+	a := b.asked
+	asks := a.about(n)
 	b.asked = asked{}
-	return b.put(key, p, b.remembered(n.Kind))
+	if n.Kind == formats.Activity {
+		if !asks {
+			a.of = activityOf(n)
+		}
+		b.block.add(a.of, &p)
+		return nil
+	}
+	if !asks {
+		a.key = priorKey(n)
+	}
+	return b.put(a.key, p, b.remembered(n.Kind))
+}
+
+// later is what is known of another content of n's ID.
+func (b *Batch) later(n *formats.Notification) (p prior, ok bool, err error) {
+	if n.Kind == formats.Activity {
+		return b.activity(laterOf(n))
+	}
+	ok, err = b.get(laterKey(n), &p)
+	return p, ok, err
+}
+
+func (b *Batch) putLater(n *formats.Notification, p prior) error {
+	if n.Kind == formats.Activity {
+		b.block.add(laterOf(n), &p)
+		return nil
+	}
+	return b.put(laterKey(n), p, b.remembered(n.Kind))
 }
 
 func (b *Batch) remembered(k formats.Kind) time.Duration {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
 )
 
 // What a message of some 600 bytes takes, in bytes. They were measured, and are held against what is
@@ -12,16 +13,17 @@ import (
 //	go test -run '^$' -bench BenchmarkNeed -benchtime 1x ./gateway
 const (
 	streamEntry    = 1270 // in the stream, whatever its kind
-	stateActivity  = 105  // in the state on disk, while it is remembered
+	stateActivity  = 60   // in the state on disk, while it is remembered
 	stateAlert     = 720  // the same for an alert's notification
 	statePaired    = 750  // beside that, while another service may still report the alert
-	copiedActivity = 130  // in the checkpoint of the state
+	copiedActivity = 65   // in the checkpoint of the state
 	copiedAlert    = 3150 // the same for an alert's notification, paired or not
 )
 
-// Memory is what the gateway takes at work, in bytes, measured in a flood. What is remembered adds nothing
-// to it: the state's tables are mapped files, of which the system keeps as much as it has room for.
-const Memory = 224 << 20
+// atWork is the memory that the gateway takes at work, in bytes, measured in a flood, beside the table of the
+// activities that are remembered. What is remembered of alerts adds nothing to it: the state's files are
+// mapped, and the system keeps of them as much as it has room for.
+const atWork = 224 << 20
 
 // cleanedUpWithin is how long after its end what is remembered may still be there: Badger's TTL in dedup.
 const cleanedUpWithin = 48 * time.Hour
@@ -38,6 +40,8 @@ type Need struct {
 	Stream     int64         // bytes on disk, at most stream.max_disk
 	State      int64         // bytes on disk, as long as nothing waits to be cleaned up
 	Checkpoint int64         // bytes on disk
+	Memory     int64         // bytes, at most
+	Remembered time.Duration // how far back activities are known: dedup.remember.activities, or less where those are too many
 	Kept       time.Duration // how far back the stream reaches: stream.retention, or less where max_disk is reached
 	Buffer     time.Duration // how long a target may be down before senders wait
 }
@@ -52,7 +56,10 @@ func NeedOf(c config.Config, l Load) Need {
 	activities := kept(1-l.Alerts, c.Dedup.Remember.Activities)
 	alerts := kept(l.Alerts, c.Dedup.Remember.Alerts+c.Dedup.Window)
 	paired := kept(l.Alerts, 2*c.Dedup.Window)
+	known := min(l.Rate*(1-l.Alerts)*c.Dedup.Remember.Activities.Seconds(), dedup.MaxActivities)
 	n := Need{
+		Memory:     int64(atWork + known*dedup.ActivityMemory),
+		Remembered: min(c.Dedup.Remember.Activities, after(dedup.MaxActivities, l.Rate*(1-l.Alerts))),
 		State:      int64(activities*stateActivity + alerts*stateAlert + paired*statePaired),
 		Checkpoint: int64(activities*copiedActivity + alerts*copiedAlert),
 		Kept:       c.Stream.Retention,

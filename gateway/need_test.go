@@ -138,7 +138,7 @@ func TestNeed(t *testing.T) {
 	n := NeedOf(c, Load{Rate: 10, Alerts: 0})
 	want := Need{
 		Stream: 10 * streamEntry * 72 * 3600, State: 10 * stateActivity * 120 * 3600, Checkpoint: 10 * copiedActivity * 120 * 3600,
-		Kept: 72 * time.Hour, Buffer: n.Buffer,
+		Memory: atWork + 10*dedup.ActivityMemory*72*3600, Remembered: 72 * time.Hour, Kept: 72 * time.Hour, Buffer: n.Buffer,
 	}
 	if diff := cmp.Diff(want, n); diff != "" {
 		t.Errorf("NeedOf at 10/s (-want +got):\n%s", diff)
@@ -149,6 +149,9 @@ func TestNeed(t *testing.T) {
 	}
 	if limit := int64(c.Stream.MaxDisk); n.Stream > limit || n.Buffer <= n.Kept {
 		t.Errorf("at 1000/s the stream takes %d of %d, a target may be down for %s", n.Stream, limit, n.Buffer)
+	}
+	if most := int64(atWork + dedup.MaxActivities*dedup.ActivityMemory); n.Memory != most || n.Remembered > 10*time.Hour || n.Remembered < 9*time.Hour {
+		t.Errorf("at 1000/s the memory is %d, want %d, and activities are known for %s", n.Memory, most, n.Remembered)
 	}
 	if n := NeedOf(c, Load{Rate: 1e-9}); n.Buffer < 10*365*24*time.Hour {
 		t.Errorf("at nearly nothing a target may be down for %s", n.Buffer)

@@ -106,12 +106,16 @@ func writeNeed(out io.Writer, c config.Config, load gateway.Load) error {
 			long(n.Kept), long(c.Stream.Retention), c.Stream.MaxDisk)
 	}
 	_, _ = fmt.Fprintf(w, "  stream\t%s\t%s\n", size(n.Stream), kept)
-	_, _ = fmt.Fprintf(w, "  state\t%s\tdedup.remember: alerts %s, activities %s\n", size(n.State),
-		long(c.Dedup.Remember.Alerts), long(c.Dedup.Remember.Activities))
+	remembered := long(c.Dedup.Remember.Activities)
+	if n.Remembered < c.Dedup.Remember.Activities {
+		remembered = fmt.Sprintf("%s, not %s: of so many the oldest are forgotten earlier, and forwarded again if they are sent again",
+			long(n.Remembered), remembered)
+	}
+	_, _ = fmt.Fprintf(w, "  state\t%s\tdedup.remember: alerts %s, activities %s\n", size(n.State), long(c.Dedup.Remember.Alerts), remembered)
 	_, _ = fmt.Fprintf(w, "  checkpoint\t%s\ta copy of the state\n", size(n.Checkpoint))
 	_, _ = fmt.Fprintf(w, "  disk in all\t%s\tstream, twice the state, for what is over and not cleaned up yet, and twice the checkpoint, while it is replaced\n",
 		size(n.Disk()))
-	_, _ = fmt.Fprintf(w, "  memory\t%s\thowever much is remembered; beside it the system keeps of the files what it has room for\n", size(gateway.Memory))
+	_, _ = fmt.Fprintf(w, "  memory\t%s\tat most, with a table of the activities that are remembered; the system keeps of the files what it has room for\n", size(n.Memory))
 	_, _ = fmt.Fprintf(w, "  a target may be down for\t%s\tthen stream.max_disk of %s is reached, and senders wait\n", long(n.Buffer), c.Stream.MaxDisk)
 	return w.Flush()
 }
