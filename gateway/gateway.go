@@ -148,7 +148,7 @@ func newPipeline(g *Gateway, m *metrics) (*pipeline, error) {
 		return nil, err
 	}
 	p := &pipeline{
-		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request),
+		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), ended: make(chan struct{}),
 		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time),
 	}
 	p.silent = newSilences(g.config, g.index, mark.Time, p.now())

@@ -16,9 +16,6 @@ import (
 // ErrStopping is what inputs are told when the gateway takes nothing more.
 var ErrStopping = errors.New("the gateway is stopping")
 
-// errUndecided is what an input is told that waits no longer: the batch may become durable yet.
-var errUndecided = errors.New("the batch isn't durable yet")
-
 // pipeline is the way from an accepted message to its durable, decided entry. One goroutine decides:
 // it matches and decides a batch on an overlay of the state, appends it to the stream, and only then
 // makes the overlay the state and tells the senders.
@@ -28,7 +25,8 @@ type pipeline struct {
 	decider  decider
 	stream   *stream.Stream
 	metrics  *metrics
-	requests chan *request
+	requests chan *request   // what inputs have ready, in order
+	ended    chan struct{}   // closed when nobody decides any more
 	stopping <-chan struct{} // closed when nothing new is coming: who waits for room waits no longer
 
 	clock   clock
@@ -60,9 +58,13 @@ func message(input string, n formats.Notification) *incoming {
 	return &incoming{entry: stream.Entry{Kind: stream.Notification, Input: input, Notification: n}}
 }
 
-// accept is what inputs call: it returns nil when every message is durable in the stream. Parsing
-// happens here, in the input's own goroutine.
-func (p *pipeline) accept(ctx context.Context, messages []input.Message) error {
+// ready is how many requests may wait for the decider: enough for a batch to be full, and few enough that
+// what a sender can leave in our memory stays small.
+const ready = 8
+
+// accept is what inputs call: done when every message is durable in the stream. Parsing happens here, in
+// the input's own goroutine.
+func (p *pipeline) accept(ctx context.Context, messages []input.Message) input.Receipt {
 	r := &request{messages: make([]*incoming, len(messages)), left: len(messages), done: make(chan error, 1)}
 	for i, m := range messages {
 		n := normalize(m.Raw, m.Received)
@@ -76,17 +78,14 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) error {
 	}
 	select {
 	case p.requests <- r:
+	case <-p.ended:
+		r.done <- ErrStopping
 	case <-ctx.Done():
-		return ErrStopping
+		r.done <- ErrStopping
 	}
-	// From here on an answer comes for sure, as the pipeline drains its channel before it ends, but maybe
+	// Once it is taken an answer comes for sure, as the pipeline drains its channel before it ends, but maybe
 	// only when the stream has room again.
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-		return errUndecided
-	}
+	return input.Receipt{Done: r.done, Until: ctx.Done()}
 }
 
 // run decides until ctx ends and everything accepted before that is answered. The error is that the
@@ -132,6 +131,7 @@ func (p *pipeline) drain(ctx context.Context) error {
 
 // turnAway answers requests that nobody will decide any more.
 func (p *pipeline) turnAway() {
+	close(p.ended)
 	for {
 		select {
 		case r := <-p.requests:

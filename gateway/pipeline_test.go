@@ -38,7 +38,7 @@ func openPipeline(t *testing.T, dir string, c config.Config) *pipeline {
 	}
 	p := &pipeline{
 		log: slog.New(slog.DiscardHandler), index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()),
-		requests: make(chan *request), decider: decider{policy: policy.New(c)}, clock: clock{last: mark.Time},
+		requests: make(chan *request), ended: make(chan struct{}), decider: decider{policy: policy.New(c)}, clock: clock{last: mark.Time},
 		now: elapsed(mark.Time), space: space{dir: dir},
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -74,7 +74,7 @@ func TestGreatMessagesAreAnswered(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	answer := make(chan error, 1)
-	go func() { answer <- p.accept(ctx, batch) }()
+	go func() { answer <- p.accept(ctx, batch).Wait() }()
 	select {
 	case err := <-answer:
 		if err != nil {
@@ -109,7 +109,7 @@ func TestStateIsRebuilt(t *testing.T) {
 	t.Run("live", func(t *testing.T) {
 		p := openPipeline(t, c.DataDir, c)
 		for i, one := range aBusyDay(7)[:120] {
-			if err := p.accept(t.Context(), []input.Message{{Input: "test", Received: monday.Add(one.after), Raw: []byte(one.line)}}); err != nil {
+			if err := p.accept(t.Context(), []input.Message{{Input: "test", Received: monday.Add(one.after), Raw: []byte(one.line)}}).Wait(); err != nil {
 				t.Fatal(err)
 			}
 			if i == 60 {
@@ -187,17 +187,17 @@ func TestARepeatedRequestChangesNothing(t *testing.T) {
 		}
 		return out
 	}
-	if err := p.accept(t.Context(), request(7, 1000)[:700]); err != nil { // more than one batch of the stream
+	if err := p.accept(t.Context(), request(7, 1000)[:700]).Wait(); err != nil { // more than one batch of the stream
 		t.Fatal(err)
 	}
 	for _, size := range []int{1000, 128} {
 		for batch := range slices.Chunk(request(7, 1000), size) {
-			if err := p.accept(t.Context(), batch); err != nil {
+			if err := p.accept(t.Context(), batch).Wait(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := p.accept(t.Context(), request(8, 10)); !errors.Is(err, input.ErrReused) {
+	if err := p.accept(t.Context(), request(8, 10)).Wait(); !errors.Is(err, input.ErrReused) {
 		t.Errorf("accept = %v, want %v", err, input.ErrReused)
 	}
 	entries := 0
@@ -217,10 +217,10 @@ func TestAcceptGivesUpWithItsContext(t *testing.T) {
 	p := &pipeline{requests: make(chan *request)}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-p.requests; cancel() }() // it is in the decider's hands
-	if err := p.accept(ctx, []input.Message{{Raw: []byte("noise")}}); !errors.Is(err, errUndecided) {
-		t.Errorf("accept = %v, want %v", err, errUndecided)
+	if err := p.accept(ctx, []input.Message{{Raw: []byte("noise")}}).Wait(); !errors.Is(err, input.ErrUndecided) {
+		t.Errorf("accept = %v, want %v", err, input.ErrUndecided)
 	}
-	if err := p.accept(ctx, nil); !errors.Is(err, ErrStopping) {
+	if err := p.accept(ctx, nil).Wait(); !errors.Is(err, ErrStopping) {
 		t.Errorf("accept = %v, want %v", err, ErrStopping)
 	}
 }

@@ -297,7 +297,7 @@ func (d *delivery) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	n := len(d.batch)
-	err := d.accept(ctx, d.batch)
+	err := d.accept.durably(ctx, d.batch)
 	d.batch, d.size = nil, 0
 	if err == nil {
 		d.done += n

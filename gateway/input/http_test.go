@@ -206,11 +206,11 @@ func TestHTTPAsksForAToken(t *testing.T) {
 // Whoever is put off learns how much of the batch needn't be sent again.
 func TestHTTPSaysWhatWasAcceptedWhenItPushesBack(t *testing.T) {
 	calls := 0
-	url, _ := startHTTP(t, push(), func(context.Context, []Message) error {
+	url, _ := startHTTP(t, push(), func(context.Context, []Message) Receipt {
 		if calls++; calls > 1 {
-			return errors.New("not yet")
+			return replied(errors.New("not yet"))
 		}
-		return nil
+		return replied(nil)
 	}, NewMetrics(nil))
 	got := post(t, url, strings.NewReader(strings.Repeat("<13>x\n", 300)))
 	if got.Status != 503 || got.Accepted != batchMessages || got.header.Get("Retry-After") == "" {
@@ -239,10 +239,10 @@ func TestHTTPHoldsNoMoreThanItsBudget(t *testing.T) {
 
 func TestHTTPAnswersWhatItHasWhenItStops(t *testing.T) {
 	taken, durable := make(chan struct{}), make(chan struct{})
-	url, stop := startHTTP(t, push(), func(context.Context, []Message) error {
+	url, stop := startHTTP(t, push(), func(context.Context, []Message) Receipt {
 		close(taken)
 		<-durable
-		return nil
+		return replied(nil)
 	}, NewMetrics(nil))
 	idle := dial(t, "tcp", strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/api/v1/ingest"))
 	answered := make(chan reply, 1)

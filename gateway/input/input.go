@@ -4,8 +4,9 @@
 // # Decisions
 //
 // A batch is what could be cut from one read; nobody waits for it to fill. A sender isn't read from
-// again before its batch is durable: that is the back-pressure, and it bounds the memory of a
-// connection to one batch and one message of the greatest length.
+// again before its batch was taken: that is the back-pressure, and it bounds the memory of a connection
+// to one batch, one message of the greatest length, and what was taken of it and isn't durable yet. Where
+// the sender waits for an answer, or can't be stopped from sending, we wait until it is durable.
 //
 // A connection is idle when no complete message came for idle_timeout, whatever trickled in. Time
 // spent waiting for durability doesn't count.
@@ -48,10 +49,54 @@ type Part struct {
 // ErrReused is what Accept returns for a request whose key was used for another one.
 var ErrReused = errors.New("the key was used for another request")
 
-// Accept takes a batch, in the order of its arrival, and returns nil when it is durable. It may block
-// until ctx ends. An error means that the gateway is stopping or that ctx has ended; whether the batch
-// becomes durable is unknown then; or it is [ErrReused], and nothing does. The batch belongs to Accept. Inputs call it from many goroutines.
-type Accept func(ctx context.Context, batch []Message) error
+// ErrUndecided is what a receipt says when nobody waits any longer: the batch may become durable yet.
+var ErrUndecided = errors.New("the batch isn't durable yet")
+
+// Accept takes a batch, in the order of its arrival, and may block until ctx ends. The batch belongs to
+// Accept. Inputs call it from many goroutines.
+type Accept func(ctx context.Context, batch []Message) Receipt
+
+// Receipt tells what became of a batch.
+type Receipt struct {
+	// Done, which has room for it, gives one value: nil when the batch is durable. An error means that the gateway is stopping, or it is
+	// [ErrReused]. Nothing of the batch is durable then but what was before.
+	Done <-chan error
+	// Until ends the waiting.
+	Until <-chan struct{}
+
+	failed func(error) // told of the error, if there is one
+}
+
+// Wait returns what Done gives, or [ErrUndecided].
+func (r Receipt) Wait() error {
+	var err error
+	select {
+	case err = <-r.Done:
+	case <-r.Until:
+		select {
+		case err = <-r.Done: // it was there in time
+		default:
+			err = ErrUndecided
+		}
+	}
+	if err != nil && r.failed != nil {
+		r.failed(err)
+	}
+	return err
+}
+
+// ready says whether Wait returns at once.
+func (r Receipt) ready() bool {
+	select {
+	case <-r.Until:
+		return true
+	default:
+		return len(r.Done) > 0
+	}
+}
+
+// durably waits until a batch is durable.
+func (a Accept) durably(ctx context.Context, batch []Message) error { return a(ctx, batch).Wait() }
 
 const (
 	batchMessages = 128
@@ -108,12 +153,10 @@ func untilRefused(run func(context.Context, Accept) error) func(context.Context,
 		defer cancel(nil)
 		late, stop := outlive(ctx)
 		defer stop()
-		err := run(inner, func(_ context.Context, batch []Message) error {
-			err := accept(late, batch)
-			if err != nil {
-				cancel(err)
-			}
-			return err
+		err := run(inner, func(_ context.Context, batch []Message) Receipt {
+			r := accept(late, batch)
+			r.failed = cancel
+			return r
 		})
 		if ctx.Err() != nil {
 			return nil

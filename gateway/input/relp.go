@@ -53,7 +53,7 @@ func (r relpServer) read(ctx context.Context, conn net.Conn, accept Accept) erro
 	defer context.AfterFunc(ctx, func() { p.stop(0) })()
 	s := &session{peer: p}
 	s.feed = r.feed(p, func(batch []Message) error {
-		if err := accept(ctx, batch); err != nil {
+		if err := accept.durably(ctx, batch); err != nil {
 			return err
 		}
 		return s.answer()

@@ -120,7 +120,7 @@ func TestRELPKeepsItsAnswersUntilTheBatchIsDurable(t *testing.T) {
 		in := newRELP(&server{name: "front", max: 100, idle: time.Hour, log: quiet(), count: NewMetrics(nil).of("front")})
 		near, far := net.Pipe()
 		durable := make(chan error)
-		go in.serve(t.Context(), near, func(context.Context, []Message) error { return <-durable })
+		go in.serve(t.Context(), near, func(context.Context, []Message) Receipt { return Receipt{Done: durable} })
 		c := newRELPClient(t, far)
 		c.send(1, "open", hello)
 		c.read(1)
@@ -175,7 +175,7 @@ func TestRELPBoundsWhatIsUnanswered(t *testing.T) {
 		answered := make(chan []string)
 		go func() { answered <- newRELPClient(t, far).rest() }()
 		total := 0
-		in.serve(t.Context(), near, func(_ context.Context, batch []Message) error {
+		in.serve(t.Context(), near, func(_ context.Context, batch []Message) Receipt {
 			if len(batch) > batchMessages {
 				t.Errorf("a batch has %d messages", len(batch))
 			}
@@ -185,7 +185,7 @@ func TestRELPBoundsWhatIsUnanswered(t *testing.T) {
 				}
 				total++
 			}
-			return nil
+			return replied(nil)
 		})
 		if got := <-answered; len(got) != sent+3 || total != sent {
 			t.Errorf("%d messages and %d answers, want %d and %d", total, len(got), sent, sent+3)

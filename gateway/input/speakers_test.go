@@ -92,12 +92,12 @@ func TestEveryInputSaysWhatItsPeersMaySay(t *testing.T) {
 			cfg := settings(tt.listen)
 			cfg.Speakers = []config.Speaker{tt.speaker}
 			got := make(chan bool, 1)
-			accept := func(_ context.Context, batch []Message) error {
+			accept := func(_ context.Context, batch []Message) Receipt {
 				got <- batch[0].Granted.Allows(formats.CloudAppSecurity)
 				if batch[0].Granted.Allows(formats.DefenderForIdentity) {
 					t.Error("what nobody grants is allowed")
 				}
-				return nil
+				return replied(nil)
 			}
 			switch m := NewMetrics(nil); tt.listen {
 			case "relp":

@@ -22,7 +22,8 @@ func newTCP(s *server) tcp {
 func (t tcp) read(ctx context.Context, conn net.Conn, accept Accept) error {
 	p := &peer{Conn: conn}
 	defer context.AfterFunc(ctx, p.end)()
-	f := t.feed(p, func(batch []Message) error { return accept(ctx, batch) })
+	var taken ahead
+	f := t.feed(p, func(batch []Message) error { return taken.add(accept(ctx, batch)) })
 	messages := syslog.NewSplitter(f, t.max)
 	for f.err == nil {
 		raw, truncated, err := messages.Next()
@@ -31,9 +32,36 @@ func (t tcp) read(ctx context.Context, conn net.Conn, accept Accept) error {
 			f.add(raw, truncated)
 			continue
 		case errors.Is(err, io.EOF):
-			return f.flush()
+			return errors.Join(f.flush(), taken.settle())
 		}
-		return errors.Join(f.flush(), err)
+		return errors.Join(f.flush(), taken.settle(), err)
 	}
 	return f.err
+}
+
+// ahead are the batches that were taken and may not be durable yet: a sender that gets no answer needs
+// none to be waited for, and the next batch is read while this one is decided.
+type ahead []Receipt
+
+// add adds a batch, and gives the error of one that was taken before, if there is one.
+func (a *ahead) add(r Receipt) error {
+	*a = append(*a, r)
+	for len(*a) > 0 && (*a)[0].ready() {
+		first := (*a)[0]
+		*a = (*a)[1:]
+		if err := first.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits until everything is durable.
+func (a *ahead) settle() error {
+	for _, r := range *a {
+		if err := r.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

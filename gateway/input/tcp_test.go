@@ -71,9 +71,9 @@ func TestTCPHandsOverWhatWasReadInOneBatch(t *testing.T) {
 			write(t, far, "s\n")
 			far.Close()
 		}()
-		in.serve(t.Context(), near, func(_ context.Context, batch []Message) error {
+		in.serve(t.Context(), near, func(_ context.Context, batch []Message) Receipt {
 			sizes = append(sizes, len(batch))
-			return nil
+			return replied(nil)
 		})
 		if diff := cmp.Diff([]int{3, 1}, sizes); diff != "" {
 			t.Errorf("batch sizes (-want +got):\n%s", diff)
@@ -91,7 +91,7 @@ func TestTCPBoundsBatches(t *testing.T) {
 			far.Close()
 		}()
 		total := 0
-		in.serve(t.Context(), near, func(_ context.Context, batch []Message) error {
+		in.serve(t.Context(), near, func(_ context.Context, batch []Message) Receipt {
 			bytes := 0
 			for _, m := range batch[:len(batch)-1] {
 				bytes += len(m.Raw)
@@ -100,7 +100,7 @@ func TestTCPBoundsBatches(t *testing.T) {
 				t.Errorf("a batch has %d messages and %d bytes before its last", len(batch), bytes)
 			}
 			total += len(batch)
-			return nil
+			return replied(nil)
 		})
 		if total != 1012 {
 			t.Errorf("%d messages, want 1012", total)
@@ -174,7 +174,7 @@ func TestTCPDoesNotCountBackPressureAsIdle(t *testing.T) {
 			write(t, far, "<13>second\n")
 			far.Close()
 		}()
-		in.serve(t.Context(), near, func(ctx context.Context, batch []Message) error {
+		in.serve(t.Context(), near, func(ctx context.Context, batch []Message) Receipt {
 			time.Sleep(time.Hour) // durable only then, by the bubble's clock
 			return b.accept(ctx, batch)
 		})
@@ -271,9 +271,9 @@ func TestStopInterruptsAnAcceptThatNeverReturns(t *testing.T) {
 		})}
 		begun := time.Now()
 		time.AfterFunc(time.Minute, cancel)
-		err := s.Run(ctx, func(ctx context.Context, _ []Message) error {
+		err := s.Run(ctx, func(ctx context.Context, _ []Message) Receipt {
 			<-ctx.Done()
-			return ctx.Err()
+			return replied(ctx.Err())
 		})
 		if took := time.Since(begun); err != nil || took != time.Minute+handover {
 			t.Errorf("Run() = %v after %v, want nil after %v", err, took, time.Minute+handover)

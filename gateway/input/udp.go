@@ -76,7 +76,7 @@ func (u *udp) run(ctx context.Context, accept Accept) error {
 			reader.Wait()
 			return failed
 		}
-		if err := accept(ctx, batch); err != nil {
+		if err := accept.durably(ctx, batch); err != nil {
 			q.close()
 			_ = u.conn.Close()
 			reader.Wait()

@@ -34,7 +34,7 @@ func TestUDPTakesOneMessageFromEachDatagram(t *testing.T) {
 func TestUDPHandsOverWhatArrivedBeforeTheStop(t *testing.T) {
 	b := newBox()
 	held := make(chan struct{})
-	addr, stop := start(t, settings("udp://127.0.0.1:0"), func(ctx context.Context, batch []Message) error {
+	addr, stop := start(t, settings("udp://127.0.0.1:0"), func(ctx context.Context, batch []Message) Receipt {
 		<-held
 		return b.accept(ctx, batch)
 	}, NewMetrics(nil))
