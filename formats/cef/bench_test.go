@@ -23,6 +23,18 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// BenchmarkParseInto is Parse for a target, which reads one event after the other.
+func BenchmarkParseInto(b *testing.B) {
+	var e cef.Event
+	b.SetBytes(int64(len(activity)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := cef.ParseInto(&e, activity); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkAppendText(b *testing.B) {
 	e, err := cef.Parse(activity)
 	if err != nil {

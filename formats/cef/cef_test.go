@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sluice-siem/sluice/formats/cef"
 )
@@ -139,8 +140,15 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := cef.Parse(text)
+		used := cef.Event{Vendor: "v", Extension: []cef.Field{{Key: "act", Value: "x"}, {Key: "src", Value: "y"}}}
+		if again := cef.ParseInto(&used, text); (again == nil) != (err == nil) {
+			t.Fatalf("Parse(%q) = %v, ParseInto %v", text, err, again)
+		}
 		if err != nil {
 			return
+		}
+		if diff := cmp.Diff(e, used, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("Parse(%q) and ParseInto (-Parse +ParseInto):\n%s", text, diff)
 		}
 		total := 0
 		for i, field := range e.Extension {

@@ -90,6 +90,18 @@ func Unescape(s string, d Dialect) string {
 	return b.String()
 }
 
+// Unquote returns the text of a label without the quotation marks and blanks around it, of whatever
+// language's kind.
+func Unquote(label string) string {
+	if label == "" || bare(label[0]) && bare(label[len(label)-1]) {
+		return label // at a fraction of the cost
+	}
+	return strings.Trim(label, "\"'“”„‟ ")
+}
+
+// bare tells whether c is a character by itself, and no blank or quotation mark.
+func bare(c byte) bool { return ' ' < c && c < 0x7f && c != '"' && c != '\'' }
+
 // Text returns what the sender wrote from the value of field i up to the key of field j, escapes and
 // all: the value of field i where j is i+1, else that value with the fields between as part of it.
 func (e Event) Text(i, j int) string {

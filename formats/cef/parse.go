@@ -25,11 +25,21 @@ func Start(s string) (bar int, ok bool) {
 // to the bar after the severity; the extension may be cut anywhere. It returns [ErrNotCEF] for text
 // that [Start] refuses, and a [*ParseError] for a header that breaks off.
 func Parse(s string) (Event, error) {
+	var e Event
+	if err := ParseInto(&e, s); err != nil {
+		return Event{}, err
+	}
+	return e, nil
+}
+
+// ParseInto is [Parse] for whoever reads many events, one after the other: e is overwritten, and what
+// its Extension has room for is used again. After an error e has no meaning but that room.
+func ParseInto(e *Event, s string) error {
+	*e = Event{Extension: e.Extension[:0]}
 	bar, ok := Start(s)
 	if !ok {
-		return Event{}, ErrNotCEF
+		return ErrNotCEF
 	}
-	var e Event
 	v := bar
 	for v > 0 && '0' <= s[v-1] && s[v-1] <= '9' {
 		v--
@@ -39,13 +49,13 @@ func Parse(s string) (Event, error) {
 	for _, field := range [...]*string{&e.Vendor, &e.Product, &e.Device, &e.Class, &e.Name, &e.Severity} {
 		end := barAfter(s, at)
 		if end < 0 {
-			return Event{}, &ParseError{Offset: len(s), Msg: "the text ends before the extension"}
+			return &ParseError{Offset: len(s), Msg: "the text ends before the extension"}
 		}
 		*field = unescapeHeader(s[at:end])
 		at = end + 1
 	}
-	e.Extension = parseExtension(s[at:])
-	return e, nil
+	e.Extension = appendExtension(e.Extension, s[at:])
+	return nil
 }
 
 // barAfter returns the offset of the first unescaped bar at or after at, or -1.
@@ -76,15 +86,17 @@ func unescapeHeader(s string) string {
 	return string(b)
 }
 
-// parseExtension cuts s at its keys. It takes one pass: the search back from an equals sign stops at
-// the equals sign before it at the latest.
-func parseExtension(s string) []Field {
+// appendExtension cuts s at its keys and appends the fields to the empty fields. It takes one pass: the
+// search back from an equals sign stops at the equals sign before it at the latest.
+func appendExtension(fields []Field, s string) []Field {
 	first := len(s) - len(strings.TrimLeft(s, " "))
 	if first == len(s) {
-		return nil
+		return fields
 	}
-	const usual = 24 // what a Cloud App Security activity has, rounded up
-	fields := make([]Field, 0, min(usual, 1+strings.Count(s, "=")))
+	if fields == nil {
+		const usual = 24 // what a Cloud App Security activity has, rounded up
+		fields = make([]Field, 0, min(usual, 1+strings.Count(s, "=")))
+	}
 	value := 0 // where the value of the last field begins
 	for at := first; ; {
 		n := strings.IndexByte(s[at:], '=')

@@ -32,12 +32,34 @@ const (
 // mode sluiceWould, and sluiceClaims where the sender may not speak for that service; a sender's fields of these names are removed.
 func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendCEF(b, e, 0) }
 
-// appendCEF is a [render]. An event that is longer than the limit loses the end of msg, then of all
-// values, then its last fields; never ours.
+// appendCEF is a [render] for one entry and no other.
 func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
-	ev := event(e)
-	ours := ourFields(e)
-	theirs := withoutOurs(ev.Extension, ours)
+	return new(cefRenderer).append(b, e, limit)
+}
+
+// cefRenderer renders one entry after the other, for one target: what it has room for is used again.
+type cefRenderer struct {
+	parsed  cef.Event
+	written written
+	fields  []cef.Field // what the SIEM gets
+}
+
+// mostKept is how many fields the renderer keeps room for. Only an attacker writes more.
+const mostKept = 256
+
+// append is a [render]. An event that is longer than the limit loses the end of msg, then of all
+// values, then its last fields; never ours.
+func (r *cefRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
+	if max(cap(r.parsed.Extension), cap(r.fields)) > mostKept {
+		*r = cefRenderer{}
+	}
+	ev := r.event(e)
+	theirs := withoutOurs(ev.Extension, e)
+	n := len(theirs)
+	r.fields = appendOurs(append(r.fields[:0], theirs...), e) // that they begin with already, or a few
+	ours := r.fields[n:]
+	theirs = r.fields[:n:n]
+	ev.Extension = r.fields
 	for _, step := range [...]struct{ msg, value, fields int }{
 		{}, // whole
 		{msg: 32 << 10},
@@ -47,7 +69,9 @@ func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 		{msg: 256, value: 256},
 		{msg: 64, value: 64, fields: 32},
 	} {
-		ev.Extension = append(shortened(theirs, step.msg, step.value, step.fields), ours...)
+		if step.msg > 0 {
+			ev.Extension = append(shortened(theirs, step.msg, step.value, step.fields), ours...)
+		}
 		if step.value > 0 {
 			ev.Class, ev.Name = cut(ev.Class, step.value), cut(ev.Name, step.value)
 			ev.Vendor, ev.Product, ev.Device = cut(ev.Vendor, step.value), cut(ev.Product, step.value), cut(ev.Device, step.value)
@@ -66,9 +90,6 @@ func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 
 // shortened gives the fields with their values cut, in a copy; 0 cuts nothing.
 func shortened(fields []cef.Field, msg, value, most int) []cef.Field {
-	if msg == 0 && value == 0 && most == 0 {
-		return fields
-	}
 	if most > 0 && len(fields) > most {
 		fields = fields[:most]
 	}
@@ -85,7 +106,7 @@ func shortened(fields []cef.Field, msg, value, most int) []cef.Field {
 }
 
 // event is what a SIEM gets of an entry, before our fields. Values are plain text.
-func event(e *stream.Entry) cef.Event {
+func (r *cefRenderer) event(e *stream.Entry) cef.Event {
 	n := &e.Notification
 	if e.Kind == stream.Link || n.Kind == formats.Link {
 		return linkEvent(e)
@@ -94,24 +115,9 @@ func event(e *stream.Entry) cef.Event {
 		return silenceEvent(e)
 	}
 	if n.Parsed && n.Payload >= 0 && n.Payload <= len(n.Raw) {
-		payload := bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00")
-		if ev, err := cef.Parse(string(payload)); err == nil && ev.Vendor+ev.Product != "" {
-			if !digits(ev.Version) {
-				ev.Version = ""
-			}
-			if !severity(ev.Severity) {
-				// The header is not what its columns say, and so the extension may not be found: keep the text.
-				ev.Severity = rank(n.Severity)
-				ev.Extension = once(append([]cef.Field{{Key: "msg", Value: string(payload)}}, folded(ev)...))
-				return ev
-			}
-			switch n.Service {
-			case formats.DefenderForIdentity, formats.CloudAppSecurity:
-				ev.Extension = genuine(n, ev.Extension)
-			default:
-				ev.Extension = folded(ev)
-			}
-			return ev
+		payload := string(bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00"))
+		if err := cef.ParseInto(&r.parsed, payload); err == nil && (r.parsed.Vendor != "" || r.parsed.Product != "") {
+			return r.forward(n, payload)
 		}
 	}
 	if n.Service == formats.IdentityProtection {
@@ -120,8 +126,33 @@ func event(e *stream.Entry) cef.Event {
 	return unknownEvent(n)
 }
 
+// forward is the event that was parsed, of the payload, as it goes on to a SIEM.
+func (r *cefRenderer) forward(n *formats.Notification, payload string) cef.Event {
+	ev := r.parsed
+	if !digits(ev.Version) {
+		ev.Version = ""
+	}
+	if !severity(ev.Severity) {
+		// The header is not what its columns say, and so the extension may not be found: keep the text.
+		ev.Severity = rank(n.Severity)
+		ev.Extension = once(r.written.appendFolded([]cef.Field{{Key: "msg", Value: payload}}, ev))
+		return ev
+	}
+	switch n.Service {
+	case formats.DefenderForIdentity, formats.CloudAppSecurity:
+		r.fields = r.written.appendGenuine(r.fields[:0], n, ev.Extension)
+	default:
+		r.fields = r.written.appendFolded(r.fields[:0], ev)
+	}
+	ev.Extension = r.fields
+	return ev
+}
+
 // severity says whether s is one that CEF knows: 0 to 10, or a word.
 func severity(s string) bool {
+	if len(s) == 1 && '0' <= s[0] && s[0] <= '9' {
+		return true // as nearly all are
+	}
 	if n, err := strconv.Atoi(s); err == nil {
 		return n >= 0 && n <= 10
 	}
@@ -228,12 +259,8 @@ func silenceEvent(e *stream.Entry) cef.Event {
 	}
 }
 
-// ownFields is how many those are at most.
-const ownFields = 8
-
-// ourFields are what every event gains.
-func ourFields(e *stream.Entry) []cef.Field {
-	f := make([]cef.Field, 0, ownFields)
+// appendOurs appends what every event gains.
+func appendOurs(f []cef.Field, e *stream.Entry) []cef.Field {
 	if e.Match.Alert != "" {
 		f = append(f, cef.Field{Key: "cs5Label", Value: "sluiceAlertId"}, cef.Field{Key: "cs5", Value: string(e.Match.Alert)})
 	}
@@ -255,18 +282,26 @@ func ourFields(e *stream.Entry) []cef.Field {
 
 // withoutOurs drops a sender's fields that would stand beside ours or pretend to be ours. It works in
 // place.
-func withoutOurs(theirs, ours []cef.Field) []cef.Field {
+func withoutOurs(theirs []cef.Field, e *stream.Entry) []cef.Field {
+	const brand = "sluice"
+	alert, twins := e.Match.Alert != "", len(e.Twins) > 0
+	branded := func(s string) bool { return len(s) >= len(brand) && strings.EqualFold(s[:len(brand)], brand) }
 	return slices.DeleteFunc(theirs, func(f cef.Field) bool {
-		if len(f.Key) >= len("sluice") && strings.EqualFold(f.Key[:len("sluice")], "sluice") {
+		if branded(f.Key) {
 			return true
 		}
 		custom := strings.TrimSuffix(f.Key, "Label")
-		for _, o := range ours {
-			if o.Key == custom {
+		switch custom { // what stands in appendOurs without the brand
+		case "cs5", "cs5Label":
+			if alert {
+				return true
+			}
+		case "cs6", "cs6Label":
+			if twins {
 				return true
 			}
 		}
-		return f.Key != custom && len(f.Value) > len("sluice") && strings.EqualFold(f.Value[:len("sluice")], "sluice")
+		return f.Key != custom && len(f.Value) > len(brand) && branded(f.Value)
 	})
 }
 

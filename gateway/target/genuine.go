@@ -1,6 +1,7 @@
 package target
 
 import (
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,133 +11,138 @@ import (
 	"github.com/sluice-siem/sluice/formats/cef"
 )
 
-// genuine gives the fields of an event of a service whose dialect we know, as plain text: each key
-// once, in the order of the message, and only with the value that the dialect's translator took for
+// appendGenuine appends the fields of an event of a service whose dialect we know, as plain text: each
+// key once, in the order of the message, and only with the value that the dialect's translator took for
 // genuine. A key that it found nothing genuine for was text of somebody's name or msg, and is there.
-func genuine(n *formats.Notification, ext []cef.Field) []cef.Field {
-	w := newWritten(n, ext)
-	out := make([]cef.Field, 0, len(ext)+ownFields)
-	for i, f := range ext {
-		if strings.HasSuffix(f.Key, "Label") || !w.first(i) {
+func (w *written) appendGenuine(out []cef.Field, n *formats.Notification, ext []cef.Field) []cef.Field {
+	w.read(n, ext)
+	for i := range ext {
+		key := ext[i].Key
+		if w.fields[i].again || isLabel(key) {
 			continue
 		}
-		label, value := w.pick(f.Key, w.values(f.Key))
+		label, value := w.pick(i)
 		if value == "" {
 			continue
 		}
 		if label != "" {
-			out = append(out, cef.Field{Key: w.labelKey(f.Key), Value: label})
+			out = append(out, cef.Field{Key: ext[w.label(key)].Key, Value: label})
 		}
-		out = append(out, cef.Field{Key: f.Key, Value: value})
+		out = append(out, cef.Field{Key: key, Value: value})
 	}
 	return out
 }
 
-// written is what the message has, before it is known what of it the service wrote.
+// written is what the message has, before it is known what of it the service wrote. Of one message
+// after the other: what it has room for is used again.
 type written struct {
-	n     *formats.Notification
-	ext   []cef.Field
-	texts []string         // of the fields, plain
-	at    map[string][]int // by the key; nil where looking through all fields is cheaper
+	n      *formats.Notification
+	ext    []cef.Field
+	fields []writtenField
+	// slots are an open hash table of keys, each slot 1 + the index of a field, or 0. Its seed keeps those
+	// who choose the keys from choosing them so that looking one up costs looking at all.
+	slots []int32
+	seed  maphash.Seed
 }
 
-// few is how many fields are rather looked through: more than any service writes, and an attacker's
-// thousands don't cost their square.
-const few = 40
+// writtenField is what we make of a field.
+type writtenField struct {
+	text  string // plain
+	next  int32  // field with the same key, or -1: the one behind it, or for a label the one before it
+	again bool   // there is one with the same key before it
+}
 
-func newWritten(n *formats.Notification, ext []cef.Field) *written {
-	w := &written{n: n, ext: ext, texts: make([]string, len(ext))}
-	if len(ext) > few {
-		w.at = make(map[string][]int, len(ext))
+// none is no field's index.
+const none = -1
+
+// read takes a message up.
+func (w *written) read(n *formats.Notification, ext []cef.Field) {
+	dialect := cef.Standard
+	if n.Service == formats.DefenderForIdentity {
+		dialect = cef.Thin
 	}
-	for i, f := range ext {
-		w.texts[i] = strings.TrimSpace(f.Text(w.dialect()))
-		if w.at != nil {
-			w.at[f.Key] = append(w.at[f.Key], i)
+	w.n = n
+	w.index(ext)
+	for i := range ext {
+		w.fields[i].text = strings.TrimSpace(ext[i].Text(dialect))
+	}
+}
+
+// index finds out which keys are the same. So the fields of one key are a chain, which begins with the
+// first of them, or, of labels, with the last.
+func (w *written) index(ext []cef.Field) {
+	w.ext = ext
+	w.fields = slices.Grow(w.fields[:0], len(ext))[:len(ext)]
+	size := 64
+	for size < 2*len(ext) {
+		size *= 2
+	}
+	w.slots = slices.Grow(w.slots[:0], size)[:size]
+	clear(w.slots)
+	if w.seed == (maphash.Seed{}) {
+		w.seed = maphash.MakeSeed()
+	}
+	for i := range ext {
+		if name, ok := strings.CutSuffix(ext[i].Key, "Label"); ok {
+			slot := w.slot(name, true)
+			w.fields[i] = writtenField{next: *slot - 1, again: *slot > 0}
+			*slot = int32(i) + 1
 		}
 	}
-	return w
-}
-
-// first tells whether field i is the first of its key.
-func (w *written) first(i int) bool {
-	if w.at != nil {
-		return w.at[w.ext[i].Key][0] == i
-	}
-	return !slices.ContainsFunc(w.ext[:i], func(f cef.Field) bool { return f.Key == w.ext[i].Key })
-}
-
-// values are the texts of all fields with that key.
-func (w *written) values(key string) []string {
-	if w.at != nil {
-		var out []string
-		for _, i := range w.at[key] {
-			out = append(out, w.texts[i])
+	for i := len(ext) - 1; i >= 0; i-- {
+		if isLabel(ext[i].Key) {
+			continue
 		}
-		return out
+		slot := w.slot(ext[i].Key, false)
+		w.fields[i] = writtenField{next: *slot - 1}
+		if *slot > 0 {
+			w.fields[*slot-1].again = true
+		}
+		*slot = int32(i) + 1
 	}
-	return w.having(func(k string) bool { return k == key })
 }
 
-// labels are the texts of all labels of that key.
-func (w *written) labels(key string) []string {
-	if w.at != nil {
-		return w.values(key + "Label")
+// slot returns where the fields of a key, or of its label, begin or would begin.
+func (w *written) slot(key string, label bool) *int32 {
+	hash := maphash.String(w.seed, key)
+	if label {
+		hash = ^hash
 	}
-	return w.having(func(k string) bool { return labels(k, key) })
-}
-
-// labels tells whether label is that of the key.
-func labels(label, key string) bool {
-	return len(label) == len(key)+len("Label") && strings.HasPrefix(label, key) && strings.HasSuffix(label, "Label")
-}
-
-// labelKey is the key of a key's label.
-func (w *written) labelKey(key string) string {
-	if w.at == nil {
-		for i := range w.ext {
-			if labels(w.ext[i].Key, key) {
-				return w.ext[i].Key // without making a string
-			}
+	mask := uint64(len(w.slots) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		slot := &w.slots[at]
+		if *slot == 0 {
+			return slot
+		}
+		if k := w.ext[*slot-1].Key; !label && k == key || label && isLabelOf(k, key) {
+			return slot
 		}
 	}
-	return key + "Label"
 }
 
-// having are the texts of the fields whose key passes; of one, which is usual, without a copy.
-func (w *written) having(pass func(key string) bool) []string {
-	var out []string
-	for i := range w.ext {
-		switch {
-		case !pass(w.ext[i].Key):
-		case out == nil:
-			out = w.texts[i : i+1 : i+1]
-		default:
-			out = append(out, w.texts[i])
-		}
-	}
-	return out
+// isLabel tells whether a key is that of a label.
+func isLabel(key string) bool { return strings.HasSuffix(key, "Label") }
+
+// isLabelOf tells whether label is that of the key.
+func isLabelOf(label, key string) bool {
+	return len(label) == len(key)+len("Label") && isLabel(label) && strings.HasPrefix(label, key)
 }
 
-// dialect is how the service escapes.
-func (w *written) dialect() cef.Dialect {
-	if w.n.Service == formats.DefenderForIdentity {
-		return cef.Thin
-	}
-	return cef.Standard
-}
+// label returns the last label of that key, or none.
+func (w *written) label(key string) int { return int(*w.slot(key, true)) - 1 }
 
-// pick returns the genuine value of a key, and the label of a custom one; empty if it has none.
-func (w *written) pick(key string, values []string) (label, value string) {
-	n := w.n
+// pick returns the genuine value of field i's key, of which it is the first, and the label of a custom
+// one; empty if it has none.
+func (w *written) pick(i int) (label, value string) {
+	n, key := w.n, w.ext[i].Key
 	cloud := n.Service == formats.CloudAppSecurity
 	switch key {
 	case "msg":
 		return "", n.Message
 	case "start":
-		return "", w.instant(values, n.Start)
+		return "", w.instant(i, n.Start)
 	case "end":
-		return "", w.instant(values, n.End)
+		return "", w.instant(i, n.End)
 	case "cnt":
 		if n.Count > 0 {
 			return "", strconv.Itoa(n.Count)
@@ -145,20 +151,18 @@ func (w *written) pick(key string, values []string) (label, value string) {
 		if !cloud {
 			return "", n.Type
 		}
-		for _, v := range values { // in the service's spelling, where ours is another
-			if n.ID != "" && strings.HasSuffix(strings.ToLower(v), strings.ToLower(n.ID)) {
-				return "", v
-			}
-		}
-		return "", n.ID
+		return "", w.spelled(i, n.ID)
 	case "destinationServiceName":
 		if cloud {
 			return "", n.App
 		}
 	case "src", "dvc", "c6a1":
-		for _, v := range values {
-			if slices.Contains(n.Addresses, v) {
-				return w.label(key), v
+		for ; i != none; i = int(w.fields[i].next) {
+			if slices.Contains(n.Addresses, w.fields[i].text) {
+				if last := w.label(key); last != none {
+					label = cef.Unquote(w.fields[last].text)
+				}
+				return label, w.fields[i].text
 			}
 		}
 	}
@@ -171,18 +175,26 @@ func (w *written) pick(key string, values []string) (label, value string) {
 	return w.custom(key)
 }
 
+// spelled returns the ID in the service's spelling, where ours is another.
+func (w *written) spelled(i int, id string) string {
+	for ; i != none && id != ""; i = int(w.fields[i].next) {
+		v := w.fields[i].text
+		if v == id || strings.HasSuffix(strings.ToLower(v), strings.ToLower(id)) {
+			return v
+		}
+	}
+	return id
+}
+
 // custom returns the value of a custom string or number, which the normal form keeps by its label.
 // Of repeated labels the last is tried first, for what an attacker writes stands in msg, before them.
 func (w *written) custom(key string) (label, value string) {
-	for _, label := range slices.Backward(w.labels(key)) {
-		name := strings.Trim(label, "\"'“”„‟ ")
-		switch strings.ToLower(name) {
-		case "url", "portalurl":
+	for i := w.label(key); i != none; i = int(w.fields[i].next) {
+		name := cef.Unquote(w.fields[i].text)
+		if strings.EqualFold(name, "url") || strings.EqualFold(name, "portalurl") {
 			value = w.n.URL
-		default:
-			if value = w.n.Extra[name]; value == "" {
-				value = w.entity(name)
-			}
+		} else if value = w.n.Extra[name]; value == "" {
+			value = w.entity(name)
 		}
 		if value != "" {
 			return name, value
@@ -191,52 +203,47 @@ func (w *written) custom(key string) (label, value string) {
 	return "", ""
 }
 
-// label returns what stands in the label of a key that needs none to be understood.
-func (w *written) label(key string) string {
-	if labels := w.labels(key); len(labels) > 0 {
-		return strings.Trim(labels[len(labels)-1], "\"'“”„‟ ")
-	}
-	return ""
-}
-
 // entity returns the account or device that this field named.
 func (w *written) entity(key string) string {
-	for _, list := range [...][]formats.Entity{w.n.Accounts, w.n.Devices} {
-		for _, e := range list {
-			if e.Key == key {
-				return e.Name
-			}
+	for i := range w.n.Accounts {
+		if w.n.Accounts[i].Key == key {
+			return w.n.Accounts[i].Name
+		}
+	}
+	for i := range w.n.Devices {
+		if w.n.Devices[i].Key == key {
+			return w.n.Devices[i].Name
 		}
 	}
 	return ""
 }
 
 // instant returns the value that says t, as the service writes it, or t in epoch milliseconds.
-func (w *written) instant(values []string, t time.Time) string {
+func (w *written) instant(i int, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	ms := millis(t)
-	for _, v := range values {
-		if v == ms {
+	var digits [20]byte
+	ms := strconv.AppendInt(digits[:0], t.UnixMilli(), 10)
+	for ; i != none; i = int(w.fields[i].next) {
+		v := w.fields[i].text
+		if v == string(ms) {
 			return v
 		}
 		if p, err := time.Parse(time.RFC3339Nano, v); err == nil && p.Equal(t) {
 			return v
 		}
 	}
-	return ms
+	return string(ms)
 }
 
-// folded gives the fields of a stranger's event as plain text, each key once: the first of it counts,
-// and what repeats it is text of the field before.
-func folded(e cef.Event) []cef.Field {
-	seen := make(map[string]bool, len(e.Extension))
-	out := make([]cef.Field, 0, len(e.Extension))
+// appendFolded appends the fields of a stranger's event as plain text, each key once: the first of it
+// counts, and what repeats it is text of the field before.
+func (w *written) appendFolded(out []cef.Field, e cef.Event) []cef.Field {
+	w.index(e.Extension)
 	for i := 0; i < len(e.Extension); {
-		seen[e.Extension[i].Key] = true
 		next := i + 1
-		for next < len(e.Extension) && seen[e.Extension[next].Key] {
+		for next < len(e.Extension) && w.fields[next].again {
 			next++
 		}
 		value := strings.TrimSpace(cef.Unescape(e.Text(i, next), cef.Standard))

@@ -87,16 +87,16 @@ func find(err error, key dedup.EventKey) *rejection {
 }
 
 // render appends an entry to b, on one line without its end and at most limit bytes long; 0 is any
-// length. With an error, b is as it was.
+// length. With an error, b is as it was. Nobody may call it while it runs.
 type render func(b []byte, e *stream.Entry, limit int) ([]byte, error)
 
-// rendering picks the render for a format of the configuration.
+// rendering picks the render for a format of the configuration, for one target.
 func rendering(format string) (render, error) {
 	switch format {
 	case "json":
 		return appendJSON, nil
 	case "cef":
-		return appendCEF, nil
+		return new(cefRenderer).append, nil
 	}
 	return nil, fmt.Errorf("format %q: want cef or json", format)
 }
