@@ -79,3 +79,16 @@ func FuzzAppend(f *testing.F) {
 		}
 	})
 }
+
+func TestTimesAreWrittenAsTheTimePackageDoes(t *testing.T) {
+	for _, at := range []time.Time{
+		time.Date(2024, 2, 29, 23, 59, 59, 999_999_999, time.FixedZone("", 5*3600)), time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC),
+		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(0, 10, 5, 0, 0, 0, 0, time.UTC),
+	} {
+		want := "<36>1 " + at.UTC().Format("2006-01-02T15:04:05.000000Z") + " - - - - - "
+		if got := string(syslog.AppendRFC5424(nil, syslog.Header{Priority: 36, Time: at}, nil)); got != want {
+			t.Errorf("AppendRFC5424 = %q, want %q", got, want)
+		}
+	}
+}

@@ -25,8 +25,8 @@ func (w *written) appendGenuine(out []cef.Field, n *formats.Notification, ext []
 		if value == "" {
 			continue
 		}
-		if label != "" {
-			out = append(out, cef.Field{Key: ext[w.label(key)].Key, Value: label})
+		if label.Value != "" {
+			out = append(out, label)
 		}
 		out = append(out, cef.Field{Key: key, Value: value})
 	}
@@ -39,10 +39,8 @@ type written struct {
 	n      *formats.Notification
 	ext    []cef.Field
 	fields []writtenField
-	// slots are an open hash table of keys, each slot 1 + the index of a field, or 0. Its seed keeps those
-	// who choose the keys from choosing them so that looking one up costs looking at all.
-	slots []int32
-	seed  maphash.Seed
+	slots  []int32      // open hash table of the keys, each slot 1 + the index of a field, or 0
+	seed   maphash.Seed // keeps who chooses thousands of keys from choosing such as cost their square
 }
 
 // writtenField is what we make of a field.
@@ -54,6 +52,9 @@ type writtenField struct {
 
 // none is no field's index.
 const none = -1
+
+// few is how many fields may all have one hash, for all it costs: more than any service writes.
+const few = 40
 
 // read takes a message up.
 func (w *written) read(n *formats.Notification, ext []cef.Field) {
@@ -79,7 +80,7 @@ func (w *written) index(ext []cef.Field) {
 	}
 	w.slots = slices.Grow(w.slots[:0], size)[:size]
 	clear(w.slots)
-	if w.seed == (maphash.Seed{}) {
+	if len(ext) > few && w.seed == (maphash.Seed{}) {
 		w.seed = maphash.MakeSeed()
 	}
 	for i := range ext {
@@ -104,7 +105,13 @@ func (w *written) index(ext []cef.Field) {
 
 // slot returns where the fields of a key, or of its label, begin or would begin.
 func (w *written) slot(key string, label bool) *int32 {
-	hash := maphash.String(w.seed, key)
+	var hash uint64
+	switch n := len(key); {
+	case len(w.ext) > few:
+		hash = maphash.String(w.seed, key)
+	case n > 0: // what the keys of the services differ in
+		hash = uint64(n) + 3*uint64(key[0]) + 5*uint64(key[n/2]) + 17*uint64(key[n-1])
+	}
 	if label {
 		hash = ^hash
 	}
@@ -133,44 +140,44 @@ func (w *written) label(key string) int { return int(*w.slot(key, true)) - 1 }
 
 // pick returns the genuine value of field i's key, of which it is the first, and the label of a custom
 // one; empty if it has none.
-func (w *written) pick(i int) (label, value string) {
+func (w *written) pick(i int) (label cef.Field, value string) {
 	n, key := w.n, w.ext[i].Key
 	cloud := n.Service == formats.CloudAppSecurity
 	switch key {
 	case "msg":
-		return "", n.Message
+		return label, n.Message
 	case "start":
-		return "", w.instant(i, n.Start)
+		return label, w.instant(i, n.Start)
 	case "end":
-		return "", w.instant(i, n.End)
+		return label, w.instant(i, n.End)
 	case "cnt":
 		if n.Count > 0 {
-			return "", strconv.Itoa(n.Count)
+			return label, strconv.Itoa(n.Count)
 		}
 	case "externalId":
 		if !cloud {
-			return "", n.Type
+			return label, n.Type
 		}
-		return "", w.spelled(i, n.ID)
+		return label, w.spelled(i, n.ID)
 	case "destinationServiceName":
 		if cloud {
-			return "", n.App
+			return label, n.App
 		}
 	case "src", "dvc", "c6a1":
 		for ; i != none; i = int(w.fields[i].next) {
 			if slices.Contains(n.Addresses, w.fields[i].text) {
 				if last := w.label(key); last != none {
-					label = cef.Unquote(w.fields[last].text)
+					label = cef.Field{Key: w.ext[last].Key, Value: cef.Unquote(w.fields[last].text)}
 				}
 				return label, w.fields[i].text
 			}
 		}
 	}
 	if v := w.entity(key); v != "" {
-		return "", v
+		return label, v
 	}
 	if v := n.Extra[key]; v != "" {
-		return "", v
+		return label, v
 	}
 	return w.custom(key)
 }
@@ -188,7 +195,7 @@ func (w *written) spelled(i int, id string) string {
 
 // custom returns the value of a custom string or number, which the normal form keeps by its label.
 // Of repeated labels the last is tried first, for what an attacker writes stands in msg, before them.
-func (w *written) custom(key string) (label, value string) {
+func (w *written) custom(key string) (label cef.Field, value string) {
 	for i := w.label(key); i != none; i = int(w.fields[i].next) {
 		name := cef.Unquote(w.fields[i].text)
 		if strings.EqualFold(name, "url") || strings.EqualFold(name, "portalurl") {
@@ -197,10 +204,10 @@ func (w *written) custom(key string) (label, value string) {
 			value = w.entity(name)
 		}
 		if value != "" {
-			return name, value
+			return cef.Field{Key: w.ext[i].Key, Value: name}, value
 		}
 	}
-	return "", ""
+	return cef.Field{}, ""
 }
 
 // entity returns the account or device that this field named.
