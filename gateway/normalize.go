@@ -16,13 +16,26 @@ import (
 	"github.com/sluice-siem/sluice/formats/syslog"
 )
 
+// normalize is [normalizer.normalize] for one message and no other.
+func normalize(raw []byte, received time.Time) formats.Notification {
+	return new(normalizer).normalize(raw, received)
+}
+
+// normalizer turns one message after the other into notifications.
+type normalizer struct {
+	event cef.Event // whose fields' room is used again
+}
+
+// mostKept is how many fields there is room kept for. Only an attacker writes more.
+const mostKept = 256
+
 // normalize turns one message, as it was after unframing, into a notification. It never fails: what
 // nobody understands is of kind unknown and has every byte in Raw, which normalize keeps a reference
 // to. received is when the message arrived.
-func normalize(raw []byte, received time.Time) formats.Notification {
+func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notification {
 	m, _ := syslog.Parse(raw, received) // an empty message is an unknown one
 	payload := bytes.TrimRight(raw[m.Body:], "\r\n\x00 \t")
-	n := translate(payload, m)
+	n := z.translate(payload, m)
 	n.Channel = "syslog"
 	n.Sent, n.Arrived = m.Time, received
 	n.Payload, n.Raw = m.Body, raw
@@ -42,7 +55,7 @@ func disbelieve(n *formats.Notification) formats.Notification {
 
 // translate is where services are told apart: by vendor and product of a CEF event, and by the
 // members of a JSON object.
-func translate(payload []byte, m syslog.Message) formats.Notification {
+func (z *normalizer) translate(payload []byte, m syslog.Message) formats.Notification {
 	unknown := formats.Notification{Service: formats.UnknownService, Kind: formats.Unknown}
 	if len(payload) > 0 && payload[0] == '{' {
 		n, err := aadip.Normalize(payload)
@@ -60,17 +73,20 @@ func translate(payload []byte, m syslog.Message) formats.Notification {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\ufffd") // it goes out as JSON; Raw keeps the bytes
 	}
-	e, err := cef.Parse(text)
-	if err != nil {
+	if cap(z.event.Extension) > mostKept {
+		z.event.Extension = nil
+	}
+	if err := cef.ParseInto(&z.event, text); err != nil {
 		return unknown
 	}
 	unknown.Parsed = true
 	var n formats.Notification
+	var err error
 	switch {
-	case mdi.Wrote(e):
-		n, err = mdi.Normalize(e)
-	case mcas.Wrote(e):
-		n, err = mcas.Normalize(e)
+	case mdi.Wrote(z.event):
+		n, err = mdi.Normalize(z.event)
+	case mcas.Wrote(z.event):
+		n, err = mcas.Normalize(z.event)
 	default:
 		return unknown
 	}

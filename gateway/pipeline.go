@@ -66,8 +66,9 @@ const ready = 8
 // the input's own goroutine.
 func (p *pipeline) accept(ctx context.Context, messages []input.Message) input.Receipt {
 	r := &request{messages: make([]*incoming, len(messages)), left: len(messages), done: make(chan error, 1)}
+	var z normalizer
 	for i, m := range messages {
-		n := normalize(m.Raw, m.Received)
+		n := z.normalize(m.Raw, m.Received)
 		if !m.Granted.Allows(n.Service) {
 			n = disbelieve(&n)
 		}

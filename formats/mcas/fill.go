@@ -47,7 +47,7 @@ func (f fields) fill(n *formats.Notification) {
 			}
 			name := field.Key
 			if label.Key == field.Key {
-				name = cmp.Or(strings.Trim(label.Value, "\"'“”„‟ "), name)
+				name = cmp.Or(cef.Unquote(label.Value), name)
 			}
 			keep(n, name, v)
 		}

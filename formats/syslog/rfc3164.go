@@ -30,8 +30,9 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	after := p.host(next, m)
 	// The library would read a relay's second header as tag and text, so it isn't asked about one, nor
 	// about the times that it is known to refuse.
+	// Nor about an event without a tag of its own, for which it has no other answer than we.
 	asks := p.line[from] == '<' && p.line[at-1] == '>' && !year && bytes.IndexByte(p.line[at:at+n], '.') < 0
-	if asks && !startsHeader(p.line[after:]) {
+	if asks && !hasTag(p.line[after:]) && !startsHeader(p.line[after:]) {
 		if body, ok := p.strict3164(from, m); ok {
 			return body, true
 		}

@@ -38,7 +38,9 @@ func (p *parser) numbered(from, at int, m *Message) (body int, ok bool) {
 	if !timed && (!versioned || string(f[0]) != "-") {
 		return 0, false
 	}
-	if sd && versioned && at > from && p.line[at-1] == '>' {
+	// Without structured data, and with a time in UTC, the library has no other answer than we.
+	plain := sd && rest[0] == '-' && (!timed || f[0][len(f[0])-1] == 'Z')
+	if sd && !plain && versioned && at > from && p.line[at-1] == '>' {
 		if body, ok := p.strict5424(from, m); ok {
 			return body, true
 		}
