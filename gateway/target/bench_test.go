@@ -1,8 +1,16 @@
 package target
 
 import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -21,6 +29,52 @@ func BenchmarkFrame(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Run(format, func(b *testing.B) { frames(b, v, &e) })
+	}
+}
+
+// BenchmarkDeliver is the whole of a target, but for its peer: an op is one activity of a batch of 100.
+func BenchmarkDeliver(b *testing.B) {
+	e := received([]byte(`2023-03-06T08:59:12.044Z hb-agent CEF:0|MCAS|SIEM_Agent|0.271.3|EVENT_CATEGORY_LOGIN|Log on|0|` +
+		`externalId=105693141_20893_0c180415-c5f1-4cf2-226a-08dd44be8110 rt=1678093152044 start=1678093152044 end=1678093152044 ` +
+		`msg=Log on suser=ines.abreu@harbour.example destinationServiceName=Box dvc=198.51.100.23 cs1Label=portalURL cs1=https://harbour.example/`))
+	batch := slices.Repeat([]*stream.Entry{&e}, 100)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	go func() {
+		if conn, err := listener.Accept(); err == nil {
+			_, _ = io.Copy(io.Discard, conn)
+		}
+	}()
+	log, m := slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry())
+	wire, err := NewSyslog(config.Target{Name: "siem", Address: "tcp://" + listener.Addr().String(), Format: "cef"}, "gw1", log, m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	stdout, err := NewStdout(config.Target{Format: "cef"}, io.Discard)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, bb := range []struct {
+		name    string
+		deliver func(context.Context, []*stream.Entry) ([]Result, error)
+	}{{"syslog", wire.Deliver}, {"stdout", stdout.Deliver}} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if i%len(batch) > 0 {
+					continue
+				}
+				if results, err := bb.deliver(b.Context(), batch); err != nil || results[99] != Delivered {
+					b.Fatal(results, err)
+				}
+			}
+		})
+	}
+	if err := wire.Close(); err != nil {
+		b.Error(err)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 type File struct {
 	path   string
 	render render
+	room   []byte                                  // of the last batch's text
 	write  func(f *os.File, b []byte) (int, error) // tests make it fail
 
 	file    *os.File    // nil: to be opened
@@ -39,7 +40,8 @@ func NewFile(cfg config.Target) (*File, error) {
 // Deliver appends the batch and returns when it is synced. After a failed write the file is cut back
 // to its last whole line. Nobody may call Deliver while it runs.
 func (f *File) Deliver(_ context.Context, batch []*stream.Entry) ([]Result, error) {
-	l := renderLines(f.render, batch)
+	l := renderLines(f.render, batch, f.room)
+	f.room = l.room()
 	if len(l.text) == 0 {
 		return l.results, l.err
 	}

@@ -18,9 +18,10 @@ type lines struct {
 	err     error    // of the rejected ones
 }
 
-// renderLines renders a batch with a line feed behind each entry.
-func renderLines(r render, batch []*stream.Entry) lines {
-	l := lines{ends: make([]int, len(batch)), results: make([]Result, len(batch))}
+// renderLines renders a batch with a line feed behind each entry, in the room that an earlier batch's
+// text had.
+func renderLines(r render, batch []*stream.Entry, room []byte) lines {
+	l := lines{text: room[:0], ends: make([]int, len(batch)), results: make([]Result, len(batch))}
 	for i := range batch {
 		text, err := r(l.text, batch[i], 0)
 		if err != nil {
@@ -32,6 +33,15 @@ func renderLines(r render, batch []*stream.Entry) lines {
 		l.ends[i] = len(l.text)
 	}
 	return l
+}
+
+// room is where the next batch's text may stand, unless that of a rare batch would be kept for ever.
+func (l *lines) room() []byte {
+	const most = 1 << 20
+	if cap(l.text) > most {
+		return nil
+	}
+	return l.text
 }
 
 // whole returns how many of the first n bytes are whole lines.
@@ -60,7 +70,8 @@ func (l *lines) delivered(n int) {
 type Stdout struct {
 	w      io.Writer
 	render render
-	torn   bool // the last line was written in part
+	room   []byte // of the last batch's text
+	torn   bool   // the last line was written in part
 }
 
 // NewStdout makes a target of w. It fails for a format that is neither cef nor json.
@@ -76,7 +87,8 @@ func NewStdout(cfg config.Target, w io.Writer) (*Stdout, error) {
 // writer took; a torn line is ended before the next. Nobody may call Deliver while it runs. Whoever
 // gives it [os.Stdout] must ignore SIGPIPE, or Go ends the process when the reader goes.
 func (s *Stdout) Deliver(_ context.Context, batch []*stream.Entry) ([]Result, error) {
-	l := renderLines(s.render, batch)
+	l := renderLines(s.render, batch, s.room)
+	s.room = l.room()
 	if len(l.text) == 0 {
 		return l.results, l.err
 	}

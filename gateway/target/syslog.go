@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type Syslog struct {
 	link     *link // nil: to be dialled
 	recent   recent
 	again    []byte // to be sent first on the next connection
+	room     []byte // in which frames are put together
 }
 
 // NewSyslog makes a target of cfg.Address, tcp:// or tls://, without dialling. host is what the
@@ -182,8 +184,7 @@ type span struct {
 
 // send writes the batch and says which entries went how far. It marks those that can't be sent.
 func (s *Syslog) send(batch []*stream.Entry, results []Result) (rejected error, sent []span, err error) {
-	var chunk []byte
-	from := 0
+	chunk, from := s.room[:0], 0
 	for i := range batch {
 		longer, failed := s.envelope.frame(chunk, batch[i])
 		if failed != nil {
@@ -199,8 +200,8 @@ func (s *Syslog) send(batch []*stream.Entry, results []Result) (rejected error, 
 			return rejected, sent, err
 		}
 		s.count.bytes.Add(float64(len(chunk)))
-		sent = append(sent, span{from: from, to: i + 1, end: s.link.written(), frames: chunk})
-		from, chunk = i+1, nil
+		sent = append(sent, span{from: from, to: i + 1, end: s.link.written(), frames: bytes.Clone(chunk)})
+		s.room, from, chunk = chunk, i+1, chunk[:0]
 	}
 	return rejected, sent, nil
 }
