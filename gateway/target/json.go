@@ -1,11 +1,11 @@
 package target
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -18,101 +18,108 @@ import (
 // jsonVersion is raised when a key changes its meaning or goes; keys may be added without.
 const jsonVersion = 1
 
-// line is one line of the JSON format, in the order of its keys. stream.schema.json describes it.
+// line is one line of the JSON format, in the order of its keys. stream.schema.json describes it. An
+// empty text or a time that nobody means is null where the schema allows it.
 type line struct {
-	Version        int               `json:"version"`
-	EventKey       dedup.EventKey    `json:"event_key"`
-	Kind           formats.Kind      `json:"kind"`
-	AlertID        *string           `json:"alert_id"`
-	Service        formats.Service   `json:"service"`
-	Claims         formats.Service   `json:"claims,omitempty"`
-	NotificationID *string           `json:"notification_id"`
-	Origin         formats.Service   `json:"origin,omitempty"`
-	Type           string            `json:"type"`
-	Class          string            `json:"class"`
-	Title          string            `json:"title"`
-	Severity       formats.Severity  `json:"severity"`
-	Users          []string          `json:"users"`
-	Hosts          []string          `json:"hosts"`
-	Addresses      []string          `json:"addresses"`
-	App            string            `json:"app"`
-	URL            string            `json:"url"`
-	Start          *string           `json:"start"`
-	End            *string           `json:"end"`
-	Raised         *string           `json:"raised"`
-	Sent           *string           `json:"sent"`
-	Arrived        *string           `json:"arrived"`
-	Decided        *string           `json:"decided"`
-	Input          string            `json:"input"`
-	Update         bool              `json:"update"`
-	Count          int               `json:"count,omitempty"`
-	ManagedIn      *string           `json:"managed_in"`
-	Decision       string            `json:"decision"`
-	Would          string            `json:"would,omitempty"`
-	Rule           string            `json:"rule"`
-	Reason         policy.Reason     `json:"reason"`
-	Relation       dedup.Relation    `json:"relation"`
-	MatchedBy      []dedup.Evidence  `json:"matched_by"`
-	RunnerUp       *dedup.Candidate  `json:"runner_up"`
-	Twin           *twin             `json:"twin"`
-	Twins          []twin            `json:"twins"`
-	Message        string            `json:"message"`
-	Extra          map[string]string `json:"extra,omitempty"`
-	Truncated      bool              `json:"truncated"`
-	Shortened      bool              `json:"shortened,omitempty"`
-	Raw            *string           `json:"raw,omitempty"`
-	RawBase64      *string           `json:"raw_base64,omitempty"`
+	EventKey       dedup.EventKey
+	Kind           formats.Kind
+	AlertID        string
+	Service        formats.Service
+	Claims         formats.Service
+	NotificationID string
+	Origin         formats.Service
+	Type           string
+	Class          string
+	Title          string
+	Severity       formats.Severity
+	Users          []string
+	Hosts          []string
+	Addresses      []string
+	App            string
+	URL            string
+	Start          time.Time
+	End            time.Time
+	Raised         time.Time
+	Sent           time.Time
+	Arrived        time.Time
+	Decided        time.Time
+	Input          string
+	Update         bool
+	Count          int
+	ManagedIn      string
+	Decision       string
+	Would          string
+	Rule           string
+	Reason         policy.Reason
+	Relation       dedup.Relation
+	MatchedBy      []dedup.Evidence
+	RunnerUp       *dedup.Candidate
+	Twins          []twin
+	Message        string
+	Extra          map[string]string
+	Truncated      bool
+	Shortened      bool
+	Raw            []byte
 }
 
 // twin is another service's sighting of the alert.
 type twin struct {
-	Service        formats.Service `json:"service"`
-	NotificationID *string         `json:"notification_id"`
-	URL            *string         `json:"url"`
-	EventKey       dedup.EventKey  `json:"event_key"`
-	First          *string         `json:"first"`
+	Service        formats.Service
+	NotificationID string
+	URL            string
+	EventKey       dedup.EventKey
+	First          time.Time
 }
 
 // AppendJSON appends e as one line of JSON, without its end. The line is valid JSON and UTF-8
 // whatever the sender wrote: bytes that aren't UTF-8 become U+FFFD, except in the message itself,
-// which is in raw, or in raw_base64 where it isn't UTF-8. The error is one of encoding/json's, for
-// which nobody knows a cause.
+// which is in raw, or in raw_base64 where it isn't UTF-8. It never fails.
 func AppendJSON(b []byte, e *stream.Entry) ([]byte, error) { return appendJSON(b, e, 0) }
 
-// appendJSON is a [render]. A line that is longer than the limit goes without the message itself and
-// the extra fields, then with shortened texts and lists, and says so.
+// appendJSON is a [render] for one entry and no other.
 func appendJSON(b []byte, e *stream.Entry, limit int) ([]byte, error) {
-	l := newLine(e)
-	out, err := l.append(b)
-	if err != nil || limit == 0 || len(out)-len(b) <= limit {
-		return out, err
+	return new(jsonRenderer).append(b, e, limit)
+}
+
+// jsonRenderer renders one entry after the other, for one target: what it has room for is used again.
+type jsonRenderer struct{ line line }
+
+// append is a [render]. A line that is longer than the limit goes without the message itself and
+// the extra fields, then with shortened texts and lists, and says so.
+func (r *jsonRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
+	l := &r.line
+	l.fill(e)
+	out := l.append(b)
+	if limit == 0 || len(out)-len(b) <= limit {
+		return out, nil
 	}
-	l.Shortened, l.Raw, l.RawBase64, l.Extra = true, nil, nil, nil
+	l.Shortened, l.Raw, l.Extra = true, nil, nil
 	for longest := 16 << 10; longest >= 32; longest /= 4 {
-		if out, err = l.append(b); err != nil || len(out)-len(b) <= limit {
-			return out, err
+		if out = l.append(b); len(out)-len(b) <= limit {
+			return out, nil
 		}
 		l.shorten(longest)
 	}
-	if out, err = l.append(b); err != nil || len(out)-len(b) <= limit {
-		return out, err
+	if out = l.append(b); len(out)-len(b) <= limit {
+		return out, nil
 	}
 	return b, errors.New("it can't be shortened enough")
 }
 
-func newLine(e *stream.Entry) *line {
+// fill makes l the line of e, of which it holds on to parts.
+func (l *line) fill(e *stream.Entry) {
 	n := &e.Notification
-	l := &line{
-		Version: jsonVersion, EventKey: e.Key, Kind: n.Kind, AlertID: text(e.Match.Alert), Service: n.Service, Claims: n.Claims,
-		NotificationID: text(n.ID), Origin: n.Origin, Type: n.Type, Class: n.Class, Title: n.Title,
-		Severity: n.Severity, Users: names(n.Accounts), Hosts: names(n.Devices),
-		Addresses: append([]string{}, n.Addresses...), App: n.App, URL: n.URL,
-		Start: instant(n.Start), End: instant(n.End), Raised: instant(n.Raised), Sent: instant(n.Sent),
-		Arrived: instant(n.Arrived), Decided: instant(e.Time), Input: e.Input, Update: n.Update || e.Match.Relation == dedup.Update,
-		Count: n.Count, ManagedIn: text(e.Decision.ManagedIn), Decision: past(e.Decision.Action), Would: past(e.Decision.Would),
+	*l = line{
+		EventKey: e.Key, Kind: n.Kind, AlertID: string(e.Match.Alert), Service: n.Service, Claims: n.Claims,
+		NotificationID: n.ID, Origin: n.Origin, Type: n.Type, Class: n.Class, Title: n.Title,
+		Severity: n.Severity, Users: appendNames(l.Users[:0], n.Accounts), Hosts: appendNames(l.Hosts[:0], n.Devices),
+		Addresses: n.Addresses, App: n.App, URL: n.URL,
+		Start: n.Start, End: n.End, Raised: n.Raised, Sent: n.Sent,
+		Arrived: n.Arrived, Decided: e.Time, Input: e.Input, Update: n.Update || e.Match.Relation == dedup.Update,
+		Count: n.Count, ManagedIn: string(e.Decision.ManagedIn), Decision: past(e.Decision.Action), Would: past(e.Decision.Would),
 		Rule: e.Decision.Rule, Reason: e.Decision.Reason, Relation: e.Match.Relation,
-		MatchedBy: append([]dedup.Evidence{}, e.Match.Evidence...), RunnerUp: e.Match.RunnerUp,
-		Twins: make([]twin, 0, len(e.Twins)), Message: n.Message, Extra: n.Extra, Truncated: n.Truncated,
+		MatchedBy: e.Match.Evidence, RunnerUp: e.Match.RunnerUp,
+		Twins: l.Twins[:0], Message: n.Message, Extra: n.Extra, Truncated: n.Truncated, Raw: n.Raw,
 	}
 	if e.Match.Type != "" {
 		l.Type = e.Match.Type
@@ -127,85 +134,224 @@ func newLine(e *stream.Entry) *line {
 		l.Service = formats.UnknownService
 	}
 	for _, s := range e.Twins {
-		l.Twins = append(l.Twins, twin{
-			Service: s.Service, NotificationID: text(s.ID), URL: text(s.URL), EventKey: s.Key, First: instant(s.First),
-		})
+		l.Twins = append(l.Twins, twin{Service: s.Service, NotificationID: s.ID, URL: s.URL, EventKey: s.Key, First: s.First})
 	}
-	if len(l.Twins) > 0 {
-		l.Twin = &l.Twins[0]
+}
+
+// append encodes the line as encoding/json would, at a fraction of the cost.
+func (l *line) append(b []byte) []byte {
+	b = append(b, `{"version":`...)
+	b = strconv.AppendInt(b, jsonVersion, 10)
+	b = appendMember(b, "event_key", string(l.EventKey))
+	b = appendMember(b, "kind", string(l.Kind))
+	b = appendOrNull(b, "alert_id", l.AlertID)
+	b = appendMember(b, "service", string(l.Service))
+	b = appendUnlessEmpty(b, "claims", string(l.Claims))
+	b = appendOrNull(b, "notification_id", l.NotificationID)
+	b = appendUnlessEmpty(b, "origin", string(l.Origin))
+	b = appendMember(b, "type", l.Type)
+	b = appendMember(b, "class", l.Class)
+	b = appendMember(b, "title", l.Title)
+	b = appendMember(b, "severity", l.Severity.String())
+	b = appendList(b, "users", l.Users)
+	b = appendList(b, "hosts", l.Hosts)
+	b = appendList(b, "addresses", l.Addresses)
+	b = appendMember(b, "app", l.App)
+	b = appendMember(b, "url", l.URL)
+	b = appendInstant(b, "start", l.Start)
+	b = appendInstant(b, "end", l.End)
+	b = appendInstant(b, "raised", l.Raised)
+	b = appendInstant(b, "sent", l.Sent)
+	b = appendInstant(b, "arrived", l.Arrived)
+	b = appendInstant(b, "decided", l.Decided)
+	b = appendMember(b, "input", l.Input)
+	b = strconv.AppendBool(appendKey(b, "update"), l.Update)
+	if l.Count != 0 {
+		b = strconv.AppendInt(appendKey(b, "count"), int64(l.Count), 10)
+	}
+	b = appendOrNull(b, "managed_in", l.ManagedIn)
+	b = appendMember(b, "decision", l.Decision)
+	b = appendUnlessEmpty(b, "would", l.Would)
+	b = appendMember(b, "rule", l.Rule)
+	b = appendMember(b, "reason", string(l.Reason))
+	b = appendMember(b, "relation", string(l.Relation))
+	b = l.appendEvidence(b)
+	b = l.appendTwins(b)
+	b = appendMember(b, "message", l.Message)
+	b = appendObject(b, "extra", l.Extra)
+	b = strconv.AppendBool(appendKey(b, "truncated"), l.Truncated)
+	if l.Shortened {
+		b = append(appendKey(b, "shortened"), "true"...)
 	}
 	switch {
-	case len(n.Raw) == 0:
-	case utf8.Valid(n.Raw):
-		l.Raw = text(string(n.Raw))
+	case len(l.Raw) == 0:
+	case utf8.Valid(l.Raw):
+		b = appendQuoted(appendKey(b, "raw"), l.Raw)
 	default:
-		l.RawBase64 = text(base64.StdEncoding.EncodeToString(n.Raw))
+		b = append(appendKey(b, "raw_base64"), '"')
+		b = append(base64.StdEncoding.AppendEncode(b, l.Raw), '"')
 	}
-	return l
+	return append(b, '}')
 }
 
-// append encodes the line.
-func (l *line) append(b []byte) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(l); err != nil {
-		return b, fmt.Errorf("render as json: %w", err)
+// appendEvidence appends what speaks for the alert and for the next best one.
+func (l *line) appendEvidence(b []byte) []byte {
+	b = append(appendKey(b, "matched_by"), '[')
+	for i := range l.MatchedBy {
+		e := &l.MatchedBy[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendQuoted(append(b, `{"what":`...), e.What)
+		b = appendMember(b, "how", e.How)
+		if e.Points != 0 {
+			b = strconv.AppendInt(appendKey(b, "points"), int64(e.Points), 10)
+		}
+		b = append(b, '}')
 	}
-	return appendPrintable(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
+	b = appendKey(append(b, ']'), "runner_up")
+	if l.RunnerUp == nil {
+		return append(b, "null"...)
+	}
+	b = appendQuoted(append(b, `{"alert_id":`...), string(l.RunnerUp.Alert))
+	b = strconv.AppendInt(appendKey(b, "points"), int64(l.RunnerUp.Points), 10)
+	return append(appendMember(b, "why", l.RunnerUp.Why), '}')
 }
 
-// appendPrintable escapes in JSON the control characters that JSON allows and terminals obey: DEL and
-// C1 (U+0080 to U+009F), among them a line end and the beginning of an escape sequence.
-func appendPrintable(b, text []byte) []byte {
+// appendTwins appends the first twin and all of them.
+func (l *line) appendTwins(b []byte) []byte {
+	b = appendKey(b, "twin")
+	if len(l.Twins) > 0 {
+		b = l.Twins[0].append(b)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(appendKey(b, "twins"), '[')
+	for i := range l.Twins {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = l.Twins[i].append(b)
+	}
+	return append(b, ']')
+}
+
+func (t *twin) append(b []byte) []byte {
+	b = appendQuoted(append(b, `{"service":`...), string(t.Service))
+	b = appendOrNull(b, "notification_id", t.NotificationID)
+	b = appendOrNull(b, "url", t.URL)
+	b = appendMember(b, "event_key", string(t.EventKey))
+	return append(appendInstant(b, "first", t.First), '}')
+}
+
+// appendKey appends the key of a member that isn't the first.
+func appendKey(b []byte, key string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, key...)
+	return append(b, '"', ':')
+}
+
+func appendMember(b []byte, key, value string) []byte { return appendQuoted(appendKey(b, key), value) }
+
+func appendOrNull(b []byte, key, value string) []byte {
+	if value == "" {
+		return append(appendKey(b, key), "null"...)
+	}
+	return appendMember(b, key, value)
+}
+
+func appendUnlessEmpty(b []byte, key, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendMember(b, key, value)
+}
+
+func appendList(b []byte, key string, values []string) []byte {
+	b = append(appendKey(b, key), '[')
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendQuoted(b, v)
+	}
+	return append(b, ']')
+}
+
+// appendObject appends the members in the order of their keys; without any, nothing.
+func appendObject(b []byte, key string, members map[string]string) []byte {
+	if len(members) == 0 {
+		return b
+	}
+	b = append(appendKey(b, key), '{')
+	var room [16]string // more than the services' events have
+	keys := slices.AppendSeq(room[:0], maps.Keys(members))
+	slices.Sort(keys)
+	for i, k := range keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendQuoted(b, k), ':')
+		b = appendQuoted(b, members[k])
+	}
+	return append(b, '}')
+}
+
+// appendInstant appends a time in UTC with the precision it has, or null. Years that RFC 3339 can't
+// write are nobody's time.
+func appendInstant(b []byte, key string, t time.Time) []byte {
+	b, t = appendKey(b, key), t.UTC()
+	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
+		return append(b, "null"...)
+	}
+	b = t.AppendFormat(append(b, '"'), time.RFC3339Nano)
+	return append(b, '"')
+}
+
+// appendQuoted appends s as a JSON string, as encoding/json does without escaping for HTML. Besides, it
+// escapes the control characters that JSON allows and terminals obey: DEL and C1 (U+0080 to U+009F),
+// among them a line end and the beginning of an escape sequence.
+func appendQuoted[S string | []byte](b []byte, s S) []byte {
 	const hex = "0123456789abcdef"
+	b = append(b, '"')
 	start := 0
-	for i := 0; i < len(text); i++ {
-		c, n := text[i], 1
-		if c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0 {
-			c, n = text[i+1], 2
-		} else if c != 0x7f {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if ' ' <= c && c < 0x7f && c != '"' && c != '\\' {
+			i++
 			continue
 		}
-		b = append(b, text[start:i]...)
-		b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		i += n - 1
-		start = i + 1
+		b = append(b, s[start:i]...)
+		r, size := utf8.DecodeRuneInString(string(s[i:min(len(s), i+utf8.UTFMax)]))
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', c)
+		case '\b' <= r && r <= '\r' && r != '\v':
+			b = append(b, '\\', "btn-fr"[r-'\b'])
+		case r < 0xa0:
+			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		case r == utf8.RuneError && size == 1:
+			b = append(b, `\ufffd`...)
+		case r == '\u2028' || r == '\u2029':
+			b = append(b, '\\', 'u', '2', '0', '2', hex[r&15])
+		default:
+			b = append(b, s[i:i+size]...)
+		}
+		i += size
+		start = i
 	}
-	return append(b, text[start:]...)
+	b = append(b, s[start:]...)
+	return append(b, '"')
 }
 
-// text is s, or null where there is none.
-func text[S ~string](s S) *string {
-	if s == "" {
-		return nil
-	}
-	t := string(s)
-	return &t
-}
-
-// instant is a time in UTC with the precision it has, or null. Years that RFC 3339 can't write are
-// nobody's time.
-func instant(t time.Time) *string {
-	t = t.UTC()
-	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
-		return nil
-	}
-	s := t.Format(time.RFC3339Nano)
-	return &s
-}
-
-// names lists entities, each spelling once.
-func names(entities []formats.Entity) []string {
-	out := make([]string, 0, len(entities))
-	seen := make(map[string]bool, len(entities))
-	for _, e := range entities {
-		if !seen[e.Name] {
-			seen[e.Name] = true
-			out = append(out, e.Name)
+// appendNames lists entities, each spelling once. The lists are short.
+func appendNames(names []string, entities []formats.Entity) []string {
+	for i := range entities {
+		if !slices.Contains(names, entities[i].Name) {
+			names = append(names, entities[i].Name)
 		}
 	}
-	return out
+	return names
 }
 
 // past says what was done, in the words of the command line and the metrics.

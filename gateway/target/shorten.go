@@ -28,11 +28,8 @@ func cut(s string, longest int) string {
 func (l *line) shorten(longest int) {
 	const fewest, perItem = 4, 128
 	most := max(fewest, longest/perItem)
-	for _, s := range [...]*string{&l.Message, &l.Type, &l.Class, &l.Title, &l.App, &l.URL, &l.Input, &l.Rule} {
+	for _, s := range [...]*string{&l.Message, &l.Type, &l.Class, &l.Title, &l.App, &l.URL, &l.Input, &l.Rule, &l.NotificationID} {
 		*s = cut(*s, longest)
-	}
-	if l.NotificationID != nil {
-		*l.NotificationID = cut(*l.NotificationID, longest)
 	}
 	for _, list := range [...]*[]string{&l.Users, &l.Hosts, &l.Addresses} {
 		*list = slices.Clone((*list)[:min(most, len(*list))])
@@ -52,10 +49,6 @@ func (l *line) shorten(longest int) {
 	}
 	l.Twins = l.Twins[:min(most, len(l.Twins))]
 	for i := range l.Twins {
-		for _, s := range [...]*string{l.Twins[i].NotificationID, l.Twins[i].URL} {
-			if s != nil {
-				*s = cut(*s, longest)
-			}
-		}
+		l.Twins[i].NotificationID, l.Twins[i].URL = cut(l.Twins[i].NotificationID, longest), cut(l.Twins[i].URL, longest)
 	}
 }

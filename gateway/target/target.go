@@ -94,7 +94,7 @@ type render func(b []byte, e *stream.Entry, limit int) ([]byte, error)
 func rendering(format string) (render, error) {
 	switch format {
 	case "json":
-		return appendJSON, nil
+		return new(jsonRenderer).append, nil
 	case "cef":
 		return new(cefRenderer).append, nil
 	}
