@@ -110,9 +110,9 @@ func instant(s string) time.Time {
 
 // plausible returns t in UTC, or the zero time if it is before 2010 or after 2100.
 func plausible(t time.Time) time.Time {
-	t = t.UTC()
-	if t.Year() < 2010 || t.Year() > 2100 {
+	const from, to = 1262304000, 4133980800 // 2010 and 2101 begin
+	if s := t.Unix(); s < from || s >= to {
 		return time.Time{}
 	}
-	return t
+	return t.UTC()
 }

@@ -92,7 +92,7 @@ func (s *Splitter) discard() bool {
 			s.take(n)
 			s.skip -= n
 		default:
-			if n := bytes.IndexAny(s.buf, "\n\x00"); n >= 0 {
+			if n := delimiter(s.buf); n >= 0 {
 				s.take(n + 1)
 				s.rest = false
 			} else {
@@ -173,7 +173,7 @@ func (s *Splitter) octets(n int) (frame []byte, truncated bool) {
 // line returns the bytes up to the next delimiter, or as many as are allowed or left.
 func (s *Splitter) line() (frame []byte, truncated bool) {
 	for seen := 0; ; {
-		n := bytes.IndexAny(s.buf[seen:], "\n\x00")
+		n := delimiter(s.buf[seen:])
 		if n >= 0 {
 			n += seen
 		}
@@ -195,6 +195,26 @@ func (s *Splitter) line() (frame []byte, truncated bool) {
 			return frame, !errors.Is(s.err, io.EOF)
 		}
 	}
+}
+
+// delimiter returns the offset of the first line feed or NUL, or -1. It looks for one after the other in
+// a block at a time, so that a stream with only one of them isn't searched to its end for the other.
+func delimiter(b []byte) int {
+	const block = 1 << 10
+	for at := 0; at < len(b); at += block {
+		part := b[at:min(len(b), at+block)]
+		end := bytes.IndexByte(part, '\n')
+		if end >= 0 {
+			part = part[:end]
+		}
+		if nul := bytes.IndexByte(part, 0); nul >= 0 {
+			end = nul
+		}
+		if end >= 0 {
+			return at + end
+		}
+	}
+	return -1
 }
 
 // have reads until n bytes are there. It reports false if the stream ends before.
