@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -117,6 +119,80 @@ func passing(i int) string {
 		`suser=ida.brook@harbour.example destinationServiceName=Box dvc=198.51.100.23 requestClientApplication=Mozilla/5.0 (X11) `+
 		`cs1Label=portalURL cs1=https://security.microsoft.com/cloudapps/activity-log?activity.id=eq(%d,) cs2Label=uniqueServiceAppIds `+
 		`cs2=APPID_BOX,APPID_X cs3Label=targetObjects cs3=,ida.brook cs4Label=policyIDs cs4= c6a1Label="Device IPv6 Address" c6a1=`, i, i)
+}
+
+// worker is the name of one of a hundred thousand people.
+func worker(n int) string {
+	const first, last = "abdefghijk", "babecidofugakelimonu"
+	name := first[n%10:n%10+1] + "na."
+	for _, digit := range fmt.Sprintf("%05d", n) {
+		name += last[2*(digit-'0'):][:2]
+	}
+	return name
+}
+
+// BenchmarkAlert is steps 4 and 5 of the way for alerts alone, of which every second is the twin of the one
+// before, and the state that follows from them, in batches of a hundred. An op is one alert. The machine's
+// other work is in its time and not in its CPU, which is the whole process's.
+func BenchmarkAlert(b *testing.B) {
+	index, err := dedup.Open(b.TempDir(), with())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := index.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	d := decider{policy: policy.New(with())}
+	var clock clock
+	// The messages of a week, which is longer than anything stays findable.
+	messages := make([]formats.Notification, 0, 2000)
+	for i := range cap(messages) / 2 {
+		in := incident{number: i, start: time.Duration(i) * 10 * time.Minute, user: worker(i), host: fmt.Sprintf("WS-%05d", i)}
+		messages = append(messages, normalize([]byte(in.mdi()), monday), normalize([]byte(in.mcas()), monday))
+	}
+	overlay := index.Begin()
+	defer func() { overlay.Discard() }()
+	twins := 0
+	before := spent(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		n := messages[i%len(messages)]
+		week := time.Duration(i/len(messages)) * 7 * 24 * time.Hour
+		n.ID = fmt.Sprintf("%s%d", n.ID, i/len(messages))
+		n.Start, n.Arrived = n.Start.Add(week), n.Arrived.Add(week)
+		now := clock.next(monday.Add(week))
+		entries, err := d.notification(overlay, &message("bench", n).entry, now)
+		if err == nil && entries[len(entries)-1].Match.Relation == dedup.Twin {
+			twins++
+		}
+		for err == nil && len(entries) > 0 {
+			entries, err = d.follow(overlay, entries[len(entries)-1], now)
+		}
+		if err == nil && i%100 == 99 {
+			err = overlay.Commit(dedup.Mark{})
+			overlay = index.Begin()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if twins < b.N/2 {
+		b.Fatalf("%d twins of %d alerts", twins, b.N)
+	}
+	b.ReportMetric(float64((spent(b)-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+}
+
+// spent is the process's CPU.
+func spent(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkRecognise is replay of pairs of four types in three busy days, 140 an hour.
