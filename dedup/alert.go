@@ -108,8 +108,8 @@ type Alert struct {
 	Apart       []EventKey      `cbor:"10,keyasint,omitempty"` // notifications that were given back: never again a twin of this alert
 	Into        AlertID         `cbor:"11,keyasint,omitempty"` // what was held under this ID became part of that alert
 
-	// Facts holds the first notification of each service while it can still be paired, for the rules,
-	// which judge an alert by all that is said of it.
+	// Facts holds the first notification of each service, without Raw, while it can still be paired: for
+	// the rules, which judge an alert by all that is said of it. [Batch.Facts] reads it.
 	Facts []formats.Notification `cbor:"-"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/catalog"
 )
 
 // Apply folds one outcome into the state. It is the only thing that changes it, and it does the same
@@ -68,7 +69,7 @@ func (b *Batch) sight(o *Outcome) (Alert, error) {
 		return a, err
 	}
 	if a.ID == "" {
-		a = Alert{ID: o.Match.Alert, Type: o.Match.Type, Many: b.x.scale.catalog.Resolve(n).Many}
+		a = Alert{ID: o.Match.Alert, Type: o.Match.Type, Many: b.detection(n, o.Key).Many}
 	}
 	if err := b.remember(o, a.ID); err != nil {
 		return a, err
@@ -85,22 +86,37 @@ func (b *Batch) sight(o *Outcome) (Alert, error) {
 	})
 	if o.Match.Relation == Twin {
 		a.Points = o.Match.Points
-		a.Many = a.Many || b.x.scale.catalog.Resolve(n).Many
+		a.Many = a.Many || b.detection(n, o.Key).Many
 		if a.Type == "" {
 			a.Type = o.Match.Type
 		}
 	}
 	first := sighted{o.Key, o.Input, *n, o.Delivered}
-	if err := b.list(&first, a.ID, o.Time); err != nil || o.Match.Relation != Twin {
+	if o.Match.Relation != Twin {
+		return a, b.list(&first, a.ID, 0, o.Time)
+	}
+	if err := b.relist(&a, n.Service); err != nil {
 		return a, err
 	}
-	return a, b.relist(&a)
+	return a, b.list(&first, a.ID, a.listed(), o.Time)
 }
 
-// list makes the notification findable by the services that may report its alert too.
-func (b *Batch) list(s *sighted, id AlertID, at time.Time) error {
+// listed are the points that stand beside a pair's listings.
+func (a *Alert) listed() int {
+	if a.Many {
+		return 0
+	}
+	return a.Points
+}
+
+// settled: nobody could displace a pairing of that many points.
+func settled(points int) bool { return points+displaces > most(0) }
+
+// list makes the notification, which isn't yet, findable by the services that may report its alert too.
+// points are those of its pairing, 0 while it has none.
+func (b *Batch) list(s *sighted, id AlertID, points int, at time.Time) error {
 	n := &s.Notification
-	if !n.Start.IsZero() {
+	if exactStart(n) {
 		p := prior{Content: n.Content, Key: s.Key, Alert: id, Time: at}
 		if err := b.put(startKey(n), p, b.x.remember.Alerts); err != nil {
 			return err
@@ -110,39 +126,48 @@ func (b *Batch) list(s *sighted, id AlertID, at time.Time) error {
 	if err := b.put(firstKey(id, n.Service), s, ttl); err != nil {
 		return err
 	}
-	return b.headings(n, id, func(at []byte) error { return b.set(at, listedValue(s.Key, 0), ttl) })
+	if settled(points) {
+		return nil
+	}
+	return b.headings(n, b.detection(n, s.Key), id, func(at []byte) error { return b.set(at, listedValue(s.Key, points), ttl) })
 }
 
 // relist notes beside every listing of a pair how well it fits, so that those who could not displace it
-// don't even look, and takes those off the list that nobody could.
-func (b *Batch) relist(a *Alert) error {
+// don't even look, and takes those off the list that nobody could. That of the service but, if one, is not
+// on the list yet.
+func (b *Batch) relist(a *Alert, but formats.Service) error {
 	if a.Many {
 		return nil
 	}
 	for _, g := range a.Sightings {
-		var s sighted
-		if ok, err := b.get(firstKey(a.ID, g.Service), &s); err != nil {
-			return err
-		} else if !ok {
+		if g.Service == but {
 			continue
 		}
-		note := func(at []byte) error { return b.set(at, listedValue(s.Key, a.Points), 2*b.x.window) }
-		if a.Points+displaces > most(0) {
+		f, err := b.factsOf(a.ID, g.Service, g.Key)
+		if err != nil {
+			return err
+		}
+		if f == nil {
+			continue
+		}
+		note := func(at []byte) error { return b.set(at, listedValue(g.Key, a.Points), 2*b.x.window) }
+		if settled(a.Points) {
 			note = b.remove
 		}
-		if err := b.headings(&s.Notification, a.ID, note); err != nil {
+		if err := b.headings(f.n, f.detection, a.ID, note); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *Batch) headings(n *formats.Notification, id AlertID, do func(key []byte) error) error {
+// headings does something with every key under which an alert is found by what n, which speaks of d, says.
+func (b *Batch) headings(n *formats.Notification, d catalog.Detection, id AlertID, do func(key []byte) error) error {
 	wanted := Counterparts(b.x.services, n)
 	if len(wanted) == 0 {
 		return nil
 	}
-	under := listings(b.x.scale.catalog.Resolve(n))
+	under := listings(d)
 	for _, w := range wanted {
 		for _, heading := range under {
 			if err := do(openKey(openPrefix(w, n.Service, heading), startOf(n), id)); err != nil {
@@ -187,7 +212,7 @@ func (b *Batch) store(a *Alert) error {
 	if len(a.Held) > 0 {
 		ttl = 0 // what is owed is never cleaned up
 	}
-	return b.put(alertKey(a.ID), a, ttl)
+	return b.putAlert(a, ttl)
 }
 
 // release ends a hold. Where the notification turned out to be another alert's, everything that was
@@ -282,7 +307,7 @@ func (b *Batch) join(into, from *Alert, o *Outcome) error {
 				return err
 			}
 			if into.Sighting(g.Service) == nil {
-				if err := b.list(&s, into.ID, o.Time); err != nil {
+				if err := b.list(&s, into.ID, 0, o.Time); err != nil {
 					return err
 				}
 			}
@@ -309,17 +334,17 @@ func (b *Batch) join(into, from *Alert, o *Outcome) error {
 	}
 	into.Many = into.Many || from.Many
 	into.Apart = append(into.Apart, from.Apart...)
-	if err := b.relist(into); err != nil {
+	if err := b.relist(into, ""); err != nil {
 		return err
 	}
-	return b.put(alertKey(from.ID), Alert{ID: from.ID, Into: into.ID}, b.x.remember.Alerts+b.x.window)
+	return b.putAlert(&Alert{ID: from.ID, Into: into.ID}, b.x.remember.Alerts+b.x.window)
 }
 
 func (b *Batch) unlist(n *formats.Notification, id AlertID) error {
 	if err := b.remove(firstKey(id, n.Service)); err != nil {
 		return err
 	}
-	return b.headings(n, id, b.remove)
+	return b.headings(n, b.x.scale.catalog.Resolve(n), id, b.remove)
 }
 
 // separate takes a pairing back: the notification becomes an alert of its own and is never again a
@@ -338,7 +363,7 @@ func (b *Batch) separate(o *Outcome) error {
 		old.Sightings = slices.DeleteFunc(old.Sightings, func(g Sighting) bool { return g.Service == n.Service })
 		old.Apart = append(old.Apart, o.Key)
 		old.Points = 0
-		if err := errors.Join(b.unlist(n, old.ID), b.relist(&old)); err != nil {
+		if err := errors.Join(b.unlist(n, old.ID), b.relist(&old, "")); err != nil {
 			return err
 		}
 		if err := b.store(&old); err != nil {
@@ -356,7 +381,7 @@ func (b *Batch) separate(o *Outcome) error {
 		}},
 	}
 	first := sighted{o.Key, o.Input, *n, true} // now, or when it arrived
-	if err := b.list(&first, a.ID, o.Time); err != nil {
+	if err := b.list(&first, a.ID, 0, o.Time); err != nil {
 		return err
 	}
 	return b.store(&a)

@@ -21,6 +21,8 @@ type facts struct {
 	parties parties  // what related compares
 	names   []string // the parties' names, plain
 	open    bool     // names nobody, or in a way that can't be compared
+
+	payload int // bytes that its strings may keep in memory
 }
 
 func (s scale) facts(n *formats.Notification) facts {

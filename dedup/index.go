@@ -28,6 +28,7 @@ type Index struct {
 
 	recent     recent
 	activities activities
+	alerts     alerts
 	waiting    waiting      // committed
 	held       atomic.Int64 // waiting.count, for those beside the decider
 	rhythms    atomic.Pointer[rhythms]
@@ -172,6 +173,7 @@ type Batch struct {
 	written written // to the tables that are scanned
 	asked   asked
 	block   block
+	kept    kept
 	rhythms rhythms
 	moved   [len(rhythms{})]bool // the rhythms that changed
 }
@@ -201,6 +203,7 @@ func (b *Batch) Commit(m Mark) error {
 	noted(m.Time)
 	b.waiting.moved = false
 	b.x.waiting = b.waiting
+	b.kept.commit(&b.x.alerts)
 	b.x.held.Store(int64(b.waiting.count))
 	now := b.rhythms
 	b.x.rhythms.Store(&now)
@@ -254,35 +257,44 @@ func (b *Batch) remove(key []byte) error {
 
 // alert reads an alert under the ID it has now.
 func (b *Batch) alert(id AlertID) (Alert, error) {
+	a, err := b.shared(id)
+	if err != nil || a == nil {
+		return Alert{}, err
+	}
+	return a.clone(), nil
+}
+
+// shared is alert for those who change nothing of it; nil where there is none.
+func (b *Batch) shared(id AlertID) (*Alert, error) {
 	if id == "" { // what is no alert, such as nearly everything that arrives
-		return Alert{}, nil
+		return nil, nil
 	}
 	for range 8 { // joined alerts are joined once; the bound is for a damaged state
-		var a Alert
-		if ok, err := b.get(alertKey(id), &a); err != nil || !ok || a.Into == "" {
+		a, err := b.stored(id)
+		if err != nil || a == nil || a.Into == "" {
 			return a, err
 		}
 		id = a.Into
 	}
-	return Alert{}, fmt.Errorf("read state: alert %s joined in a circle", id)
+	return nil, fmt.Errorf("read state: alert %s joined in a circle", id)
 }
 
-// Alert reads an alert with the first notification of each of its services; the zero value where
-// there is none of that ID.
-func (b *Batch) Alert(id AlertID) (Alert, error) {
-	a, err := b.alert(id)
-	if err != nil || a.ID == "" {
-		return a, err
-	}
+// Alert reads an alert, without its facts; the zero value where there is none of that ID.
+func (b *Batch) Alert(id AlertID) (Alert, error) { return b.alert(id) }
+
+// Facts reads an alert's facts.
+func (b *Batch) Facts(a *Alert) error {
+	a.Facts = nil
 	for _, g := range a.Sightings {
-		var s sighted
-		if ok, err := b.get(firstKey(a.ID, g.Service), &s); err != nil {
-			return a, err
-		} else if ok {
-			a.Facts = append(a.Facts, s.Notification)
+		f, err := b.factsOf(a.ID, g.Service, g.Key)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			a.Facts = append(a.Facts, *f.n)
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // Due lists what is held until t at the latest, the earliest first, at most limit. Where nothing is

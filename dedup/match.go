@@ -22,12 +22,13 @@ func (b *Batch) Match(n *formats.Notification, now time.Time) (m Match, tentativ
 	if n.Kind == formats.Activity {
 		return Match{Relation: First}, nil, nil
 	}
-	own := Match{Alert: newAlertID(n, now), Relation: First, Type: b.x.scale.catalog.Resolve(n).Type()}
-	p, err := b.pair(n, Key(n, now), "", now)
+	key := Key(n, now)
+	p, err := b.pair(n, key, "", now)
 	if err != nil {
 		return Match{}, nil, err
 	}
-	own.RunnerUp = p.runnerUp
+	own := Match{Alert: newAlertID(n, now), Relation: First, Type: b.detection(n, key).Type(), RunnerUp: p.runnerUp}
+	b.mint(own.Alert)
 	if p.best == nil {
 		return own, nil, nil
 	}
@@ -160,7 +161,7 @@ func (b *Batch) remembered(k formats.Kind) time.Duration {
 // has one: the same service, class, people and start. Defender for Identity writes the start with
 // seven digits, so that it is as good as an ID.
 func (b *Batch) sameStart(n *formats.Notification, now time.Time) (Match, bool, error) {
-	if n.Kind != formats.Alert || n.Start.IsZero() || n.Start.Nanosecond()%int(time.Millisecond) == 0 {
+	if n.Kind != formats.Alert || !exactStart(n) {
 		return Match{}, false, nil
 	}
 	var p prior
@@ -187,6 +188,11 @@ func (b *Batch) sameStart(n *formats.Notification, now time.Time) (Match, bool, 
 		Alert: a.ID, Relation: Update, Type: a.Type, Of: p.Key,
 		Evidence: []Evidence{{What: "id", How: "one message was cut before its id; service, class, start and people are the same"}},
 	}, true, nil
+}
+
+// exactStart: the start has digits beyond the millisecond, which make it as good as an ID.
+func exactStart(n *formats.Notification) bool {
+	return !n.Start.IsZero() && n.Start.Nanosecond()%int(time.Millisecond) != 0
 }
 
 // Settle asks again for a held notification whose hold is over: First where it stays an alert of its

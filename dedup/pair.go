@@ -21,7 +21,7 @@ const (
 
 // party is one alert's side of a possible pair.
 type party struct {
-	alert Alert
+	alert *Alert // shared
 	facts *facts
 	key   EventKey
 }
@@ -68,10 +68,13 @@ func (p pairing) match() Match {
 // pair finds the alert that n is a twin of, and what proves it. key is n's own, own its own alert if it
 // has one already.
 func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now time.Time) (pairing, error) {
-	me := b.x.scale.facts(n)
-	p, err := b.choose(&me, key, own, now)
+	if len(Counterparts(b.x.services, n)) == 0 {
+		return pairing{service: n.Service}, nil
+	}
+	me := b.factsOfNew(n, key)
+	p, err := b.choose(me, key, own, now)
 	if err == nil && p.best != nil {
-		p.evidence = b.x.scale.explain(&me, p.best.facts)
+		p.evidence = b.x.scale.explain(me, p.best.facts)
 	}
 	return p, err
 }
@@ -172,7 +175,7 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 					continue
 				}
 				seen[id] = true
-				other, err := b.factsOf(l, from)
+				other, err := b.factsOf(id, from, l.key)
 				if err != nil {
 					return nil, err
 				}
@@ -184,9 +187,12 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 					continue
 				}
 				best = max(best, v.points)
-				a, err := b.alert(id)
+				a, err := b.shared(id)
 				if err != nil {
 					return nil, err
+				}
+				if a == nil {
+					a = &Alert{}
 				}
 				out = append(out, candidate{party{a, other, l.key}, v})
 			}
@@ -225,19 +231,6 @@ func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error
 	})
 	slices.SortStableFunc(out, func(a, b listing) int { return cmp.Compare(a.apart, b.apart) })
 	return out[:min(len(out), maxCandidates)], err
-}
-
-// factsOf gives the facts of a listed notification, none where it is gone.
-func (b *Batch) factsOf(l listing, from formats.Service) (*facts, error) {
-	if f, ok := b.x.recent.get(l.key); ok {
-		return f, nil
-	}
-	var s sighted
-	if ok, err := b.get(firstKey(l.alert, from), &s); err != nil || !ok {
-		return nil, err
-	}
-	f := b.x.scale.facts(&s.Notification)
-	return b.x.recent.put(l.key, f), nil
 }
 
 // startOf is the time by which an alert is found: its start, or the best guess where it has none.

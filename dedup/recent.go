@@ -1,7 +1,10 @@
 package dedup
 
+import "time"
+
 // recent keeps the facts of notifications that were weighed lately, so that a storm of one type doesn't
-// read and take apart the same texts over and over. A key never stands for other facts. Its memory is
+// read and take apart the same texts over and over, and a twin not that of the alert before it. A key never
+// stands for other facts, so it doesn't matter whether what is decided with them is recorded. Its memory is
 // bounded by two generations of that many bytes of text; the older one is dropped whole.
 type recent struct {
 	young, old map[EventKey]*facts
@@ -23,9 +26,13 @@ func (r *recent) get(key EventKey) (*facts, bool) {
 	return f, ok
 }
 
-// put keeps f, without the message itself.
+// put keeps f, without the message itself, with the times as a stored notification has them.
 func (r *recent) put(key EventKey, f facts) *facts {
 	n := *f.n
+	for _, t := range [...]*time.Time{&n.Start, &n.End, &n.Raised, &n.Sent, &n.Arrived} {
+		*t = asStored(*t)
+	}
+	f.payload = len(n.Raw) // the strings may be cut from one that is as long
 	n.Raw = nil
 	f.n = &n
 	r.keep(key, &f)
@@ -34,7 +41,7 @@ func (r *recent) put(key EventKey, f facts) *facts {
 
 func (r *recent) keep(key EventKey, f *facts) {
 	n := f.n
-	size := factsBytes + 4*len(n.Message)
+	size := factsBytes + f.payload + 4*len(n.Message)
 	for k, v := range n.Extra {
 		size += len(k) + len(v)
 	}

@@ -29,7 +29,7 @@ func (d *decider) notification(b *dedup.Batch, entry *stream.Entry, t time.Time)
 	if err != nil {
 		return nil, err
 	}
-	alert, err := b.Alert(match.Alert)
+	alert, err := d.alert(b, match.Alert)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,15 @@ func (d *decider) notification(b *dedup.Batch, entry *stream.Entry, t time.Time)
 		}
 	}
 	return entries, nil
+}
+
+// alert reads an alert, with its facts where the policy has a use for them.
+func (d *decider) alert(b *dedup.Batch, id dedup.AlertID) (dedup.Alert, error) {
+	a, err := b.Alert(id)
+	if err == nil && d.policy.Judges() {
+		err = b.Facts(&a)
+	}
+	return a, err
 }
 
 // match takes a pairing that is plausible but not certain only where it is now or never: n can't wait
@@ -102,7 +111,7 @@ func (d *decider) due(b *dedup.Batch, t time.Time) ([]*stream.Entry, error) {
 }
 
 func (d *decider) release(b *dedup.Batch, h *dedup.Held, m dedup.Match, t time.Time) (*stream.Entry, error) {
-	alert, err := b.Alert(m.Alert)
+	alert, err := d.alert(b, m.Alert)
 	if err != nil {
 		return nil, err
 	}
