@@ -167,7 +167,7 @@ func (b *Batch) headings(n *formats.Notification, d catalog.Detection, id AlertI
 	if len(wanted) == 0 {
 		return nil
 	}
-	under := listings(d)
+	under := b.x.scale.listings(d)
 	for _, w := range wanted {
 		for _, heading := range under {
 			if err := do(openKey(openPrefix(w, n.Service, heading), startOf(n), id)); err != nil {

@@ -157,7 +157,7 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 	best := 0
 	seen := map[AlertID]bool{own: true}
 	for _, from := range Counterparts(b.x.services, me.n) {
-		for _, typ := range lookups(me.detection) {
+		for _, typ := range b.x.scale.lookups(me.detection) {
 			listed, err := b.opened(openPrefix(me.n.Service, from, typ), me.n)
 			if err != nil {
 				return nil, err
@@ -244,27 +244,29 @@ func startOf(n *formats.Notification) time.Time {
 }
 
 // Alerts are found by their type, by their name where the seeker's own type is in no table, and under
-// one heading all those whose type is in no table.
+// one heading all those whose type is in no table. The names that a table gives to a type lead to the type:
+// listings outnumber the questions of those whose type is in no table.
 const (
 	byName  = "name:"
 	noTable = "?"
 )
 
 // lookups are the headings under which an alert looks for others, listings those under which it is found.
-func lookups(d catalog.Detection) []string {
+func (s scale) lookups(d catalog.Detection) []string {
 	out := slices.Clone(d.Keys)
 	if d.Known {
 		return append(out, noTable)
 	}
+	out = append(out, s.catalog.Named(d)...)
 	for _, t := range d.Titles {
 		out = append(out, byName+t)
 	}
 	return out
 }
 
-func listings(d catalog.Detection) []string {
+func (s scale) listings(d catalog.Detection) []string {
 	out := slices.Clone(d.Keys)
-	for _, t := range d.Titles {
+	for _, t := range s.catalog.OwnTitles(d) {
 		out = append(out, byName+t)
 	}
 	if !d.Known {

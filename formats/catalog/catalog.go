@@ -89,6 +89,30 @@ func (d Detection) Type() string {
 	return ""
 }
 
+// OwnTitles lists the titles of d that don't follow from its keys.
+func (c *Catalog) OwnTitles(d Detection) []string {
+	var out []string
+	for _, t := range d.Titles {
+		if !slices.ContainsFunc(d.Keys, func(k string) bool { return slices.Contains(c.names[k], t) }) {
+			out = add(out, t)
+		}
+	}
+	return out
+}
+
+// Named lists the keys of which a title of d follows, without d's own.
+func (c *Catalog) Named(d Detection) []string {
+	var out []string
+	for _, t := range d.Titles {
+		for _, k := range c.titles[t] {
+			if !slices.Contains(d.Keys, k) {
+				out = add(out, k)
+			}
+		}
+	}
+	return out
+}
+
 // Agreement says how well two detections fit.
 type Agreement uint8
 
