@@ -155,10 +155,12 @@ func (b *block) add(of [16]byte, p *prior) {
 		b.at = make(map[[16]byte]int)
 	}
 	b.at[of] = len(b.data)
-	key := raw16(string(p.Key))
 	b.data = append(append(b.data, of[:]...), p.Content[:]...)
 	b.data = binary.BigEndian.AppendUint64(b.data, uint64(p.Time.UnixNano()))
-	b.data = append(append(b.data, byte(len(key))), key...)
+	b.data = append(b.data, 0) // the key's length
+	length := len(b.data) - 1
+	b.data = appendRaw(b.data, string(p.Key[:min(len(p.Key), 255)]))
+	b.data[length] = byte(len(b.data) - length - 1)
 }
 
 // record is what a block has of one ID.

@@ -62,7 +62,8 @@ func Open(dir string, c config.Config) (*Index, error) {
 	// Memtables of 16 MiB instead of 64 halve the memory; a batch needs a tenth of one.
 	options := badger.DefaultOptions(dir).WithInMemory(dir == "").WithLogger(nil).
 		WithMemTableSize(16 << 20).WithNumMemtables(2).WithBlockCacheSize(16 << 20).
-		WithValueLogFileSize(64 << 20).WithDetectConflicts(false).WithNumCompactors(2)
+		WithValueLogFileSize(64 << 20).WithDetectConflicts(false).WithNumCompactors(2).
+		WithMetricsEnabled(false)
 	db, err := badger.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open state %s: %w", dir, err)

@@ -73,15 +73,17 @@ func startKey(n *formats.Notification) []byte {
 	return hashKey(tableStart, string(n.Service), n.Class, n.Start.UTC().Format(time.RFC3339Nano))
 }
 
-func alertKey(id AlertID) []byte { return append([]byte{tableAlert}, raw16(string(id))...) }
+func alertKey(id AlertID) []byte {
+	return appendRaw(append(make([]byte, 0, 1+16), tableAlert), string(id))
+}
 
 func firstKey(id AlertID, s formats.Service) []byte {
-	return append(append([]byte{tableFirst}, raw16(string(id))...), s...)
+	return append(appendRaw(append(make([]byte, 0, 1+16+len(s)), tableFirst), string(id)), s...)
 }
 
 func openPrefix(wanted, from formats.Service, typ string) []byte {
-	b := []byte{tableOpen}
-	for _, s := range []string{string(wanted), string(from), typ} {
+	b := append(make([]byte, 0, 1+3*2+len(wanted)+len(from)+len(typ)), tableOpen)
+	for _, s := range [...]string{string(wanted), string(from), typ} {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(s)))
 		b = append(b, s...)
 	}
@@ -90,28 +92,28 @@ func openPrefix(wanted, from formats.Service, typ string) []byte {
 
 // openKey sorts by start, in milliseconds since 1970; times before that sort first.
 func openKey(prefix []byte, start time.Time, id AlertID) []byte {
-	b := append([]byte(nil), prefix...)
+	b := append(make([]byte, 0, len(prefix)+8+16), prefix...)
 	b = binary.BigEndian.AppendUint64(b, uint64(max(start.UnixMilli(), 0)))
-	return append(b, raw16(string(id))...)
+	return appendRaw(b, string(id))
 }
 
 func listedValue(key EventKey, points int) []byte {
-	return binary.BigEndian.AppendUint16(raw16(string(key)), uint16(max(points, 0)))
+	return binary.BigEndian.AppendUint16(appendRaw(make([]byte, 0, 16+2), string(key)), uint16(max(points, 0)))
 }
 
 func heldKey(o Owed) []byte {
-	b := binary.BigEndian.AppendUint64([]byte{tableHeld}, uint64(o.Due.UnixNano()))
+	b := binary.BigEndian.AppendUint64(append(make([]byte, 0, 1+8+8+16), tableHeld), uint64(o.Due.UnixNano()))
 	b = binary.BigEndian.AppendUint64(b, uint64(o.Held.UnixNano()))
-	return append(b, raw16(string(o.Key))...)
+	return appendRaw(b, string(o.Key))
 }
 
-// raw16 halves an ID in hex; what isn't hex was not made by us and keeps its own bytes.
-func raw16(id string) []byte {
-	b, err := hex.DecodeString(id)
+// appendRaw halves an ID in hex; what isn't hex was not made by us and keeps its own bytes.
+func appendRaw(b []byte, id string) []byte {
+	out, err := hex.AppendDecode(b, []byte(id))
 	if err != nil {
-		return []byte(id)
+		return append(b, id...)
 	}
-	return b
+	return out
 }
 
 // prior is what is known of an ID.

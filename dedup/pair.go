@@ -170,12 +170,12 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 				if l.points > 0 && reach < l.points+displaces {
 					continue // it has its twin, and can't do better
 				}
-				id := l.alert
+				id := l.alert()
 				if seen[id] || len(seen) > maxCandidates {
 					continue
 				}
 				seen[id] = true
-				other, err := b.factsOf(id, from, l.key)
+				other, err := b.factsOf(id, from, l.key())
 				if err != nil {
 					return nil, err
 				}
@@ -194,7 +194,7 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 				if a == nil {
 					a = &Alert{}
 				}
-				out = append(out, candidate{party{a, other, l.key}, v})
+				out = append(out, candidate{party{a, other, l.key()}, v})
 			}
 		}
 	}
@@ -206,11 +206,15 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 
 // listing is an alert found under a heading, with the key of the notification that put it there.
 type listing struct {
-	alert  AlertID
-	key    EventKey
-	apart  int64 // milliseconds between the starts
-	points int   // of its pairing, 0 while it has none
+	raw    string // both IDs, in hex only where they are asked for: most alerts of a type are no candidates
+	cut    int    // where the second begins
+	apart  int64  // milliseconds between the starts
+	points int    // of its pairing, 0 while it has none
 }
+
+func (l *listing) alert() AlertID { return AlertID(hex.EncodeToString([]byte(l.raw[:l.cut]))) }
+
+func (l *listing) key() EventKey { return EventKey(hex.EncodeToString([]byte(l.raw[l.cut:]))) }
 
 // opened lists the alerts under a prefix whose start may fit n's, the nearest first, at most maxCandidates.
 func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error) {
@@ -218,15 +222,17 @@ func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error
 	from, to := openKey(prefix, startOf(n).Add(-reach), ""), openKey(prefix, startOf(n).Add(reach), "")
 	mine := startOf(n).UnixMilli()
 	var out []listing
+	var ids [64]byte
 	err := b.scan(prefix, from, func(key, value []byte) (bool, error) {
 		if bytes.Compare(key[:len(to)], to) > 0 || len(out) == maxListed {
 			return false, nil
 		}
 		apart := int64(binary.BigEndian.Uint64(key[len(prefix):])) - mine
-		l := listing{alert: AlertID(hex.EncodeToString(key[len(to):])), apart: max(apart, -apart)}
-		l.key = EventKey(hex.EncodeToString(value[:len(value)-2]))
-		l.points = int(binary.BigEndian.Uint16(value[len(value)-2:]))
-		out = append(out, l)
+		end := len(value) - 2
+		out = append(out, listing{
+			raw: string(append(append(ids[:0], key[len(to):]...), value[:end]...)), cut: len(key) - len(to),
+			apart: max(apart, -apart), points: int(binary.BigEndian.Uint16(value[end:])),
+		})
 		return true, nil
 	})
 	slices.SortStableFunc(out, func(a, b listing) int { return cmp.Compare(a.apart, b.apart) })

@@ -55,10 +55,23 @@ func oneWording(a, b prose) bool {
 
 // isThing: a word that names a machine, a service or the like, and no count, address or word of the language.
 func isThing(word string) bool {
-	if _, err := netip.ParseAddr(word); err == nil || !strings.ContainsFunc(word, unicode.IsLetter) {
+	if isAddress(word) || !strings.ContainsFunc(word, unicode.IsLetter) {
 		return false
 	}
-	return roleOf(fold(word)) == "" && strings.ContainsAny(word, "_0123456789") || len(word) >= 5 && strings.ToUpper(word) == word && strings.ToLower(word) != word
+	if strings.ContainsAny(word, "_0123456789") && roleOf(fold(word)) == "" {
+		return true
+	}
+	small := func(r rune) bool { return 'a' <= r && r <= 'z' } // spares most words the rest
+	return len(word) >= 5 && !strings.ContainsFunc(word, small) && strings.ToUpper(word) == word && strings.ToLower(word) != word
+}
+
+// isAddress doesn't ask of most words, because the answer no costs much more than the question.
+func isAddress(word string) bool {
+	if !strings.ContainsAny(word, ".:") || !strings.ContainsRune("0123456789abcdefABCDEF:", rune(word[0])) {
+		return false
+	}
+	_, err := netip.ParseAddr(word)
+	return err == nil
 }
 
 // weighParticulars stands in for parties that the services don't name in comparable ways: the texts are

@@ -24,8 +24,9 @@ func readProse(text string) prose {
 	text = text[:min(len(text), 4096)]
 	// Cloud App Security appends the techniques; their numbers are no particulars of the alert.
 	text, _, _ = strings.Cut(text, "MITRE Technique")
-	text = strings.NewReplacer(`\r\n`, " ", `\n`, " ").Replace(text)
-	var p prose
+	text = strings.ReplaceAll(strings.ReplaceAll(text, `\r\n`, " "), `\n`, " ")
+	usual := min(strings.Count(text, " ")+1, usualWords)
+	p := prose{words: make([]string, 0, usual), machines: make([]device, 0, usual)}
 	var run nameRun
 	flush := func() { p.persons = append(p.persons, run.end()...) }
 	for field := range strings.FieldsSeq(text) {
@@ -98,6 +99,9 @@ func (p prose) firstPerson() []name {
 	}
 	return nil
 }
+
+// usualWords has room for most texts; what is longer grows.
+const usualWords = 48
 
 // longestName is more than any name that a summary begins with.
 const longestName = 200

@@ -100,7 +100,7 @@ func (c *Catalog) OwnTitles(d Detection) []string {
 	return out
 }
 
-// Named lists the keys of which a title of d follows, without d's own.
+// Named lists the keys that have a title of d among their names, without d's own.
 func (c *Catalog) Named(d Detection) []string {
 	var out []string
 	for _, t := range d.Titles {
