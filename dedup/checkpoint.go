@@ -54,6 +54,7 @@ func (x *Index) Restore(path string) (Mark, error) {
 	if err := x.db.Load(bufio.NewReaderSize(f, 1<<20), 16); err != nil {
 		return Mark{}, fmt.Errorf("read checkpoint %s: %w", path, err)
 	}
+	x.alerts, x.shelves = alerts{}, shelves{} // of the empty state
 	if err := errors.Join(x.countHeld(), x.readRhythms(), x.readActivities()); err != nil {
 		return Mark{}, err
 	}

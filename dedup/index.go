@@ -29,6 +29,7 @@ type Index struct {
 	recent     recent
 	activities activities
 	alerts     alerts
+	shelves    shelves
 	waiting    waiting      // committed
 	held       atomic.Int64 // waiting.count, for those beside the decider
 	rhythms    atomic.Pointer[rhythms]
@@ -205,6 +206,7 @@ func (b *Batch) Commit(m Mark) error {
 	b.waiting.moved = false
 	b.x.waiting = b.waiting
 	b.kept.commit(&b.x.alerts)
+	b.x.shelves.commit(b.written.puts, b.x.span())
 	b.x.held.Store(int64(b.waiting.count))
 	now := b.rhythms
 	b.x.rhythms.Store(&now)

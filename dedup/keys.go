@@ -93,9 +93,11 @@ func openPrefix(wanted, from formats.Service, typ string) []byte {
 // openKey sorts by start, in milliseconds since 1970; times before that sort first.
 func openKey(prefix []byte, start time.Time, id AlertID) []byte {
 	b := append(make([]byte, 0, len(prefix)+8+16), prefix...)
-	b = binary.BigEndian.AppendUint64(b, uint64(max(start.UnixMilli(), 0)))
+	b = binary.BigEndian.AppendUint64(b, millis(start))
 	return appendRaw(b, string(id))
 }
+
+func millis(start time.Time) uint64 { return uint64(max(start.UnixMilli(), 0)) }
 
 func listedValue(key EventKey, points int) []byte {
 	return binary.BigEndian.AppendUint16(appendRaw(make([]byte, 0, 16+2), string(key)), uint16(max(points, 0)))

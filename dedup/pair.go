@@ -218,12 +218,13 @@ func (l *listing) key() EventKey { return EventKey(hex.EncodeToString([]byte(l.r
 
 // opened lists the alerts under a prefix whose start may fit n's, the nearest first, at most maxCandidates.
 func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error) {
-	reach := max(b.x.scale.config.Skew, b.x.scale.config.RaiseSkew) + equalTimes
-	from, to := openKey(prefix, startOf(n).Add(-reach), ""), openKey(prefix, startOf(n).Add(reach), "")
+	reach := b.x.scale.reach()
+	earliest, latest := startOf(n).Add(-reach), startOf(n).Add(reach)
+	to := openKey(prefix, latest, "")
 	mine := startOf(n).UnixMilli()
 	var out []listing
 	var ids [64]byte
-	err := b.scan(prefix, from, func(key, value []byte) (bool, error) {
+	err := b.listed(prefix, earliest, latest, func(key, value []byte) (bool, error) {
 		if bytes.Compare(key[:len(to)], to) > 0 || len(out) == maxListed {
 			return false, nil
 		}
@@ -238,6 +239,9 @@ func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error
 	slices.SortStableFunc(out, func(a, b listing) int { return cmp.Compare(a.apart, b.apart) })
 	return out[:min(len(out), maxCandidates)], err
 }
+
+// reach is how far apart the starts of two notifications of one alert may be.
+func (s scale) reach() time.Duration { return max(s.config.Skew, s.config.RaiseSkew) + equalTimes }
 
 // startOf is the time by which an alert is found: its start, or the best guess where it has none.
 func startOf(n *formats.Notification) time.Time {
