@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sluice-siem/sluice/formats"
-	"github.com/sluice-siem/sluice/formats/catalog"
 )
 
 // Apply folds one outcome into the state. It is the only thing that changes it, and it does the same
@@ -129,7 +128,7 @@ func (b *Batch) list(s *sighted, id AlertID, points int, at time.Time) error {
 	if settled(points) {
 		return nil
 	}
-	return b.headings(n, b.detection(n, s.Key), id, func(at []byte) error { return b.set(at, listedValue(s.Key, points), ttl) })
+	return b.headings(b.plainFacts(n, s.Key), id, func(at []byte) error { return b.set(at, listedValue(s.Key, points), ttl) })
 }
 
 // relist notes beside every listing of a pair how well it fits, so that those who could not displace it
@@ -154,23 +153,22 @@ func (b *Batch) relist(a *Alert, but formats.Service) error {
 		if settled(a.Points) {
 			note = b.remove
 		}
-		if err := b.headings(f.n, f.detection, a.ID, note); err != nil {
+		if err := b.headings(f, a.ID, note); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// headings does something with every key under which an alert is found by what n, which speaks of d, says.
-func (b *Batch) headings(n *formats.Notification, d catalog.Detection, id AlertID, do func(key []byte) error) error {
-	wanted := Counterparts(b.x.services, n)
-	if len(wanted) == 0 {
+// headings does something with every key under which an alert is found by what a notification says.
+func (b *Batch) headings(f *facts, id AlertID, do func(key []byte) error) error {
+	if len(f.others) == 0 {
 		return nil
 	}
-	under := b.x.scale.listings(d)
-	for _, w := range wanted {
+	under := b.x.scale.listings(f.detection)
+	for _, w := range f.others {
 		for _, heading := range under {
-			if err := do(openKey(openPrefix(w, n.Service, heading), startOf(n), id)); err != nil {
+			if err := do(openKey(openPrefix(w, f.n.Service, heading), startOf(f.n), id)); err != nil {
 				return err
 			}
 		}
@@ -303,7 +301,7 @@ func (b *Batch) join(into, from *Alert, o *Outcome) error {
 		if ok, err := b.get(firstKey(from.ID, g.Service), &s); err != nil {
 			return err
 		} else if ok {
-			if err := b.unlist(&s.Notification, from.ID); err != nil {
+			if err := b.unlist(&s.Notification, s.Key, from.ID); err != nil {
 				return err
 			}
 			if into.Sighting(g.Service) == nil {
@@ -340,11 +338,11 @@ func (b *Batch) join(into, from *Alert, o *Outcome) error {
 	return b.putAlert(&Alert{ID: from.ID, Into: into.ID}, b.x.remember.Alerts+b.x.window)
 }
 
-func (b *Batch) unlist(n *formats.Notification, id AlertID) error {
+func (b *Batch) unlist(n *formats.Notification, key EventKey, id AlertID) error {
 	if err := b.remove(firstKey(id, n.Service)); err != nil {
 		return err
 	}
-	return b.headings(n, b.x.scale.catalog.Resolve(n), id, b.remove)
+	return b.headings(b.plainFacts(n, key), id, b.remove)
 }
 
 // separate takes a pairing back: the notification becomes an alert of its own and is never again a
@@ -363,7 +361,7 @@ func (b *Batch) separate(o *Outcome) error {
 		old.Sightings = slices.DeleteFunc(old.Sightings, func(g Sighting) bool { return g.Service == n.Service })
 		old.Apart = append(old.Apart, o.Key)
 		old.Points = 0
-		if err := errors.Join(b.unlist(n, old.ID), b.relist(&old, "")); err != nil {
+		if err := errors.Join(b.unlist(n, o.Key, old.ID), b.relist(&old, "")); err != nil {
 			return err
 		}
 		if err := b.store(&old); err != nil {

@@ -137,12 +137,23 @@ func (b *Batch) factsOf(id AlertID, from formats.Service, key EventKey) (*facts,
 }
 
 // factsOfNew gives the facts of a notification that is at hand, and keeps them: its twin, which most often
-// comes soon, is going to ask for them.
+// comes soon, is going to ask for them. There are none where it can't have a twin.
 func (b *Batch) factsOfNew(n *formats.Notification, key EventKey) *facts {
 	if f, ok := b.x.recent.get(key); ok {
 		return f
 	}
+	if len(Counterparts(b.x.services, n)) == 0 {
+		return nil
+	}
 	return b.x.recent.put(key, b.x.scale.facts(n))
+}
+
+// plainFacts are those that listing a notification needs, without its texts.
+func (b *Batch) plainFacts(n *formats.Notification, key EventKey) *facts {
+	if f, ok := b.x.recent.get(key); ok {
+		return f
+	}
+	return &facts{n: n, others: Counterparts(b.x.services, n), detection: b.x.scale.catalog.Resolve(n)}
 }
 
 // detection resolves what a notification speaks of, once.

@@ -11,6 +11,7 @@ import (
 // facts is a notification as the weighing sees it.
 type facts struct {
 	n         *formats.Notification
+	others    []formats.Service // that may notify its alert too
 	detection catalog.Detection
 	accounts  []name
 	devices   []device
@@ -26,7 +27,7 @@ type facts struct {
 }
 
 func (s scale) facts(n *formats.Notification) facts {
-	f := facts{n: n, detection: s.catalog.Resolve(n), text: readProse(n.Message)}
+	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message)}
 	for _, a := range n.Accounts {
 		if account, _, _ := strings.Cut(a.Name, "@"); strings.HasSuffix(account, "$") {
 			f.addDevice(account) // the suffix is people's and no machine's domain

@@ -72,7 +72,7 @@ func Open(dir string, c config.Config) (*Index, error) {
 	x := &Index{
 		dir:      dir,
 		db:       db,
-		scale:    scale{catalog: cat, directory: newDirectory(c.Organisation), config: c.Dedup},
+		scale:    scale{catalog: cat, directory: newDirectory(c.Organisation), config: c.Dedup, services: c.Services},
 		services: c.Services,
 		remember: c.Dedup.Remember,
 		window:   c.Dedup.Window,

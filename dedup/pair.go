@@ -68,10 +68,10 @@ func (p pairing) match() Match {
 // pair finds the alert that n is a twin of, and what proves it. key is n's own, own its own alert if it
 // has one already.
 func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now time.Time) (pairing, error) {
-	if len(Counterparts(b.x.services, n)) == 0 {
+	me := b.factsOfNew(n, key)
+	if me == nil {
 		return pairing{service: n.Service}, nil
 	}
-	me := b.factsOfNew(n, key)
 	p, err := b.choose(me, key, own, now)
 	if err == nil && p.best != nil {
 		p.evidence = b.x.scale.explain(me, p.best.facts)
@@ -156,7 +156,7 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 	var out []candidate
 	best := 0
 	seen := map[AlertID]bool{own: true}
-	for _, from := range Counterparts(b.x.services, me.n) {
+	for _, from := range me.others {
 		for _, typ := range b.x.scale.lookups(me.detection) {
 			listed, err := b.opened(openPrefix(me.n.Service, from, typ), me.n)
 			if err != nil {

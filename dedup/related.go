@@ -84,10 +84,8 @@ func related(a, b *facts) bool {
 		return true
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
-		for _, w := range side[0].names {
-			if side[1].text.known[w] {
-				return true
-			}
+		if slices.ContainsFunc(side[0].names, side[1].text.known.has) {
+			return true
 		}
 	}
 	return false

@@ -15,7 +15,11 @@ func (s scale) contradict(a, b *facts) bool {
 	if !oneWording(a.text, b.text) {
 		return false
 	}
-	mine, theirs := s.onlyIn(a, b), s.onlyIn(b, a)
+	mine := s.onlyIn(a, b)
+	if len(mine) == 0 {
+		return false
+	}
+	theirs := s.onlyIn(b, a)
 	odd := func(some, others []device) bool {
 		return slices.ContainsFunc(some, func(x device) bool {
 			return !slices.ContainsFunc(others, func(y device) bool {
@@ -23,16 +27,18 @@ func (s scale) contradict(a, b *facts) bool {
 			})
 		})
 	}
-	return len(mine) > 0 && len(theirs) > 0 && odd(mine, theirs) && odd(theirs, mine)
+	return len(theirs) > 0 && odd(mine, theirs) && odd(theirs, mine)
 }
 
 // onlyIn lists the things that a's text names and b's doesn't, without what may spell the account of either.
 func (s scale) onlyIn(a, b *facts) []device {
 	var out []device
-	accounts := append(slices.Clone(a.accounts), b.accounts...)
 	for _, t := range a.text.things {
-		word := parseName(t.String())
-		if k, _, _ := s.closest([]name{word}, accounts); k < likely && !slices.ContainsFunc(b.text.machines, func(o device) bool { return s.directory.one(t, o) }) {
+		if slices.ContainsFunc(b.text.machines, func(o device) bool { return s.directory.one(t, o) }) {
+			continue
+		}
+		accounts := append(slices.Clone(a.accounts), b.accounts...)
+		if k, _, _ := s.closest([]name{parseName(t.String())}, accounts); k < likely {
 			out = append(out, t)
 		}
 	}
@@ -46,7 +52,7 @@ func oneWording(a, b prose) bool {
 	}
 	shared := 0
 	for _, w := range a.words {
-		if b.known[plain(w)] {
+		if b.known.has(plain(w)) {
 			shared++
 		}
 	}

@@ -8,15 +8,15 @@ import (
 
 // prose is a service's free text, cut into what can be compared with the other service's words.
 type prose struct {
-	words    []string        // in order, folded, without surrounding punctuation
-	known    map[string]bool // the words and the local parts of the addresses and accounts among them, plain
-	persons  []name          // runs of capitalised words and addresses: who may be named here
-	machines []device        // the words again, read as machines' names
-	things   []device        // those that name something: machines, services
-	specific []device        // those with a digit: numbers, hosts, identifiers
-	generic  bool            // "X performed 3 suspicious activities": a summary that names no particulars
-	subject  []name          // that X
-	person   []name          // the first name that is a person's for sure, if there is one
+	words    []string // in order, folded, without surrounding punctuation
+	known    wordSet  // the words and the local parts of the addresses and accounts among them, plain
+	persons  []name   // runs of capitalised words and addresses: who may be named here
+	machines []device // the words again, read as machines' names
+	things   []device // those that name something: machines, services
+	specific []device // those with a digit: numbers, hosts, identifiers
+	generic  bool     // "X performed 3 suspicious activities": a summary that names no particulars
+	subject  []name   // that X
+	person   []name   // the first name that is a person's for sure, if there is one
 }
 
 // readProse reads at most the first 4 KiB, which no service exceeds with anything that tells alerts apart.
@@ -67,12 +67,7 @@ func readProse(text string) prose {
 	}
 	flush()
 	p.person = p.firstPerson()
-	p.known = make(map[string]bool, len(p.words))
-	for i, w := range p.words {
-		p.known[plain(w)] = true
-		p.known[plain(localPart(w))] = true
-		p.known[plain(p.machines[i].short)] = true
-	}
+	p.known = p.plainWords()
 	who, what, performed := strings.Cut(text, " performed ")
 	p.generic = performed && strings.Contains(what, "suspicious ")
 	if p.generic {
@@ -82,6 +77,22 @@ func readProse(text string) prose {
 		}
 	}
 	return p
+}
+
+func (p prose) plainWords() wordSet {
+	var usual [2 * usualWords]string
+	all := usual[:0]
+	for i, w := range p.words {
+		all = append(all, plain(w))
+		local, short := localPart(w), p.machines[i].short
+		if local != w { // most words have one form only
+			all = append(all, plain(local))
+		}
+		if short != w && short != local {
+			all = append(all, plain(short))
+		}
+	}
+	return newWordSet(all)
 }
 
 // firstPerson finds a name with a job title behind it, or one in another script than the text's.
@@ -168,10 +179,10 @@ func capitalised(word string) bool {
 // mentions says whether the text names an account: its local part or address as a word, or the words
 // of its name side by side.
 func (p prose) mentions(n name) bool {
-	if len(n.local) >= 3 && p.known[plain(n.local)] {
+	if len(n.local) >= 3 && p.known.has(plain(n.local)) {
 		return true
 	}
-	if len(n.words) < 2 || !slices.ContainsFunc(n.words, func(w string) bool { return p.known[plain(w)] }) {
+	if len(n.words) < 2 || !slices.ContainsFunc(n.words, func(w string) bool { return p.known.has(plain(w)) }) {
 		return false
 	}
 	const further = 2 // words of a name that the account writes as one

@@ -53,6 +53,7 @@ type scale struct {
 	catalog   *catalog.Catalog
 	directory directory
 	config    config.Dedup
+	services  config.Services
 }
 
 // verdict is the sum of the evidence for one pair.
