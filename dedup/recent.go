@@ -5,15 +5,15 @@ import "time"
 // recent keeps the facts of notifications that were weighed lately, so that a storm of one type doesn't
 // read and take apart the same texts over and over, and a twin not that of the alert before it. A key never
 // stands for other facts, so it doesn't matter whether what is decided with them is recorded. Its memory is
-// bounded by two generations of that many bytes of text; the older one is dropped whole.
+// bounded by two generations of recentBytes; the older one is dropped whole.
 type recent struct {
 	young, old map[EventKey]*facts
-	bytes      int // of text in young
+	bytes      int // of young, more or less
 }
 
 const (
-	recentBytes = 8 << 20
-	factsBytes  = 1 << 10 // beside the text, more or less
+	recentBytes = 16 << 20
+	factsBytes  = 1 << 10 // beside the text and what is read in it
 )
 
 func (r *recent) get(key EventKey) (*facts, bool) {
@@ -40,9 +40,8 @@ func (r *recent) put(key EventKey, f facts) *facts {
 }
 
 func (r *recent) keep(key EventKey, f *facts) {
-	n := f.n
-	size := factsBytes + f.payload + 4*len(n.Message)
-	for k, v := range n.Extra {
+	size := factsBytes + f.payload + f.text.bytes()
+	for k, v := range f.n.Extra {
 		size += len(k) + len(v)
 	}
 	if r.young == nil || r.bytes+size > recentBytes {

@@ -114,6 +114,11 @@ func (p prose) firstPerson() []name {
 // usualWords has room for most texts; what is longer grows.
 const usualWords = 48
 
+// bytes is the memory that a text takes, more or less: a sender can have a name or a word for every few bytes.
+func (p prose) bytes() int {
+	return 64*len(p.words) + 32*(len(p.things)+len(p.specific)) + 256*len(p.persons) + 16*len(p.known.slots)
+}
+
 // longestName is more than any name that a summary begins with.
 const longestName = 200
 
