@@ -100,7 +100,7 @@ func TestActivitiesAreRememberedOverAnyBatches(t *testing.T) {
 				t.Fatalf("activity %s at %v is %+v; it was there before: %v, %+v", id, now, m, ok, known)
 			}
 			relations[m.Relation]++
-			o := Outcome{Key: Key(&n, now), Time: now, Notification: n, Match: m, Action: Forward}
+			o := Outcome{Key: Key(&n, now), Time: now, Notification: &n, Match: m, Action: Forward}
 			if err := b.Apply(&o); err != nil {
 				t.Fatal(err)
 			}

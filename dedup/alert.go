@@ -150,7 +150,7 @@ type Outcome struct {
 	Time         time.Time // the decider's clock
 	Input        string
 	Part         *Part // of which request; nil for most
-	Notification formats.Notification
+	Notification *formats.Notification
 	Match        Match
 	Action       Action
 	ManagedIn    formats.Service

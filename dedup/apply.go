@@ -46,7 +46,7 @@ func (b *Batch) Apply(o *Outcome) error {
 
 // remember records the ID and the content of a notification, so that it is known again.
 func (b *Batch) remember(o *Outcome, alert AlertID) error {
-	n := &o.Notification
+	n := o.Notification
 	p, known, err := b.prior(n, o.Time)
 	switch {
 	case err != nil:
@@ -62,7 +62,7 @@ func (b *Batch) remember(o *Outcome, alert AlertID) error {
 
 // sight adds the notification to its alert, or makes the alert.
 func (b *Batch) sight(o *Outcome) (Alert, error) {
-	n := &o.Notification
+	n := o.Notification
 	a, err := b.alert(o.Match.Alert)
 	if err != nil {
 		return a, err
@@ -187,7 +187,7 @@ func (b *Batch) settle(a *Alert, o *Outcome) error {
 		owed := Owed{Key: o.Key, Service: o.Notification.Service, Relation: o.Match.Relation, Due: o.Until, Held: o.Time}
 		a.Held = append(a.Held, owed)
 		b.waiting.count++
-		return b.hold(Held{Owed: owed, Alert: a.ID, Input: o.Input, Notification: o.Notification, Match: o.Match, Delivered: o.Delivered})
+		return b.hold(Held{Owed: owed, Alert: a.ID, Input: o.Input, Notification: *o.Notification, Match: o.Match, Delivered: o.Delivered})
 	case Suppress, Drop:
 	}
 	return nil
@@ -262,7 +262,7 @@ func (b *Batch) owner(a *Alert, o *Outcome) (Alert, error) {
 	if owedIndex(a.Held, o.Key) >= 0 {
 		return *a, nil
 	}
-	p, ok, err := b.prior(&o.Notification, o.Time)
+	p, ok, err := b.prior(o.Notification, o.Time)
 	if err == nil && ok {
 		var owner Alert
 		if owner, err = b.alert(p.Alert); err == nil && owedIndex(owner.Held, o.Key) >= 0 {
@@ -348,7 +348,7 @@ func (b *Batch) unlist(n *formats.Notification, key EventKey, id AlertID) error 
 // separate takes a pairing back: the notification becomes an alert of its own and is never again a
 // twin of the other.
 func (b *Batch) separate(o *Outcome) error {
-	n := &o.Notification
+	n := o.Notification
 	p, ok, err := b.prior(n, o.Time)
 	if err != nil {
 		return err
@@ -404,7 +404,7 @@ func (b *Batch) GivenBack(alert AlertID, key EventKey, now time.Time) (*Outcome,
 			RunnerUp: &Candidate{Alert: a.ID, Points: a.Points, Why: "was taken for one; another notification fits far better"},
 		}
 		return &Outcome{
-			Key: key, Time: now, Input: s.Input, Notification: s.Notification, Match: m, Action: Forward,
+			Key: key, Time: now, Input: s.Input, Notification: &s.Notification, Match: m, Action: Forward,
 			ManagedIn: g.Service, Undone: true, Delivered: s.Delivered,
 		}, nil
 	}

@@ -56,7 +56,7 @@ func learn(b *testing.B, x *Index, n formats.Notification, now time.Time) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := batch.Apply(&Outcome{Key: Key(&n, now), Time: now, Notification: n, Match: m, Action: Forward}); err != nil {
+	if err := batch.Apply(&Outcome{Key: Key(&n, now), Time: now, Notification: &n, Match: m, Action: Forward}); err != nil {
 		b.Fatal(err)
 	}
 	if err := batch.Commit(Mark{}); err != nil {

@@ -22,7 +22,7 @@ func TestRecordedKnowsARequestForADay(t *testing.T) {
 		return &dedup.Part{Of: [16]byte{1}, Index: index, Body: [16]byte{body}}
 	}
 	for i := range 2 {
-		o := &dedup.Outcome{Time: at.Add(time.Duration(i) * time.Hour), Part: part(i, 7), Notification: formats.Notification{Kind: formats.Unknown}}
+		o := &dedup.Outcome{Time: at.Add(time.Duration(i) * time.Hour), Part: part(i, 7), Notification: &formats.Notification{Kind: formats.Unknown}}
 		if err := b.Apply(o); err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ func BenchmarkDecide(b *testing.B) {
 		if _, err := d.due(overlay, now); err != nil {
 			b.Fatal(err)
 		}
-		entries, err := d.notification(overlay, &message("bench", n).entry, now)
+		entries, err := d.notification(overlay, new(entryOf("bench", n)), now)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -66,8 +66,7 @@ func BenchmarkWay(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		raw := []byte(passing(i))
-		m := message("bench", normalize(raw, monday))
-		m.of = &request{left: 2 * cap(messages)}
+		m := &incoming{&request{left: 2 * cap(messages)}, entryOf("bench", normalize(raw, monday))}
 		messages = append(messages, m)
 		if len(messages) < cap(messages) && i < b.N-1 {
 			continue
@@ -164,7 +163,7 @@ func BenchmarkAlert(b *testing.B) {
 		n.ID = fmt.Sprintf("%s%d", n.ID, i/len(messages))
 		n.Start, n.Arrived = n.Start.Add(week), n.Arrived.Add(week)
 		now := clock.next(monday.Add(week))
-		entries, err := d.notification(overlay, &message("bench", n).entry, now)
+		entries, err := d.notification(overlay, new(entryOf("bench", n)), now)
 		if err == nil && entries[len(entries)-1].Match.Relation == dedup.Twin {
 			twins++
 		}

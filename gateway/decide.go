@@ -85,7 +85,7 @@ func (d *decider) separate(b *dedup.Batch, m *dedup.Match, t time.Time) ([]*stre
 		return nil, err
 	}
 	entry := &stream.Entry{
-		Kind: stream.Undo, Time: t, Key: back.Key, Input: back.Input, Notification: back.Notification, Match: back.Match,
+		Kind: stream.Undo, Time: t, Key: back.Key, Input: back.Input, Notification: *back.Notification, Match: back.Match,
 		Decision: d.policy.Separate(back),
 	}
 	return []*stream.Entry{entry}, b.Apply(outcome(entry))
@@ -176,7 +176,7 @@ func (d *decider) link(b *dedup.Batch, entries []*stream.Entry, id dedup.AlertID
 // outcome is what the fold takes of an entry.
 func outcome(e *stream.Entry) *dedup.Outcome {
 	return &dedup.Outcome{
-		Key: e.Key, Time: e.Time, Input: e.Input, Part: e.Part, Notification: e.Notification, Match: e.Match,
+		Key: e.Key, Time: e.Time, Input: e.Input, Part: e.Part, Notification: &e.Notification, Match: e.Match,
 		Action: e.Decision.Enforced(), ManagedIn: e.Decision.ManagedIn, Until: e.Decision.Until,
 		Delivered: e.Delivered(), Released: e.Kind == stream.Release, Undone: e.Kind == stream.Undo,
 	}

@@ -54,7 +54,7 @@ func (s *story) at(after time.Duration, messages ...string) {
 		t := s.clock.next(monday.Add(after))
 		n := normalize([]byte(m), monday.Add(after))
 		s.step(t, func(b *dedup.Batch) ([]*stream.Entry, error) {
-			return s.decider.notification(b, &message("test", n).entry, t)
+			return s.decider.notification(b, new(entryOf("test", n)), t)
 		})
 	}
 }

@@ -180,9 +180,9 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 					continue
 				}
 			}
-			m := message("test", normalize([]byte(one.line), monday.Add(one.after)))
-			m.entry.Part = one.part
-			take(now, func() ([]*stream.Entry, error) { return d.notification(overlay, &m.entry, now) })
+			e := entryOf("test", normalize([]byte(one.line), monday.Add(one.after)))
+			e.Part = one.part
+			take(now, func() ([]*stream.Entry, error) { return d.notification(overlay, &e, now) })
 		}
 		return out, clock, overlay
 	}

@@ -53,9 +53,9 @@ type incoming struct {
 	entry stream.Entry
 }
 
-// message is what came in on that input.
-func message(input string, n formats.Notification) *incoming {
-	return &incoming{entry: stream.Entry{Kind: stream.Notification, Input: input, Notification: n}}
+// entryOf is the entry that will record what came in on that input.
+func entryOf(input string, n formats.Notification) stream.Entry {
+	return stream.Entry{Kind: stream.Notification, Input: input, Notification: n}
 }
 
 // ready is how many requests may wait for the decider: enough for a batch to be full, and few enough that
@@ -67,15 +67,16 @@ const ready = 8
 func (p *pipeline) accept(ctx context.Context, messages []input.Message) input.Receipt {
 	r := &request{messages: make([]*incoming, len(messages)), left: len(messages), done: make(chan error, 1)}
 	var z normalizer
+	room := make([]incoming, len(messages)) // of all of them at once
 	for i, m := range messages {
 		n := z.normalize(m.Raw, m.Received)
 		if !m.Granted.Allows(n.Service) {
 			n = disbelieve(&n)
 		}
 		n.Truncated = m.Truncated
-		one := message(m.Input, n)
-		one.of, one.entry.Part = r, (*dedup.Part)(m.Part)
-		r.messages[i] = one
+		room[i] = incoming{r, entryOf(m.Input, n)}
+		room[i].entry.Part = (*dedup.Part)(m.Part)
+		r.messages[i] = &room[i]
 	}
 	select {
 	case p.requests <- r:

@@ -67,7 +67,7 @@ func (r *Replay) Message(raw []byte, at time.Time) error {
 	r.byKey[dedup.Key(&n, t)] = len(r.lines)
 	r.lines = append(r.lines, Verdict{Kind: n.Kind, Service: n.Service, NotificationID: n.ID, Evidence: []dedup.Evidence{}})
 	_, err := r.step(t, func(b *dedup.Batch) ([]*stream.Entry, error) {
-		return r.decider.notification(b, &message("replay", n).entry, t)
+		return r.decider.notification(b, new(entryOf("replay", n)), t)
 	})
 	if err != nil {
 		return fmt.Errorf("message %d: %w", len(r.lines), err)

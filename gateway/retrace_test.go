@@ -89,7 +89,7 @@ func TestRetraceObeysReleases(t *testing.T) {
 	b := s.index.Begin()
 	defer b.Discard()
 	n := normalize([]byte(in.mdi()), at)
-	twin, err := s.decider.notification(b, &message("test", n).entry, at)
+	twin, err := s.decider.notification(b, new(entryOf("test", n)), at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,8 +87,7 @@ func (q *quietly) take(lines ...string) {
 	q.t.Helper()
 	var messages []*incoming
 	for _, l := range lines {
-		m := message("test", normalize([]byte(l), q.clock))
-		m.of = &request{left: len(lines), done: make(chan error, 1)}
+		m := &incoming{&request{left: len(lines), done: make(chan error, 1)}, entryOf("test", normalize([]byte(l), q.clock))}
 		messages = append(messages, m)
 	}
 	if _, err := q.attempt(q.t.Context(), messages); err != nil {

@@ -46,7 +46,7 @@ func (p *Policy) Release(a *dedup.Alert, h *dedup.Held, m *dedup.Match) Decision
 
 // Separate says what happens to a suppressed notification whose pairing o takes back: it goes out.
 func (p *Policy) Separate(o *dedup.Outcome) Decision {
-	s, rule := p.effective(&dedup.Alert{}, &o.Notification, &o.Match)
+	s, rule := p.effective(&dedup.Alert{}, o.Notification, &o.Match)
 	d := Decision{Action: dedup.Forward, Reason: Separated, Rule: rule, ManagedIn: o.Notification.Service}
 	return again(d, s, o.Key, o.Delivered)
 }

@@ -116,7 +116,7 @@ func rememberSome(x *dedup.Index, from, to int, now time.Time) error {
 			Service: formats.CloudAppSecurity, Kind: formats.Activity, Channel: "syslog", ID: fmt.Sprintf("remembered_%d", i),
 		}
 		binary.BigEndian.PutUint64(n.Content[:], uint64(i))
-		if err := b.Apply(&dedup.Outcome{Key: dedup.Key(&n, now), Time: now, Notification: n, Action: dedup.Forward}); err != nil {
+		if err := b.Apply(&dedup.Outcome{Key: dedup.Key(&n, now), Time: now, Notification: &n, Action: dedup.Forward}); err != nil {
 			return err
 		}
 	}
