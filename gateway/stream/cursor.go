@@ -47,6 +47,7 @@ type record struct {
 	Base  uint64 `json:"base,omitempty"`  // number of the file with what was tallied up to the last mark of the trail
 	Tally Tally  `json:"tally,omitempty"` // since the first mark of the trail
 	Trail []step `json:"trail,omitempty"`
+	Doubt Doubt  `json:"doubt,omitzero"`
 }
 
 // step is a mark of the trail with what was tallied between the step before it and itself.

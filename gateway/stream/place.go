@@ -87,7 +87,7 @@ func (r *Reader) open(ctx context.Context, start Start) error {
 	counted, err := loadBase(path, rec.Base)
 	if err != nil {
 		r.log.Error("the tally is damaged: what is counted is whole again from the next hour on", "err", err)
-		rec = record{Number: rec.Number, Name: rec.Name, mark: rec.mark, Since: hour(time.Now())}
+		rec = record{Number: rec.Number, Name: rec.Name, mark: rec.mark, Since: hour(time.Now()), Doubt: rec.Doubt}
 	}
 	if r.cursor, err = openCursor(path, rec, counted, r.stream.options.Synced); err != nil {
 		return err
@@ -149,6 +149,7 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 				"sequence", rec.At.Sequence, "back_to", m.At.Sequence, "err", why)
 			return record{
 				Number: rec.Number, mark: m.mark, Since: rec.Since, Base: rec.Base, Tally: m.Tally, Trail: rec.Trail[i:],
+				Doubt: rec.Doubt,
 			}, nil
 		case errors.Is(err, ErrNotYet), errors.Is(err, ErrMismatch), errors.Is(err, ErrPurged), errors.Is(err, ErrLost):
 		default:

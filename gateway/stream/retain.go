@@ -30,7 +30,7 @@ func (s *Stream) Purge(ctx context.Context, keepFrom uint64) error {
 }
 
 // Retain removes the messages that were stored before olderThan, but none that an open reader
-// hasn't committed, nor the one its cursor stands on, nor notPast and those after it: the oldest
+// hasn't committed or that it doubts, nor the one its cursor stands on, nor notPast and those after it: the oldest
 // message that an owed hold or the newest checkpoint needs. With notPast 0 nothing is removed;
 // math.MaxUint64 sets no bound.
 func (s *Stream) Retain(ctx context.Context, olderThan time.Time, notPast uint64) error {
@@ -42,7 +42,7 @@ func (s *Stream) Retain(ctx context.Context, olderThan time.Time, notPast uint64
 	}
 	s.mu.Unlock()
 	for _, r := range readers {
-		keep = min(keep, r.Committed().Sequence)
+		keep = min(keep, r.needs())
 	}
 	if first, _ := s.Bounds(); keep <= first {
 		return nil
