@@ -28,6 +28,7 @@ type delivery struct {
 	log     *slog.Logger
 	metrics *metrics
 	turn    chan struct{} // holds one value: who takes it uses the target
+	doubts  doubts
 
 	finishing chan struct{} // closed when nothing more will be appended
 	once      sync.Once
@@ -45,6 +46,7 @@ func newDelivery(name string, t Target, r *stream.Reader, g *Gateway, m *metrics
 		name: name, target: t, reader: r, stream: g.stream, letters: g.letters, log: g.log.With("target", name), metrics: m,
 		turn: make(chan struct{}, 1), finishing: make(chan struct{}),
 	}
+	d.doubts.target, _ = t.(doubtful)
 	d.turn <- struct{}{}
 	return d
 }
@@ -65,19 +67,23 @@ func (d *delivery) run(ctx context.Context) error {
 		case <-idle.Done():
 		}
 	}()
-	var pause backoff
+	d.recall(idle)
+	defer d.part(ctx)
+	var pause, tending backoff
 	for ctx.Err() == nil {
 		wait := idle
 		if _, last := d.stream.Bounds(); d.reader.Committed().Sequence < last {
 			wait = ctx
 		}
-		entries, err := d.reader.Next(wait, deliverEntries)
+		entries, err := d.next(wait)
 		switch {
 		case err == nil:
 			pause = backoff{}
 			d.deliver(ctx, entries)
 		case wait.Err() != nil:
 			return nil
+		case errors.Is(err, errTend):
+			d.tend(wait, &tending)
 		default:
 			d.log.Error("the stream can't be read, trying again", "err", err)
 			pause.wait(ctx)
@@ -111,7 +117,9 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 		pause.wait(ctx)
 	}
 	if len(batch) == 0 {
-		d.commit(entries[len(entries)-1].At, done)
+		last := entries[len(entries)-1].At
+		d.doubts.repeated(last)
+		d.commit(last, done)
 	}
 }
 
@@ -148,6 +156,7 @@ func (d *delivery) attempt(ctx context.Context, batch, entries *[]*stream.Entry)
 		return nil, ctx.Err()
 	}
 	defer func() { d.turn <- struct{}{} }()
+	defer d.doubts.ask()
 	t, ok := d.target.(eager)
 	if !ok {
 		return d.target.Deliver(ctx, *batch)
@@ -176,14 +185,18 @@ func wanted(batch, entries []*stream.Entry) []*stream.Entry {
 }
 
 // settle notes what became of the batch and gives what is to be delivered again: what the target didn't
-// take, and what it refuses for good while that can't be kept.
+// take, and what it refuses for good while that can't be kept. What was delivered before a kill is not
+// counted again.
 func (d *delivery) settle(batch []*stream.Entry, results []target.Result, err error, done ends) []*stream.Entry {
-	now := time.Now()
+	now, counted := time.Now(), d.reader.Committed()
 	var left []*stream.Entry
 	for i, e := range batch {
 		switch {
 		case i >= len(results) || results[i] == target.Retry:
 			left = append(left, e)
+			continue
+		case !counted.Less(e.At):
+			d.metrics.delivered.WithLabelValues(d.name, "again").Inc()
 			continue
 		case results[i] == target.Rejected:
 			if !d.keep(e, err, now) {
@@ -225,6 +238,10 @@ func (d *delivery) commitBefore(entries []*stream.Entry, at stream.Position, don
 }
 
 func (d *delivery) commit(at stream.Position, done ends) {
+	if !d.reader.Committed().Less(at) {
+		return
+	}
+	d.reader.Suspect(d.doubts.now()) // before what it is about is behind the cursor
 	switch err := d.reader.Commit(at, done.upTo(at)); {
 	case err == nil:
 		done.forget(at)
@@ -253,7 +270,9 @@ func (d *delivery) letter(ctx context.Context, id string, do func(context.Contex
 
 // retry sends a dead letter again, now.
 func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
-	results, err := d.target.Deliver(ctx, []*stream.Entry{&l.Entry})
+	e := l.Entry
+	e.At = stream.Position{} // what comes after it in the stream is not in doubt with it
+	results, err := d.target.Deliver(ctx, []*stream.Entry{&e})
 	switch {
 	case len(results) == 1 && results[0] == target.Delivered:
 		if err := d.letters.Remove(d.name, l.ID()); err != nil {

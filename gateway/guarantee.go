@@ -69,9 +69,15 @@ func guaranteeOf(what string) Guarantee {
 		}
 	case "stream out":
 		return Guarantee{
-			"TCP and TLS out", "what the SIEM's kernel had not acknowledged is sent again",
-			"doubled: what it had received and not acknowledged; `sluiceEventKey` is equal. What the SIEM's kernel had and the SIEM " +
-				"did not read is lost, unless the connection was reset and Sluice lived on to send it again",
+			"TCP and TLS out",
+			"what the SIEM's kernel had not acknowledged is sent again; after a reset of the connection also what it " +
+				"had acknowledged in the 10 seconds before, up to 1 MiB, whether Sluice lived on or was killed before or " +
+				"after it",
+			"doubled: what is sent again; `sluiceEventKey` is equal. After a kill without a reset only the batch in " +
+				"flight is, if Linux still shows that the SIEM closed the connection in order: within a minute, and not " +
+				"over TLS, where the SIEM says goodbye first; else as after a reset. Lost is what the SIEM had left unread " +
+				"for longer than 10 seconds, or beyond 1 MiB, when it reset the connection; and a dead letter that was " +
+				"sent again by hand within 10 seconds before a reset, if a kill comes with it",
 		}
 	case "udp out":
 		return Guarantee{"UDP out", "sent once", "anything"}

@@ -20,6 +20,8 @@ import (
 type link struct {
 	conn         net.Conn // what is written to: below itself, or TLS over it
 	below        *counted
+	route        string        // its addresses, ours first
+	parting      atomic.Bool   // both sides close: the state of the socket tells no reset any more
 	acknowledged int64         // bytes on the wire, as last seen
 	over         chan struct{} // closed when the peer has closed or the connection has broken
 	why          error         // set before over is closed: errClosed where the peer closed in order
@@ -58,7 +60,7 @@ func dialLink(ctx context.Context, address string, secure *config.TLS) (*link, e
 		return nil, err
 	}
 	below := &counted{Conn: conn}
-	l := &link{conn: below, below: below, over: make(chan struct{})}
+	l := &link{conn: below, below: below, route: conn.LocalAddr().String() + " " + conn.RemoteAddr().String(), over: make(chan struct{})}
 	if settings != nil {
 		shaken := tls.Client(below, settings)
 		if err := shaken.HandshakeContext(ctx); err != nil {
@@ -117,7 +119,7 @@ func (l *link) watch() {
 	}
 	// Whoever meets a reset first is told of it, the writer or us; the other one sees an end.
 	switch {
-	case isReset(l.below.Conn):
+	case !l.parting.Load() && isReset(l.below.Conn):
 		err = syscall.ECONNRESET
 	case err == nil, errors.Is(err, io.ErrUnexpectedEOF): // TLS without its goodbye
 		err = errClosed
@@ -135,12 +137,15 @@ func (l *link) ended() bool {
 	}
 }
 
+// inOrder tells of a connection that is over whether the peer closed it, and so had read what came.
+func (l *link) inOrder() bool { return errors.Is(l.why, errClosed) }
+
 // wasReset tells whether the connection broke, so that the peer's kernel may have thrown away what
 // the SIEM had not read, and when that was noticed. It ends the connection.
 func (l *link) wasReset() (when time.Time, reset bool) {
 	l.interrupt()
 	<-l.over
-	return l.when, !errors.Is(l.why, errClosed) && !errors.Is(l.why, os.ErrDeadlineExceeded)
+	return l.when, !l.inOrder() && !errors.Is(l.why, os.ErrDeadlineExceeded)
 }
 
 // write writes b, in pieces, each of which may take [patience].
@@ -227,7 +232,7 @@ func noMore() (bool, error) { return false, nil }
 // last looks a last time at what is acknowledged, when the peer has closed, and says how it ended.
 // A peer that has closed in order may still acknowledge, but nobody would read it.
 func (l *link) last() error {
-	if errors.Is(l.why, errClosed) {
+	if l.inOrder() {
 		if pending, err := unacknowledged(l.below.Conn); err == nil {
 			l.acknowledged = max(l.acknowledged, l.written()-pending)
 			if pending == 0 {
@@ -240,6 +245,25 @@ func (l *link) last() error {
 
 // interrupt ends all waiting on the connection.
 func (l *link) interrupt() { _ = l.below.SetDeadline(time.Unix(1, 0)) }
+
+// farewell ends our side of the connection and tells whether the peer ended its side before ctx did.
+func (l *link) farewell(ctx context.Context) (over bool) {
+	var err error
+	if secure, ok := l.conn.(*tls.Conn); ok {
+		_ = l.below.SetWriteDeadline(time.Now().Add(time.Second))
+		err = secure.CloseWrite()
+	}
+	if tcp, ok := l.below.Conn.(*net.TCPConn); ok && err == nil {
+		l.parting.Store(true)
+		_ = tcp.CloseWrite() // where it fails, the connection is over
+	}
+	select {
+	case <-l.over:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // close ends the connection: in order, or so that nothing of what is unacknowledged still arrives.
 func (l *link) close(inOrder bool) {

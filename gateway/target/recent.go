@@ -1,6 +1,10 @@
 package target
 
-import "time"
+import (
+	"time"
+
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
 
 // recent holds what was sent and acknowledged not long ago. A peer's kernel acknowledges what its
 // SIEM has not read yet, and throws it away with a reset; so after one this is sent again.
@@ -9,9 +13,12 @@ type recent struct {
 	size   int
 }
 
+// sentChunk is what was sent at once.
 type sentChunk struct {
 	frames []byte
-	at     time.Time
+	from   stream.Position // of its first entry; zero for what isn't delivered in the stream's order
+	at     time.Time       // when it was acknowledged
+	route  string          // of the connection
 }
 
 const (
@@ -19,10 +26,15 @@ const (
 	recentTime  = 10 * time.Second
 )
 
-// add remembers frames, which it keeps, and forgets what is old or too much.
-func (r *recent) add(frames []byte, now time.Time) {
-	r.chunks = append(r.chunks, sentChunk{frames: frames, at: now})
-	r.size += len(frames)
+// add remembers a chunk, whose frames it keeps, and forgets what is old or too much.
+func (r *recent) add(c sentChunk) {
+	r.chunks = append(r.chunks, c)
+	r.size += len(c.frames)
+	r.forget(c.at)
+}
+
+// forget drops what was acknowledged too long before now, or is too much.
+func (r *recent) forget(now time.Time) {
 	for len(r.chunks) > 0 && (r.size > recentBytes || now.Sub(r.chunks[0].at) > recentTime) {
 		r.size -= len(r.chunks[0].frames)
 		r.chunks[0].frames = nil
@@ -30,13 +42,37 @@ func (r *recent) add(frames []byte, now time.Time) {
 	}
 }
 
-// before returns the frames that were acknowledged less than [recentTime] before a reset.
-func (r *recent) before(reset time.Time) []byte {
-	var out []byte
-	for _, c := range r.chunks {
-		if reset.Sub(c.at) <= recentTime {
-			out = append(out, c.frames...)
+// before returns the chunks that were acknowledged less than [recentTime] before a reset.
+func (r *recent) before(reset time.Time) []sentChunk {
+	r.forget(reset)
+	return r.chunks
+}
+
+// arrived drops what was sent on a connection that the peer has closed in order: it had read everything.
+func (r *recent) arrived(route string) {
+	old := r.chunks
+	*r = recent{}
+	for _, c := range old {
+		if c.route != route {
+			r.chunks, r.size = append(r.chunks, c), r.size+len(c.frames)
 		}
 	}
-	return out
+}
+
+// doubt says where the oldest of the chunks begins. It names their connection, unless they are of several.
+func doubt(chunks []sentChunk) (d stream.Doubt) {
+	for _, c := range chunks {
+		switch {
+		case c.from == stream.Position{}:
+			continue
+		case d.None():
+			d = stream.Doubt{From: c.from, Link: c.route}
+		case c.from.Less(d.From): // it was sent again
+			d.From = c.from
+		}
+		if c.route != d.Link {
+			d.Link = ""
+		}
+	}
+	return d
 }

@@ -31,8 +31,8 @@ type Syslog struct {
 	count    counters
 	link     *link // nil: to be dialled
 	recent   recent
-	again    []byte // to be sent first on the next connection
-	room     []byte // in which frames are put together
+	again    []sentChunk // to be sent first on the next connection
+	room     []byte      // in which frames are put together
 }
 
 // NewSyslog makes a target of cfg.Address, tcp:// or tls://, without dialling. host is what the
@@ -119,7 +119,7 @@ func (s *Syslog) settle(results []Result, sent []span, acknowledged int64) []Res
 		if c.end > acknowledged {
 			break
 		}
-		s.recent.add(c.frames, now)
+		s.recent.add(sentChunk{frames: c.frames, from: c.first, at: now, route: c.route})
 		for i := c.from; i < c.to; i++ {
 			if results[i] == Retry {
 				results[i] = Delivered
@@ -149,27 +149,41 @@ func (s *Syslog) connect(ctx context.Context) error {
 		return nil
 	}
 	defer context.AfterFunc(ctx, l.interrupt)()
-	s.log.Warn("the SIEM had reset the connection, what it may not have read is sent again", "bytes", len(s.again))
-	if err = l.write(s.again); err == nil {
+	size := 0
+	for _, c := range s.again {
+		size += len(c.frames)
+		if err = l.write(c.frames); err != nil {
+			break
+		}
+	}
+	s.log.Warn("the SIEM had reset the connection, what it may not have read is sent again", "bytes", size)
+	if err == nil {
 		err = l.confirm(ctx, noMore)
 	}
 	if err != nil {
 		s.hangUp()
 		return fmt.Errorf("send again to %s: %w", s.address, err)
 	}
-	s.count.resent.Add(float64(len(s.again)))
-	s.recent.add(s.again, time.Now())
+	s.count.resent.Add(float64(size))
+	for _, c := range s.again {
+		c.at, c.route = time.Now(), l.route
+		s.recent.add(c)
+	}
 	s.again = nil
 	return nil
 }
 
-// hangUp closes a connection that has failed and tells whether the peer may have lost something.
+// hangUp closes a connection that has failed and tells whether the peer may have lost something. Where it
+// was us who gave up, the peer may read on, so that nothing is sent again but after a kill.
 func (s *Syslog) hangUp() (lost bool) {
 	when, lost := s.link.wasReset()
-	if lost && len(s.again) == 0 {
-		s.again = s.recent.before(when)
+	switch {
+	case lost:
+		s.again = append(s.again, s.recent.before(when)...)
+		s.recent = recent{}
+	case s.link.inOrder():
+		s.recent.arrived(s.link.route)
 	}
-	s.recent = recent{}
 	s.link.close(false)
 	s.link = nil
 	return lost
@@ -180,6 +194,8 @@ type span struct {
 	from, to int
 	end      int64
 	frames   []byte
+	first    stream.Position // of the entry from
+	route    string
 }
 
 // send writes the batch and says which entries went how far. It marks those that can't be sent.
@@ -200,7 +216,9 @@ func (s *Syslog) send(batch []*stream.Entry, results []Result) (rejected error, 
 			return rejected, sent, err
 		}
 		s.count.bytes.Add(float64(len(chunk)))
-		sent = append(sent, span{from: from, to: i + 1, end: s.link.written(), frames: bytes.Clone(chunk)})
+		sent = append(sent, span{
+			from: from, to: i + 1, end: s.link.written(), frames: bytes.Clone(chunk), first: batch[from].At, route: s.link.route,
+		})
 		s.room, from, chunk = chunk, i+1, chunk[:0]
 	}
 	return rejected, sent, nil

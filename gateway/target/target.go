@@ -7,6 +7,13 @@
 // byte, a file is synced, a pipe has taken the line, a datagram has left. When it isn't known, the
 // entry is to be retried: twice with the same event key is better than never.
 //
+// A SIEM's kernel acknowledges what the SIEM has not read, and throws it away in a reset. So what was
+// acknowledged not long ago is in doubt until the SIEM closes in order, which proves that it had read
+// everything, or some time has passed without a reset. Where the doubt begins is kept with the cursor,
+// before the cursor passes it. After a kill everything in doubt is sent again, as the reset may have come when
+// nobody was there to see it; but our kernel still knows if the SIEM has closed in order, so that a kill
+// alone doubles nothing.
+//
 // Of what a sender wrote, everything is escaped or replaced, so that nothing in it can pass for a
 // field, a message or an event of its own.
 package target
