@@ -16,7 +16,7 @@ import (
 const (
 	inFlight    = 1024             // entries of a batch of a target, of which nothing is noted before its end
 	fileBatch   = 512              // entries of a batch of a file, which gets no more while it is written
-	again       = 1 << 20          // bytes that are sent again after a reset, beside the batch
+	again       = 1 << 20          // bytes that are sent again after a reset, seen or slept through, beside the batch
 	againWithin = 10 * time.Second // of acknowledgements before the reset
 	slack       = 2 * time.Second  // of our clock, on a loaded machine
 )
@@ -25,9 +25,9 @@ const (
 type copies struct {
 	siem     *siem
 	rank     map[string]int
+	order    []*line
 	last     map[string]place // of the last copy
-	starts   map[int]int      // place of the first event that came from a gateway, by its number
-	sum      struct{ copies, kill, farthest, broken, beyond int }
+	sum      struct{ copies, kill, farthest, doubted, broken, beyond int }
 	problems []string
 }
 
@@ -40,41 +40,23 @@ type place struct {
 func (s *siem) account(r *record, print func(string, ...any)) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &copies{siem: s, rank: r.rank, last: map[string]place{}, starts: map[int]int{}, problems: s.problems}
+	c := &copies{siem: s, rank: r.rank, order: r.order, last: map[string]place{}, problems: s.problems}
 	for _, one := range s.sessions {
 		one.most = one.highest(r.rank)
-		if _, ok := c.starts[one.epoch]; !ok && len(one.copies) > 0 {
-			c.starts[one.epoch] = r.rank[one.copies[0].key]
-		}
 	}
 	for _, one := range s.sessions {
 		c.judge(one)
 	}
-	lost := map[*session]int{}
-	for rank, l := range r.order {
-		if _, ok := c.last[l.key]; ok {
-			continue
+	for _, l := range r.order {
+		if _, ok := c.last[l.key]; !ok {
+			c.wrong("event %s, forwarded in batch %d at %s, never reached the SIEM", l.key, l.at.Sequence, l.time.Format(time.RFC3339Nano))
 		}
-		if one := c.thrownAway(rank, l); one != nil {
-			lost[one]++
-			continue
-		}
-		c.wrong("event %s, forwarded in batch %d at %s, never reached the SIEM", l.key, l.at.Sequence, l.time.Format(time.RFC3339Nano))
 	}
 	print("SIEM: %d connections and refusals; %v", len(s.sessions), s.moods)
 	print("  %d forwarded, %d delivered, %d copies", len(r.order), len(c.last), c.sum.copies)
-	print("  %d came again: %d after kills, at most %d events back; %d after the SIEM broke a connection, of them %d more than a batch back",
-		c.sum.copies-len(c.last), c.sum.kill, c.sum.farthest, c.sum.broken, c.sum.beyond)
-	before, after := 0, 0
-	for one, n := range lost {
-		if one.ended.Before(s.killed[one.epoch]) {
-			before += n
-		} else {
-			after += n
-		}
-	}
-	print("  %d lost: thrown away in %d resets, %d of them before and %d after the kill of the gateway that would have sent them again",
-		before+after, len(lost), before, after)
+	print("  %d came again: %d after kills, of them %d because of a reset, at most %d events back; "+
+		"%d after the SIEM broke a connection, of them %d more than a batch back",
+		c.sum.copies-len(c.last), c.sum.kill, c.sum.doubted, c.sum.farthest, c.sum.broken, c.sum.beyond)
 	return c.problems
 }
 
@@ -110,8 +92,17 @@ func (c *copies) judge(one *session) {
 			c.wrong("event %s came twice on connection %d", e.key, one.number)
 		case from.epoch != one.epoch:
 			c.sum.kill, c.sum.farthest = c.sum.kill+1, max(c.sum.farthest, earlier-rank)
-			if earlier-rank >= inFlight {
-				c.wrong("event %s came again after a kill, %d events behind the last: no batch is that long", e.key, earlier-rank)
+			if earlier-rank < inFlight {
+				continue
+			}
+			c.sum.doubted++
+			beyond += e.size
+			if !c.doubted(rank, one) {
+				c.wrong("event %s came again after a kill, %d events behind the last: no batch is that long, and no connection was broken",
+					e.key, earlier-rank)
+			}
+			if killed := c.siem.killed[from.epoch]; killed.Sub(prev.at) > againWithin+slack {
+				c.wrong("event %s came again, though it had been taken %s before the kill", e.key, killed.Sub(prev.at))
 			}
 		case !from.broken:
 			c.wrong("event %s came again on connection %d, though %d was not broken by the SIEM", e.key, one.number, prev.session)
@@ -140,34 +131,15 @@ func (s *session) highest(rank map[string]int) int {
 	return most
 }
 
-// thrownAway gives the connection in whose reset the SIEM's kernel may have thrown an event away that it had
-// acknowledged, if the gateway was killed before it had sent it again: it had begun before that event, and
-// on none of its later connections came anything that goes after it.
-func (c *copies) thrownAway(rank int, l *line) *session {
-	for _, one := range c.siem.sessions {
-		killed, ok := c.siem.killed[one.epoch]
-		if !ok || !one.broken || l.time.After(killed) || l.time.After(one.ended) || one.ended.Sub(l.time) > againWithin+slack {
-			continue
-		}
-		passed := c.start(one.epoch) > rank
-		for _, o := range c.siem.sessions[one.number+1:] {
-			passed = passed || o.epoch == one.epoch && o.most > rank
-		}
-		if !passed {
-			return one
+// doubted tells whether a connection before one was broken by the SIEM after an event had been forwarded.
+// What it had taken of that may have been thrown away, even if the gateway was dead by then.
+func (c *copies) doubted(rank int, one *session) bool {
+	for _, o := range c.siem.sessions[:one.number] {
+		if o.broken && !o.ended.Before(c.order[rank].time) {
+			return true
 		}
 	}
-	return nil
-}
-
-// start is where a gateway began to deliver, or one before it of which anything came.
-func (c *copies) start(epoch int) int {
-	for ; epoch > 0; epoch-- {
-		if rank, ok := c.starts[epoch]; ok {
-			return rank
-		}
-	}
-	return 0
+	return false
 }
 
 // file reads the file target: every forwarded event is there. It goes back only after a kill, by no more

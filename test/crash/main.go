@@ -26,11 +26,12 @@
 // An event that reached the SIEM again must be explained by what the SIEM itself did or by a kill: on one
 // connection nothing comes twice, and on the next one of the same gateway only if the SIEM broke the
 // one before. Then it may be of the batch in flight, or of the last ten seconds and the last mebibyte that
-// were acknowledged by the SIEM's kernel before a reset. After a kill only the batch in flight may come
-// again. Positions in the stream tell which events those are.
+// were acknowledged by the SIEM's kernel before a reset. After a kill the batch in flight may come again, and
+// as much more only if the SIEM broke a connection after the event had been forwarded: before the kill, in the
+// same instant or after it. Positions in the stream tell which events those are.
 //
-// One thing is lost by design of TCP, and is counted by itself: what the SIEM's kernel had acknowledged
-// and threw away in a reset, if the gateway is killed before it has sent it again.
+// Nothing is lost, not even what the SIEM's kernel had acknowledged and threw away in a reset while the gateway
+// was dead.
 package main
 
 import (
