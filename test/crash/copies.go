@@ -54,7 +54,7 @@ func (s *siem) account(r *record, print func(string, ...any)) []string {
 	}
 	print("SIEM: %d connections and refusals; %v", len(s.sessions), s.moods)
 	print("  %d forwarded, %d delivered, %d copies", len(r.order), len(c.last), c.sum.copies)
-	print("  %d came again: %d after kills, of them %d because of a reset, at most %d events back; "+
+	print("  %d came again: %d after kills, of them %d more than a batch back, at most %d events; "+
 		"%d after the SIEM broke a connection, of them %d more than a batch back",
 		c.sum.copies-len(c.last), c.sum.kill, c.sum.doubted, c.sum.farthest, c.sum.broken, c.sum.beyond)
 	return c.problems
