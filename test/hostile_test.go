@@ -27,7 +27,7 @@ http: {listen: "127.0.0.1:0"}
 func TestHostileSenders(t *testing.T) {
 	t.Parallel()
 	receiver := newSIEM("tcp", nil)
-	if err := receiver.up(); err != nil {
+	if err := poll(receiver.up); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(receiver.close)

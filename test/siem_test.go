@@ -42,8 +42,8 @@ func newSIEM(network string, secure *tls.Config) *siem {
 // up listens, on the same port as before where there was one.
 func (s *siem) up() error {
 	address := s.address
-	if address == "" {
-		address = "127.0.0.1:0"
+	if address == "" { // it must be nobody else's while the SIEM is down
+		address = "127.0.0.1:" + somePort()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -159,7 +159,7 @@ func (s *storm) compare(t *testing.T, each, starts int) {
 func TestStopSignals(t *testing.T) {
 	t.Parallel()
 	dead := newSIEM("tcp", nil)
-	if err := dead.up(); err != nil {
+	if err := poll(dead.up); err != nil {
 		t.Fatal(err)
 	}
 	dead.close()

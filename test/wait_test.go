@@ -215,10 +215,8 @@ func cmdPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port VARIABLE")
 	}
-	// None of those that the kernel gives to connections: another test opens thousands.
-	const lowest, highest = 12000, 32000
 	ts.Check(poll(func() error {
-		port := strconv.Itoa(lowest + rand.IntN(highest-lowest))
+		port := somePort()
 		l, err := net.Listen("tcp", ":"+port)
 		if err != nil {
 			return err
@@ -226,6 +224,13 @@ func cmdPort(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(args[0], port)
 		return l.Close()
 	}))
+}
+
+// somePort is a port that is none of those that the kernel gives away, to one of the thousands of connections
+// of another test or to a listener that doesn't choose.
+func somePort() string {
+	const lowest, highest = 12000, 32000
+	return strconv.Itoa(lowest + rand.IntN(highest-lowest))
 }
 
 // cmdSubstitute replaces @NAME@ in files by the script's variable.
