@@ -23,18 +23,26 @@ const maxFile = 1 << 20
 // checks everything, the certificates it names included. Where the file has problems the error is
 // [Errors], which holds all there are; where it can't be read, the operating system's.
 func Load(path string) (Config, error) {
-	f, err := os.Open(path)
+	c, p, err := read(path)
 	if err != nil {
 		return Config{}, err
+	}
+	c.checkFiles(p)
+	return p.result(c)
+}
+
+func read(path string) (Config, *problems, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Config{}, nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return Config{}, fmt.Errorf("load configuration: %w", err)
+		return Config{}, nil, fmt.Errorf("load configuration: %w", err)
 	}
 	c, p := parse(path, data, os.LookupEnv)
-	c.checkFiles(p)
-	return p.result(c)
+	return c, p, nil
 }
 
 // Parse is Load for a file's bytes, without a look at the files that the configuration names, save

@@ -67,6 +67,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GOCOVERDIR", os.Getenv("GOCOVERDIR"))
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "root" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return os.Geteuid() == 0, nil // to whom nothing is forbidden
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sluice":      cmdSluice,
 			"siem":        cmdSIEM,

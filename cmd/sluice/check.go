@@ -20,6 +20,8 @@ const (
 	usualAlerts = 1   // of a hundred
 )
 
+// check says everything that is wrong with a configuration. What only this machine lacks for it is told, and
+// is no problem of it: configurations are checked in reviews and by other users than the gateway's.
 func check(args []string, stdout, stderr io.Writer) error {
 	f := newFlags("check", "--config FILE [--rate N/s] [--alerts PERCENT]", stderr)
 	path := f.String("config", "", "the configuration")
@@ -49,7 +51,20 @@ func check(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(stdout, "%s: no problems\n", *path); err != nil {
+	lacking, err := config.Machine(*path)
+	if err != nil {
+		return err
+	}
+	verdict := "no problems"
+	if len(lacking) > 0 {
+		verdict = "no problems, but this machine lacks what it names, as told on standard error"
+	}
+	for _, p := range lacking {
+		if _, err := fmt.Fprintln(stderr, p.Error()); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(stdout, "%s: %s\n", *path, verdict); err != nil {
 		return err
 	}
 	if err := writeRoute(stdout, c); err != nil {

@@ -16,7 +16,8 @@ const usage = `Usage: sluice COMMAND [ARGUMENTS]
 
   run [--config FILE] [--demo]      the gateway
   check --config FILE [--rate N/s]  say everything that is wrong with a configuration; where nothing is, what its
-                                    routes guarantee, and the disk and memory it needs
+                                    routes guarantee, and the disk and memory it needs. Directories that this
+                                    machine lacks are told too, and change no exit status
   replay [--config FILE] [--arrivals FILE]... [--truth FILE]... LOG...
                                     decide captured messages, forward nothing
   reconcile [--config FILE] [--json]

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway"
 )
 
@@ -37,6 +38,9 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		}
 	}
 	log := newLog(stderr)
+	if err := warn(*path, log); err != nil {
+		return err
+	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	host, err := os.Hostname()
@@ -62,6 +66,18 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		}()
 	}
 	return g.Run(ctx)
+}
+
+// warn tells at the start what this machine lacks, for a file target tells only with its first event.
+func warn(path string, log *slog.Logger) error {
+	if path == "" {
+		return nil
+	}
+	lacking, err := config.Machine(path)
+	for _, p := range lacking {
+		log.Warn("the configuration names what this machine lacks", "problem", p.Error())
+	}
+	return err
 }
 
 // newLog writes text where a person reads it, and JSON elsewhere.
