@@ -55,6 +55,9 @@ func firstMessage(l Listener) string {
 func (p *pipeline) tell(entries []*stream.Entry) {
 	for _, e := range entries {
 		d := e.Decision
+		if p.decided != nil {
+			p.decided(decidedOf(e))
+		}
 		switch {
 		case e.Kind == stream.Notification && d.Enforced() == dedup.Hold && d.Would == "":
 			p.log.Info("held: waiting for the managing service", "alert_id", e.Match.Alert, "service", e.Notification.Service,

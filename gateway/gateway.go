@@ -119,6 +119,7 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 	if g.pipeline, err = newPipeline(g, m); err != nil {
 		return g, err
 	}
+	g.pipeline.decided = o.Decided
 	g.watched = g.pipeline.silent.names()
 	outputs := target.NewMetrics(o.Metrics)
 	for _, t := range c.Targets {

@@ -23,6 +23,7 @@ type Options struct {
 	Gatherer prometheus.Gatherer // what /metrics shows
 	Stdout   io.Writer           // where a target of type stdout writes
 	Hostname string              // the name in outgoing syslog headers
+	Decided  func(Decided)       // is told of every decision when it is durable, in order, and may not block; nil for nobody
 }
 
 // openInput opens one input. A new protocol adds its case here.

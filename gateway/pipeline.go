@@ -34,6 +34,7 @@ type pipeline struct {
 	quiet   time.Time        // until then nothing is released: the inputs have only begun to listen
 	space   space
 	silent  silences
+	decided func(Decided) // Options'
 	overlay *dedup.Batch
 	batch   stream.Batch
 	pending []*incoming // what the batch holds, in order

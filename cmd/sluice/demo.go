@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,17 +17,49 @@ import (
 )
 
 // demoHold replaces the hold of ten minutes, so that a newcomer sees a hold end.
-const demoHold = 20 * time.Second
+const demoHold = 10 * time.Second
 
-// demoConfig shortens the hold and, where the operator named no configuration, keeps the state in a
-// directory of its own, so that a demo leaves nothing in the real one.
-func demoConfig(c config.Config, named bool) config.Config {
+// demoConfig keeps the made-up morning to itself: what it was told is kept in a directory of its own, which
+// the caller removes. Of a configuration that the operator named, it plays by what decides and by the first
+// target's format; the inputs, the targets and data_dir are for what is real, and are left alone.
+func demoConfig(c config.Config, named bool) (config.Config, error) {
 	hold := demoHold
 	c.Policy.Hold = &hold
-	if !named {
-		c.DataDir = filepath.Join(os.TempDir(), fmt.Sprintf("sluice-demo-%d", os.Getpid()))
+	if named {
+		own := config.Default()
+		own.Inputs[0].Listen = "tcp://127.0.0.1:0"
+		own.Targets[0].Format = c.Targets[0].Format
+		c.Inputs, c.Targets = own.Inputs[:1], own.Targets
+		c.HTTP.Listen, c.Metrics.Listen = "127.0.0.1:0", ""
 	}
-	return c
+	var err error
+	c.DataDir, err = os.MkdirTemp("", "sluice-demo-")
+	return c, err
+}
+
+// runDemo plays the morning through a gateway of its own.
+func runDemo(ctx context.Context, c config.Config, named bool, stdout io.Writer, log *slog.Logger) (err error) {
+	if c, err = demoConfig(c, named); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(c.DataDir) }() // it was made for this demo
+	if named {
+		log.Info("demo: the configuration's inputs, targets and data_dir are left alone; the stream goes to standard output")
+	}
+	t := newTally(log)
+	g, err := open(ctx, c, stdout, log, t.decided)
+	if err != nil {
+		return err
+	}
+	playing, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- play(playing, g.Listeners(), log, t) }()
+	err = g.Run(ctx)
+	stop()
+	if played := <-done; played != nil && !errors.Is(played, context.Canceled) {
+		log.Error("the demo ended early", "err", played)
+	}
+	return err
 }
 
 // scene is one message of the made-up morning.
@@ -36,18 +69,9 @@ type scene struct {
 	line  string
 }
 
-// play sends the morning to the first input of syslog over plain TCP, as the services would.
-func play(ctx context.Context, listeners []gateway.Listener, log *slog.Logger) error {
-	address := ""
-	for _, l := range listeners {
-		if a, ok := strings.CutPrefix(l.Address, "tcp://"); ok && l.Type == "syslog" {
-			address = a
-			break
-		}
-	}
-	if address == "" {
-		return fmt.Errorf("play the demo: no input of type syslog listens on tcp://")
-	}
+// play sends the morning to the first input, which is of syslog over TCP, as the services would.
+func play(ctx context.Context, listeners []gateway.Listener, log *slog.Logger, t *tally) error {
+	address := strings.TrimPrefix(listeners[0].Address, "tcp://")
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -68,7 +92,7 @@ func play(ctx context.Context, listeners []gateway.Listener, log *slog.Logger) e
 	select {
 	case <-ctx.Done():
 	case <-time.After(3 * time.Second):
-		log.Info("demo", "scene", "the morning is over: 7 notifications of 4 alerts came in, 4 and a link went out; Ctrl-C ends the gateway")
+		log.Info("demo", "scene", "the morning is over; Ctrl-C ends the gateway", "tally", t.String())
 	}
 	return nil
 }
@@ -100,32 +124,32 @@ func morning(now time.Time) []scene {
 			"Suspected DCSync attack (replication of directory services)", "2006", "mwinter", "WS-0412",
 			"Malicious replication requests were successfully performed by Mara Winter (Accountant), from WS-0412 against DC01.", 10)},
 		{
-			2 * time.Second, "Cloud App Security notifies the same alert: another ID, another spelling of the user. It is suppressed",
+			2 * time.Second, "Cloud App Security notifies the same alert: another ID, another spelling of the user",
 			cloud(sync, fmt.Sprintf(cloudType, "DIRECTORY_SERVICES_REPLICATION"), "Suspected DCSync attack (replication of directory services)",
 				"mara.winter@example.com", "Active Directory", "Malicious replication requests were successfully performed by Mara Winter, from WS-0412 against DC01."),
 		},
 		{
-			3 * time.Second, "Cloud App Security is first this time. Its notification is held, because Defender for Identity manages",
+			3 * time.Second, "Cloud App Security is first this time",
 			cloud(ticket, fmt.Sprintf(cloudType, "PASS_THE_TICKET"), "Suspected identity theft (pass-the-ticket)",
 				"otto.lind@example.com", "Active Directory", "Otto Lind's Kerberos tickets were stolen from WS-0007 to WS-0033 and used to access krbtgt/EXAMPLE.COM."),
 		},
 		{
-			4 * time.Second, "Defender for Identity follows: it is forwarded, the held one is suppressed",
+			4 * time.Second, "Defender for Identity follows",
 			defender(ticket, "PassTheTicketSecurityAlert", "Suspected identity theft (pass-the-ticket)", "2018", `EXAMPLE\olind`, "WS-0033",
 				"Otto Lind (Sales Lead)'s Kerberos tickets were stolen from WS-0007 to WS-0033 and used to access krbtgt/EXAMPLE.COM.", 10),
 		},
 		{
-			3 * time.Second, "A cloud app's alert: only Cloud App Security sees it. It is forwarded at once",
+			3 * time.Second, "A cloud app's alert, which only Cloud App Security sees",
 			cloud(at(1), "ALERT_ANUBIS_DETECTION_VELOCITY", "Impossible travel activity", "nina.berg@example.com", "Salesforce",
 				"The user Nina Berg (nina.berg@example.com) performed an impossible travel activity."),
 		},
 		{
-			3 * time.Second, "Cloud App Security notifies an alert whose Defender for Identity datagram was lost. It is held, and forwarded when the hold ends in 20 seconds",
+			3 * time.Second, "Cloud App Security notifies an alert whose Defender for Identity datagram is late",
 			cloud(service, fmt.Sprintf(cloudType, "MALICIOUS_SERVICE_CREATION"), "Suspicious service creation",
 				"paul.reed@example.com", "Active Directory", "paul.reed@example.com created svc_9 in order to execute potentially malicious commands on SRV-12."),
 		},
 		{
-			demoHold + 5*time.Second, "... and here it comes after all: too late to be forwarded, so a link tells the SIEM both IDs",
+			demoHold + 5*time.Second, "... and here it comes after all: the hold was over",
 			defender(service, "MaliciousServiceCreationSecurityAlert", "Suspicious service creation", "2026", "preed", "SRV-12",
 				"Paul Reed (Technician) created svc_9 in order to execute potentially malicious commands on SRV-12.", 5),
 		},

@@ -14,7 +14,7 @@ import (
 
 const usage = `Usage: sluice COMMAND [ARGUMENTS]
 
-  run [--config FILE] [--demo]      the gateway
+  run [--config FILE] [--demo]      the gateway; or a made-up morning, which reaches none of FILE's targets
   check --config FILE [--rate N/s]  say everything that is wrong with a configuration; where nothing is, what its
                                     routes guarantee, and the disk and memory it needs. Directories that this
                                     machine lacks are told too, and change no exit status

@@ -19,7 +19,8 @@ import (
 func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newFlags("run", "[--config FILE] [--demo]", stderr)
 	path := f.String("config", "", "the configuration; embedded defaults without it")
-	demo := f.Bool("demo", false, "play a made-up morning of both services through the gateway's own sockets")
+	demo := f.Bool("demo", false, "play a made-up morning of both services, to standard output: of a configuration it takes "+
+		"what decides, and leaves its inputs, targets and data_dir alone")
 	rest, err := parse(f, args)
 	if err != nil {
 		return help(err)
@@ -31,41 +32,31 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	if *demo {
-		c = demoConfig(c, *path != "")
-		if *path == "" {
-			defer func() { _ = os.RemoveAll(c.DataDir) }() // it was made for this demo
-		}
-	}
 	log := newLog(stderr)
+	if *demo {
+		return runDemo(ctx, c, *path != "", stdout, log)
+	}
 	if err := warn(*path, log); err != nil {
 		return err
 	}
+	g, err := open(ctx, c, stdout, log, nil)
+	if err != nil {
+		return err
+	}
+	return g.Run(ctx)
+}
+
+// open makes a gateway.
+func open(ctx context.Context, c config.Config, stdout io.Writer, log *slog.Logger, decided func(gateway.Decided)) (*gateway.Gateway, error) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	host, err := os.Hostname()
 	if err != nil {
 		host = "sluice"
 	}
-	g, err := gateway.New(ctx, gateway.Options{
-		Config: c, Log: log, Metrics: reg, Gatherer: reg, Stdout: stdout, Hostname: host,
+	return gateway.New(ctx, gateway.Options{
+		Config: c, Log: log, Metrics: reg, Gatherer: reg, Stdout: stdout, Hostname: host, Decided: decided,
 	})
-	if err != nil {
-		return err
-	}
-	if *demo {
-		playing, stop := context.WithCancel(ctx)
-		defer stop()
-		done := make(chan error, 1)
-		go func() { done <- play(playing, g.Listeners(), log) }()
-		defer func() {
-			stop()
-			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-				log.Error("the demo ended early", "err", err)
-			}
-		}()
-	}
-	return g.Run(ctx)
 }
 
 // warn tells at the start what this machine lacks, for a file target tells only with its first event.
