@@ -13,9 +13,10 @@ import (
 var errHelp = fmt.Errorf("%w", flag.ErrHelp)
 
 func newFlags(name, arguments string, stderr io.Writer) *flag.FlagSet {
-	f := flag.NewFlagSet("sluice "+name, flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard) // what is wrong is in the error
 	f.Usage = func() {
+		f.SetOutput(stderr)
 		_, _ = fmt.Fprintf(stderr, "Usage: sluice %s %s\n", name, arguments)
 		f.PrintDefaults()
 	}
@@ -24,12 +25,15 @@ func newFlags(name, arguments string, stderr io.Writer) *flag.FlagSet {
 
 // parse reads flags wherever they stand between the arguments, and gives the arguments.
 func parse(f *flag.FlagSet, args []string) ([]string, error) {
+	usage := f.Usage
+	f.Usage = func() {} // only where it is asked for
 	var rest []string
 	for {
 		if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+			usage()
 			return nil, errHelp
 		} else if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", errUsage, f.Name(), err)
+			return nil, fmt.Errorf("%w: %s: %w\n\"sluice %s --help\" tells its flags", errUsage, f.Name(), err, f.Name())
 		}
 		if f.NArg() == 0 {
 			return rest, nil
