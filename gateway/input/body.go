@@ -53,6 +53,7 @@ var (
 	errEncoding = errors.New("want Content-Encoding: gzip or identity")
 	errLarge    = errors.New("the body is larger than max_body")
 	errRatio    = fmt.Errorf("the body is more than %d times as large as what was sent of it", maxRatio)
+	errEmpty    = errors.New("the body is empty: want raw lines, or NDJSON with Content-Type: application/x-ndjson")
 	errBusy     = errors.New("too many bodies are held at once; nothing was accepted")
 )
 
@@ -144,8 +145,12 @@ func (b *body) release() {
 	b.taken, b.data = 0, nil
 }
 
-// check finds a line that is no JSON object where each has to be one.
+// check finds that there is nothing, by which a sender means something else than it says, and a line that is
+// no JSON object where each has to be one.
 func (b *body) check() error {
+	if len(bytes.TrimSpace(b.data)) == 0 {
+		return errEmpty
+	}
 	if !b.object {
 		return nil
 	}

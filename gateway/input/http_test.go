@@ -98,7 +98,7 @@ func TestHTTPTakesWhatIsAMessage(t *testing.T) {
 	}{
 		{"lines", "<13>one\n\n\r\n<13>two\r\n<13>three", nil, []string{"<13>one", "<13>two\r", "<13>three"}},
 		{"lines of any type", "{\n", []string{"Content-Type", "application/json"}, []string{"{"}},
-		{"nothing", "", nil, nil},
+		{"an empty message", `{"message": ""}`, []string{"Content-Type", nd}, nil},
 		{
 			"objects", `{"id": "1", "riskEventType": "x"}` + "\r\n\n" + ` {"message": "<13>one\ntwo"} ` + "\n" + `{"message":"m","id":"2"}` + "\n" + `{"message":5}` + "\n" + `{"message":""}`,
 			[]string{"Content-Type", nd},
@@ -138,6 +138,8 @@ func TestHTTPRefusesTheRestAndAcceptsNothingOfIt(t *testing.T) {
 		detail       string
 	}{
 		{"another method", "GET", nil, nil, 405, "POST"},
+		{"nothing", "POST", nil, nil, 400, "the body is empty: want raw lines"},
+		{"nothing but white space", "POST", strings.NewReader(" \r\n\n"), []string{"Content-Type", "application/x-ndjson"}, 400, "the body is empty"},
 		{"too large", "POST", strings.NewReader(random), nil, 413, "max_body"},
 		{"too large when unzipped", "POST", io.MultiReader(zipped(noise(600_000)), zipped(noise(600_000))), []string{"Content-Encoding", "gzip"}, 413, "max_body"},
 		{"a bomb", "POST", zipped(strings.Repeat("\n", 500_000)), []string{"Content-Encoding", "gzip"}, 413, "times as large"},
