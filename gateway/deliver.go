@@ -98,10 +98,12 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 	batch := wanted(make([]*stream.Entry, 0, len(entries)), entries)
 	done := ends{}
 	var pause backoff
+	var out outage
 	for len(batch) > 0 && ctx.Err() == nil {
 		results, err := d.attempt(ctx, &batch, &entries)
 		left := d.settle(batch, results, err, done)
 		if len(left) == 0 {
+			out.over(ctx, d)
 			batch = nil
 			break
 		}
@@ -110,6 +112,7 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 			d.commitBefore(entries, left[0].At, done)
 		}
 		batch = left
+		out.failed()
 		d.metrics.retried.WithLabelValues(d.name).Inc()
 		if pause.tries == 0 || pause.tries%10 == 9 {
 			d.log.Warn("delivery failed, trying again", "attempt", pause.tries+1, "waiting_entries", len(left), "err", err)

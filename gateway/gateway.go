@@ -228,12 +228,25 @@ func (g *Gateway) Run(ctx context.Context) error {
 	timer := time.AfterFunc(drain, stopDelivering)
 	err = errors.Join(err, deliver.Wait())
 	timer.Stop()
+	left := g.waiting(later)
 	stopWatching()
 	err = errors.Join(err, side.Wait(), g.close())
+	g.log.Info("stopped", "waiting_entries", left)
 	if cause := context.Cause(run); ctx.Err() == nil && cause != nil {
 		return cause
 	}
 	return err
+}
+
+// waiting is what is kept for each target until the next start, as sluice_target_lag_entries counts it.
+func (g *Gateway) waiting(ctx context.Context) map[string]uint64 {
+	out := map[string]uint64{}
+	for _, d := range g.deliveries {
+		if lag, err := d.reader.Lag(ctx, time.Now()); err == nil {
+			out[d.name] = lag.Entries
+		}
+	}
+	return out
 }
 
 // close closes what is open, the last opened first.
