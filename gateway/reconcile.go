@@ -2,7 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -28,4 +34,40 @@ func (g *Gateway) reconcile(ctx context.Context) (ledger.Report, error) {
 		}
 	}
 	return g.ledger.Reconcile(ctx, s, accounts)
+}
+
+// ReconcileStore is the account of a gateway that doesn't run, from its files. Each is opened as a start would
+// open it; where one isn't as it was left, it is not mended, and the error says so.
+func ReconcileStore(ctx context.Context, c config.Config, log *slog.Logger) (r Report, err error) {
+	s, err := openStore(ctx, c, log)
+	if err != nil {
+		return r, err
+	}
+	g := &Gateway{stream: s.stream}
+	g.closers = append(g.closers, s.stream.Close)
+	defer func() { err = errors.Join(err, g.close()) }()
+	var damaged error
+	s.eachCursor(func(name, reader string) {
+		if _, err := s.stream.Cursor(ctx, reader); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			damaged = errors.Join(damaged, fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	if damaged != nil {
+		return r, damaged
+	}
+	if g.index, err = openProved(ctx, c, filepath.Join(c.DataDir, "state"), s.stream); err != nil {
+		return r, fmt.Errorf("state: %w", err)
+	}
+	g.closers = append(g.closers, g.index.Close)
+	if g.ledger, err = ledger.Open(ctx, s.stream, log); err != nil {
+		return r, err
+	}
+	for _, t := range c.Targets {
+		d := &delivery{name: t.Name}
+		if d.reader, err = s.stream.Reader(ctx, t.Name, stream.Oldest); err != nil {
+			return r, err
+		}
+		g.deliveries = append(g.deliveries, d)
+	}
+	return g.reconcile(ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
@@ -34,14 +35,19 @@ type store struct {
 	findings []Finding
 }
 
-// openStore fails where there is no store, or a gateway has it open.
+// openStore fails where there is no store, or a gateway has it open, or root would leave files that the
+// gateway's user can't open any more.
 func openStore(ctx context.Context, c config.Config, log *slog.Logger) (*store, error) {
 	dir := filepath.Join(c.DataDir, "stream")
-	if _, err := os.Stat(dir); err != nil {
+	info, err := os.Stat(dir)
+	if err != nil {
 		return nil, fmt.Errorf("there is no store in %s: %w", c.DataDir, err)
 	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 && owner.Uid != 0 {
+		return nil, fmt.Errorf("the store in %s is user %d's: run this as that user, as root would leave files that it can't open",
+			c.DataDir, owner.Uid)
+	}
 	s := &store{config: c}
-	var err error
 	s.stream, err = stream.Open(ctx, stream.Options{
 		Dir: dir, Cursors: filepath.Join(c.DataDir, "cursors"), Synced: true, MaxDisk: int64(c.Stream.MaxDisk), Log: log,
 	})

@@ -7,22 +7,29 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway"
 )
 
 // operator asks the running gateway for something.
 type operator struct {
 	client http.Client
+	config config.Config
 	out    io.Writer
 	json   bool // print the answer as it is
 }
+
+// errDown says that no gateway runs.
+var errDown = errors.New("no gateway runs")
 
 // newOperator reads the flags that every such command has, and gives the other arguments.
 func newOperator(f *flag.FlagSet, args []string, stdout io.Writer) (*operator, []string, error) {
@@ -37,7 +44,8 @@ func newOperator(f *flag.FlagSet, args []string, stdout io.Writer) (*operator, [
 		return nil, nil, err
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return gateway.DialControl(ctx, c.DataDir) }
-	return &operator{client: http.Client{Transport: &http.Transport{DialContext: dial}}, out: stdout, json: *asJSON}, rest, nil
+	client := http.Client{Transport: &http.Transport{DialContext: dial}}
+	return &operator{client: client, config: c, out: stdout, json: *asJSON}, rest, nil
 }
 
 // ask sends a request and decodes the answer.
@@ -48,7 +56,7 @@ func (o *operator) ask(ctx context.Context, method, path string, into any) error
 	}
 	response, err := o.client.Do(r)
 	if err != nil {
-		return fmt.Errorf("the gateway doesn't answer; is it running, with this data_dir and this user? %w", errors.Unwrap(err))
+		return o.unanswered(err)
 	}
 	defer func() { _ = response.Body.Close() }() // it was only read
 	body, err := io.ReadAll(response.Body)
@@ -70,6 +78,18 @@ func (o *operator) ask(ctx context.Context, method, path string, into any) error
 	return json.Unmarshal(body, into)
 }
 
+// unanswered says why nobody answers, and what to do.
+func (o *operator) unanswered(err error) error {
+	dir := o.config.DataDir
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w with data_dir %s: start it, or name the configuration that it runs with by --config", errDown, dir)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not ask the gateway with data_dir %s: run this as the gateway's user", dir)
+	}
+	return fmt.Errorf("the gateway with data_dir %s doesn't answer: %w", dir, errors.Unwrap(err))
+}
+
 func reconcile(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, rest, err := newOperator(newFlags("reconcile", "[--config FILE] [--json]", stderr), args, stdout)
 	if err != nil {
@@ -79,7 +99,11 @@ func reconcile(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return fmt.Errorf("%w: reconcile takes no arguments, found %q", errUsage, rest[0])
 	}
 	var r gateway.Report
-	if err := o.ask(ctx, http.MethodGet, "/reconcile", &r); err != nil {
+	err = o.ask(ctx, http.MethodGet, "/reconcile", &r)
+	if errors.Is(err, errDown) {
+		r, err = o.reconcileFiles(ctx, stderr)
+	}
+	if err != nil {
 		return fmt.Errorf("reconcile: %w", err)
 	}
 	if !o.json {
@@ -91,6 +115,22 @@ func reconcile(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return errProblems
 	}
 	return nil
+}
+
+// reconcileFiles accounts from the files of a gateway that doesn't run.
+func (o *operator) reconcileFiles(ctx context.Context, stderr io.Writer) (gateway.Report, error) {
+	dir := o.config.DataDir
+	r, err := gateway.ReconcileStore(ctx, o.config, newLog(stderr))
+	if err != nil {
+		return r, fmt.Errorf("%w with data_dir %s, and its files give no account: %w\n"+
+			"Name the configuration that it runs with by --config, look at the files with \"sluice store check\", or start it: that mends what can be mended",
+			errDown, dir, err)
+	}
+	_, _ = fmt.Fprintf(stderr, "sluice: no gateway runs with data_dir %s; this is the account of its files\n", dir)
+	if o.json {
+		err = json.NewEncoder(o.out).Encode(r)
+	}
+	return r, err
 }
 
 func writeReport(out io.Writer, r *gateway.Report) error {
