@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -14,9 +16,48 @@ const reconcileEvery = time.Minute
 
 // balance is what the last look at the equations found.
 type balance struct {
+	told map[equation]logged // by the log; balanceBooks'
+
 	mu      sync.Mutex // guards what follows
 	at      time.Time
 	unequal map[string]int // service hours, by target; "" is the first equation
+}
+
+// equation is one of those that can differ.
+type equation struct {
+	target  string // "": the first equation
+	service formats.Service
+	hour    time.Time
+}
+
+// logged is what the log has of a difference, and when.
+type logged struct {
+	left, right int64
+	at          time.Time
+}
+
+// tellAgain is how often a difference is logged that stays as it is.
+const tellAgain = time.Hour
+
+// news gives the differences that are new, have changed or were last told an hour ago, and the equations that
+// hold again.
+func (b *balance) news(found []ledger.Difference, now time.Time) (tell []ledger.Difference, mended []equation) {
+	standing := make(map[equation]logged, len(found))
+	for _, d := range found {
+		key := equation{d.Target, d.Service, d.Hour}
+		last, known := b.told[key]
+		if !known || last.left != d.Left || last.right != d.Right || now.Sub(last.at) >= tellAgain {
+			tell, last = append(tell, d), logged{d.Left, d.Right, now}
+		}
+		standing[key] = last
+	}
+	for key := range b.told {
+		if _, ok := standing[key]; !ok {
+			mended = append(mended, key)
+		}
+	}
+	b.told = standing
+	return tell, mended
 }
 
 // balanceBooks looks at the equations now and then. A backlog is read each time, so a deep one is left to
@@ -54,8 +95,15 @@ func (g *Gateway) balanceOnce(ctx context.Context, now time.Time) error {
 	}
 	for _, u := range r.Unequal {
 		unequal[u.Target]++
+	}
+	tell, mended := g.balance.news(r.Unequal, now)
+	for _, u := range tell {
 		g.log.Error("an equation doesn't hold: entries are lost or counted twice; sluice reconcile names them",
 			"target", u.Target, "service", u.Service, "hour", u.Hour, "left", u.Left, "right", u.Right)
+	}
+	for _, e := range mended {
+		g.log.Info("an equation holds again, or its hour is no longer accounted for",
+			"target", e.target, "service", e.service, "hour", e.hour)
 	}
 	g.balance.mu.Lock()
 	defer g.balance.mu.Unlock()
