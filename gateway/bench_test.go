@@ -1,14 +1,11 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
@@ -81,24 +78,9 @@ func BenchmarkWay(b *testing.B) {
 // newWay is a pipeline on an empty stream and state.
 func newWay(b *testing.B) *pipeline {
 	b.Helper()
-	log := slog.New(slog.DiscardHandler)
-	s, err := stream.Open(b.Context(), stream.Options{Dir: b.TempDir()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	index, err := dedup.Open(b.TempDir(), with())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := errors.Join(s.Close(), index.Close()); err != nil {
-			b.Error(err)
-		}
-	})
-	return &pipeline{
-		log: log, index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()), space: space{dir: b.TempDir()},
-		decider: decider{policy: policy.New(with())}, now: elapsed(monday),
-	}
+	p, _ := newPipelineIn(b, b.TempDir(), with(), slog.New(slog.DiscardHandler))
+	p.now = elapsed(monday)
+	return p
 }
 
 // passing is the i-th message of a busy organisation, with an alert every ten minutes.

@@ -10,12 +10,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
-	"github.com/sluice-siem/sluice/gateway/policy"
-	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // needed is what one kind of notification takes, in bytes each.
@@ -26,18 +23,9 @@ type needed struct{ stream, state, paired, checkpoint float64 }
 func measureNeed(t testing.TB, n int, take func(i int) bool) needed {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	index, err := dedup.Open(filepath.Join(dir, "state"), with())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &pipeline{
-		log: slog.New(slog.DiscardHandler), index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()),
-		space: space{dir: dir}, decider: decider{policy: policy.New(with())}, now: elapsed(monday),
-	}
+	p, closes := newPipelineIn(t, dir, with(), slog.New(slog.DiscardHandler))
+	p.now = elapsed(monday)
+	index := p.index
 	var messages []*incoming
 	taken := 0
 	for i := 0; taken < n; i++ {
@@ -56,9 +44,9 @@ func measureNeed(t testing.TB, n int, take func(i int) bool) needed {
 		messages = messages[:0]
 	}
 	each := func(bytes int64) float64 { return float64(bytes) / float64(n) }
-	out := needed{stream: each(s.Bytes())}
+	out := needed{stream: each(p.stream.Bytes())}
 	whole, paired := int64(0), int64(0)
-	err = index.Each(func(key, value []byte) error {
+	err := index.Each(func(key, value []byte) error {
 		whole += int64(len(key) + len(value))
 		if key[0] == 'n' || key[0] == 't' {
 			paired += int64(len(key) + len(value))
@@ -72,9 +60,10 @@ func measureNeed(t testing.TB, n int, take func(i int) bool) needed {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "checkpoint"))
-	if err := errors.Join(err, index.Close(), s.Close()); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
+	closes()
 	out.checkpoint = each(info.Size())
 	if index, err = dedup.Open(filepath.Join(dir, "state"), with()); err != nil {
 		t.Fatal(err)

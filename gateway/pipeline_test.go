@@ -16,43 +16,48 @@ import (
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway/input"
-	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
-// openPipeline is a pipeline on a real stream and state in dir. It runs until the test ends.
-func openPipeline(t *testing.T, dir string, c config.Config) *pipeline {
+// newPipelineIn makes a pipeline as New does, on a real stream and state in dir, save that it needn't have
+// listened for a minute before it releases anything. Its user moves it. closes may be called before the test
+// ends, so that dir can be opened again.
+func newPipelineIn(t testing.TB, dir string, c config.Config, log *slog.Logger) (p *pipeline, closes func()) {
 	t.Helper()
 	c.DataDir = dir
-	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream")})
-	if err != nil {
+	g := &Gateway{config: c, log: log}
+	closes = func() {
+		if err := g.close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(closes)
+	var err error
+	if g.stream, err = stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream")}); err != nil {
 		t.Fatal(err)
 	}
-	index, err := openState(t.Context(), c, s, slog.New(slog.DiscardHandler))
-	if err != nil {
+	g.closers = append(g.closers, g.stream.Close)
+	if g.index, err = openState(t.Context(), c, g.stream, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	mark, err := index.Mark()
-	if err != nil {
+	g.closers = append(g.closers, g.index.Close)
+	if p, err = newPipeline(g, newMetrics(prometheus.NewRegistry())); err != nil {
 		t.Fatal(err)
 	}
-	p := &pipeline{
-		log: slog.New(slog.DiscardHandler), index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()),
-		requests: make(chan *request), ended: make(chan struct{}), decider: decider{policy: policy.New(c)}, clock: clock{last: mark.Time},
-		now: elapsed(mark.Time), space: space{dir: dir},
-	}
+	p.quiet = time.Time{}
+	return p, closes
+}
+
+// openPipeline is such a pipeline that runs until the test ends.
+func openPipeline(t *testing.T, dir string, c config.Config) *pipeline {
+	t.Helper()
+	p, _ := newPipelineIn(t, dir, c, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := index.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})

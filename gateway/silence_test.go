@@ -5,18 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
-	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -31,40 +28,10 @@ type quietly struct {
 
 func openQuietly(t *testing.T, dir string, c config.Config, at time.Duration) *quietly {
 	t.Helper()
-	c.DataDir = dir
-	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	index, err := openState(t.Context(), c, s, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mark, err := index.Mark()
-	if err != nil {
-		t.Fatal(err)
-	}
 	q := &quietly{t: t, clock: monday.Add(at)}
-	q.pipeline = &pipeline{
-		log: slog.New(slog.NewTextHandler(&q.log, nil)), index: index, stream: s, metrics: newMetrics(prometheus.NewRegistry()),
-		space: space{dir: dir}, decider: decider{policy: policy.New(c)}, now: func() time.Time { return q.clock },
-		silent: newSilences(c, index, mark.Time, monday.Add(at)),
-	}
-	q.pipeline.clock.last = mark.Time
-	closed := false
-	q.close = func() {
-		if closed {
-			return
-		}
-		closed = true
-		if err := index.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(q.close)
+	q.pipeline, q.close = newPipelineIn(t, dir, c, slog.New(slog.NewTextHandler(&q.log, nil)))
+	q.now = func() time.Time { return q.clock }
+	q.silent = newSilences(c, q.index, q.pipeline.clock.last, q.clock)
 	return q
 }
 
