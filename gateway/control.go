@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-siem/sluice/gateway/deadletter"
+	"github.com/sluice-siem/sluice/gateway/problem"
 	"github.com/sluice-siem/sluice/gateway/target"
 )
 
@@ -193,18 +194,16 @@ func (c *control) change(do func(*delivery, context.Context, *deadletter.Letter)
 
 // reply writes a value or, as a problem document (RFC 9457), an error.
 func reply(w http.ResponseWriter, value any, err error) {
-	kind, status := "application/json", http.StatusOK
-	if err != nil {
-		kind, status = "application/problem+json", http.StatusInternalServerError
-		switch {
-		case errors.Is(err, deadletter.ErrNotFound):
-			status = http.StatusNotFound
-		case errors.Is(err, errRefused):
-			status = http.StatusBadGateway
-		}
-		value = map[string]any{"title": http.StatusText(status), "status": status, "detail": err.Error()}
+	status := http.StatusInternalServerError
+	switch {
+	case err == nil:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(value) // who asked may be gone
+		return
+	case errors.Is(err, deadletter.ErrNotFound):
+		status = http.StatusNotFound
+	case errors.Is(err, errRefused):
+		status = http.StatusBadGateway
 	}
-	w.Header().Set("Content-Type", kind)
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value) // who asked may be gone
+	problem.Write(w, status, problem.New(status, err.Error()))
 }

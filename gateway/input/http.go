@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/problem"
 )
 
 // ListenHTTP opens the socket that cfg.Listen names: tcp:// or tls:// with host and port, for
@@ -125,23 +126,12 @@ type outcome struct {
 // answer writes the outcome, as a problem document (RFC 9457) where it is none to be glad of.
 func (w *web) answer(rw http.ResponseWriter, o outcome) {
 	w.requests.WithLabelValues(w.name, strconv.Itoa(o.status)).Inc()
-	var body any = struct {
-		Accepted int `json:"accepted"`
-	}{o.accepted}
-	kind := "application/json"
-	if o.status != http.StatusOK {
-		kind = "application/problem+json"
-		body = struct {
-			Type     string `json:"type"`
-			Title    string `json:"title"`
-			Status   int    `json:"status"`
-			Detail   string `json:"detail"`
-			Accepted int    `json:"accepted"`
-		}{"about:blank", http.StatusText(o.status), o.status, o.detail, o.accepted}
-	}
 	header := rw.Header()
-	header.Set("Content-Type", kind)
 	switch o.status {
+	case http.StatusOK:
+		header.Set("Content-Type", "application/json")
+		_ = json.NewEncoder(rw).Encode(accepted{o.accepted}) // the peer may have gone
+		return
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer realm="sluice"`)
 	case http.StatusMethodNotAllowed:
@@ -149,8 +139,15 @@ func (w *web) answer(rw http.ResponseWriter, o outcome) {
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
-	rw.WriteHeader(o.status)
-	_ = json.NewEncoder(rw).Encode(body) // the peer may have gone
+	problem.Write(rw, o.status, struct {
+		problem.Document
+		accepted
+	}{problem.New(o.status, o.detail), accepted{o.accepted}})
+}
+
+// accepted is the member of an answer that says how many messages are durable.
+type accepted struct {
+	Accepted int `json:"accepted"`
 }
 
 // ingest takes one request. late outlives ctx, which ends when the input stops.
