@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
+
+	"github.com/sluice-siem/sluice/gateway/durable"
 )
 
 // Checkpoint writes the committed state to path, which is replaced when the copy is complete and
@@ -15,30 +17,17 @@ func (x *Index) Checkpoint(path string) (sequence uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".checkpoint-*")
+	err = durable.Write(path, func(f io.Writer) error {
+		w := bufio.NewWriterSize(f, 1<<20)
+		if _, err := x.db.Backup(w, 0); err != nil {
+			return err
+		}
+		return w.Flush()
+	})
 	if err != nil {
 		return 0, fmt.Errorf("write checkpoint: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	_, err = x.db.Backup(w, 0)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return 0, fmt.Errorf("write checkpoint: %w", err)
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return 0, fmt.Errorf("write checkpoint: %w", err)
-	}
-	return before.Sequence, syncDir(filepath.Dir(path))
+	return before.Sequence, nil
 }
 
 // Restore loads a checkpoint into an empty state and gives its mark; a missing file is the empty state.
@@ -59,12 +48,4 @@ func (x *Index) Restore(path string) (Mark, error) {
 		return Mark{}, err
 	}
 	return x.Mark()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", dir, err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -3,12 +3,18 @@ package durable
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
 
 // WriteFile puts a file with data in place of the named one, or leaves the old one as it was.
-func WriteFile(name string, data []byte) (err error) {
+func WriteFile(name string, data []byte) error {
+	return Write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
+}
+
+// Write is WriteFile for what write writes, which may be more than is held in memory.
+func Write(name string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -19,7 +25,7 @@ func WriteFile(name string, data []byte) (err error) {
 			err = fmt.Errorf("write %s: %w", name, err)
 		}
 	}()
-	_, err = f.Write(data)
+	err = write(f)
 	if err == nil {
 		err = f.Sync()
 	}
