@@ -87,7 +87,7 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 			s.found(false, name, "stands at batch %d, entry %d", at.Sequence, at.Index)
 		}
 	})
-	return s.findings, s.eachLetter(func(name, id string, err error) {
+	return s.findings, s.eachLetter(func(name, _, id string, err error) {
 		s.found(true, name, "%s can't be read: %v", id, err)
 	})
 }
@@ -155,8 +155,9 @@ func (s *store) eachCursor(visit func(name, reader string)) {
 	visit("ledger", ledger.CursorName)
 }
 
-// eachLetter counts the dead letters of the configuration's targets and visits those that can't be read.
-func (s *store) eachLetter(damaged func(name, id string, err error)) error {
+// eachLetter counts the dead letters of the configuration's targets and visits those that can't be read; name is
+// what findings call the target's.
+func (s *store) eachLetter(damaged func(name, target, id string, err error)) error {
 	for _, t := range s.config.Targets {
 		name := "dead letters " + t.Name
 		ids, err := s.letters.List(t.Name)
@@ -165,7 +166,7 @@ func (s *store) eachLetter(damaged func(name, id string, err error)) error {
 		}
 		for _, id := range ids {
 			if _, err := s.letters.Read(t.Name, id); err != nil {
-				damaged(name, id, err)
+				damaged(name, t.Name, id, err)
 			}
 		}
 		s.found(false, name, "%d kept", len(ids))
@@ -211,8 +212,8 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 	if failed != nil {
 		return s.findings, failed
 	}
-	return s.findings, s.eachLetter(func(name, id string, err error) {
-		aside, setErr := s.letters.SetAside(name[len("dead letters "):], id)
+	return s.findings, s.eachLetter(func(name, target, id string, err error) {
+		aside, setErr := s.letters.SetAside(target, id)
 		s.found(true, name, "%s can't be read (%v): it is set aside as %s", id, errors.Join(err, setErr), aside)
 	})
 }
