@@ -32,7 +32,7 @@ type Input interface {
 
 // Target is a way out. Deliver tries to deliver the batch, in order, and tells for each entry what
 // became of it; the error says why for those that are to be delivered again. It returns at the latest
-// when ctx ends. One goroutine uses a target.
+// when ctx ends. Whoever has the turn uses a target: its delivery, or an operator who sends a dead letter again.
 type Target interface {
 	Deliver(ctx context.Context, batch []*stream.Entry) ([]target.Result, error)
 	Close() error
