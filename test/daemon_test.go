@@ -242,7 +242,7 @@ func environ(ts *testscript.TestScript) []string {
 	for name := range worldOf(ts).siems {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
-	for _, name := range []string{"PORT", "PORT2", "LIMIT"} {
+	for _, name := range []string{"PORT", "PORT2", "LIMIT", "SLUICE_TOKEN"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

@@ -83,6 +83,7 @@ func TestScripts(t *testing.T) {
 			"once":        cmdOnce,
 			"cert":        cmdCert,
 			"conform":     cmdConform,
+			"readme":      cmdReadme,
 			"need":        cmdNeed,
 			"port":        cmdPort,
 			"status":      cmdStatus,
