@@ -18,11 +18,13 @@ import (
 	"github.com/sluice-siem/sluice/gateway/durable"
 )
 
-// A cursor's file holds two records that are written in turn, each with its length, a checksum and a
-// number; the valid one with the greater number counts. Writing in place costs a few microseconds, so
-// that every commit can survive kill -9; a rename for each would not do, and one without a sync may
-// leave an empty file after a power cut. A record torn by a power cut leaves the one before it.
+// A cursor's file holds three records, each with its length, a checksum and a number; the valid one with
+// the greatest number counts. Writing in place costs a few microseconds, so that every commit can survive
+// kill -9; a rename for each would not do, and one without a sync may leave an empty file after a power
+// cut. The record that was synced last stays, and the other two are written in turn: a power cut may tear
+// both of them.
 const (
+	slots       = 3
 	slotSize    = 64 << 10 // of which a record takes a few KiB
 	syncPause   = time.Second
 	trailPause  = 30 * time.Second
@@ -66,6 +68,7 @@ type cursor struct {
 	base    Tally     // what the record's Base holds
 	named   uint64    // the Base that the file's newest record names
 	slot    int64     // that holds record
+	kept    int64     // that holds the last synced one
 	synced  bool      // the Options' Synced
 	dirty   bool      // written since the last sync
 	last    time.Time // of syncing
@@ -95,7 +98,7 @@ func fileName(name string) string {
 
 const cursorSuffix = ".cursor"
 
-// loadCursor reads the record. It returns fs.ErrNotExist or errDamaged where there is none.
+// loadCursor reads the newest record. It returns fs.ErrNotExist or errDamaged where there is none.
 func loadCursor(path string) (record, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -103,7 +106,7 @@ func loadCursor(path string) (record, error) {
 	}
 	var best record
 	found := false
-	for i := 0; i < min(2*slotSize, len(data)); i += slotSize {
+	for i := 0; i < min(slots*slotSize, len(data)); i += slotSize {
 		var r record
 		if unseal(data[i:min(i+slotSize, len(data))], &r) && r.Format == recordFormat && (!found || r.Number > best.Number) {
 			best, found = r, true
@@ -185,7 +188,10 @@ func (c *cursor) move(m mark, t Tally, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	other := 1 - c.slot
+	other := int64(0)
+	for other == c.slot || other == c.kept {
+		other++
+	}
 	if _, err := c.file.WriteAt(slot, other*slotSize); err != nil {
 		return fmt.Errorf("write cursor: %w", err)
 	}
@@ -214,7 +220,7 @@ func (c *cursor) sync() error {
 	if err := c.file.Sync(); err != nil {
 		return fmt.Errorf("sync cursor: %w", err)
 	}
-	c.dirty = false
+	c.kept, c.dirty = c.slot, false
 	return nil
 }
 

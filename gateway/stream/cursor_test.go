@@ -50,7 +50,7 @@ func TestADamagedCursorCostsDuplicatesNotEntries(t *testing.T) {
 		{"empty", func([]byte) []byte { return nil }, "0000", true},
 		{"garbage", func([]byte) []byte { return []byte("{\"at\":{\"sequence\":3}}") }, "0000", true},
 		{"the newer record is torn", func(d []byte) []byte { d[slotSize+100] ^= 1; return d }, "0000", false},
-		{"both are torn", func(d []byte) []byte { d[100] ^= 1; d[slotSize+100] ^= 1; return d }, "0000", true},
+		{"all are torn", func(d []byte) []byte { d[100] ^= 1; d[slotSize+100] ^= 1; return d }, "0000", true},
 		{"cut after the first record", func(d []byte) []byte { return d[:slotSize+10] }, "0000", false},
 		{"zeroes", func(d []byte) []byte { return make([]byte, len(d)) }, "0000", true},
 		{"a newer format", func([]byte) []byte {
@@ -75,6 +75,47 @@ func TestADamagedCursorCostsDuplicatesNotEntries(t *testing.T) {
 				t.Errorf("goes on with %s, warned %v; want %s, %v", got, warned, test.want, test.warned)
 			}
 		})
+	}
+}
+
+// TestWhatWasSyncedIsNeverWrittenOver: a power cut may tear everything that was written since the last sync.
+func TestWhatWasSyncedIsNeverWrittenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "siem.cursor")
+	c, err := openCursor(path, record{Name: "siem"}, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.file.Close()
+	begun := time.Now()
+	var synced uint64
+	for i := range uint64(100) {
+		now := begun.Add(time.Duration(i) * 100 * time.Millisecond)
+		if err := c.move(mark{At: Position{Sequence: i + 1}}, nil, now); err != nil {
+			t.Fatal(err)
+		}
+		if !c.dirty {
+			synced = i + 1
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for slot := range int64(slots) {
+			if slot != c.kept && int64(len(data)) > slot*slotSize {
+				data[slot*slotSize] ^= 1
+			}
+		}
+		torn := filepath.Join(t.TempDir(), "torn.cursor")
+		if err := os.WriteFile(torn, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := loadCursor(torn)
+		if err != nil || got.At.Sequence != synced {
+			t.Fatalf("after %d commits, %d of them synced: the cursor is at %d, %v", i+1, synced, got.At.Sequence, err)
+		}
+	}
+	if synced < 90 {
+		t.Errorf("only %d commits of 10 seconds were synced", synced)
 	}
 }
 
