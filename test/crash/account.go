@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway/policy"
@@ -25,6 +26,11 @@ func (h *harness) account(ctx context.Context) ([]string, error) {
 	h.print("stream: %d entries in %d batches; %d releases were parted by a crash from what caused them", len(r.lines), r.end, r.cuts)
 	for _, kind := range slices.Sorted(maps.Keys(r.kinds)) {
 		h.print("  %7d %s", r.kinds[kind], kind)
+	}
+	for what, n := range h.said {
+		if strings.Contains(what, "the cursor is damaged") {
+			problems = append(problems, fmt.Sprintf("gateway: %d of %s", n, what))
+		}
 	}
 	problems = append(problems, h.receipts(r)...)
 	problems = append(problems, h.prefixes(r)...)

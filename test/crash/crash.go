@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-siem/sluice/test/powercut"
 )
 
 // configuration of the gateway. The hold is short, so that it is outlived and cut by kills.
-const configuration = `data_dir: data
+const configuration = `data_dir: disk/data
 inputs:
   - {name: relp, type: relp, listen: "tcp://127.0.0.1:0"}
   - {name: push, type: http, listen: "tcp://127.0.0.1:0"}
@@ -25,7 +27,7 @@ inputs:
 policy: {hold: 1s}
 targets:
   - {name: siem, type: syslog, address: "tcp://%s", format: json, framing: octet}
-  - {name: file, type: file, path: stream.jsonl, format: json}
+  - {name: file, type: file, path: disk/stream.jsonl, format: json}
 http: {listen: "127.0.0.1:0"}
 `
 
@@ -39,11 +41,13 @@ type harness struct {
 	relp    []*relpSender
 	push    []*pushSender
 	plain   []*plainSender
+	disk    *powercut.Disk // where the power is cut
 	running atomic.Pointer[process]
 	epoch   atomic.Int64
 
 	reconciled int
 	early      int            // kills before the gateway listened
+	cuts       int            // that were power cuts
 	said       map[string]int // what the gateways warned of
 }
 
@@ -58,6 +62,14 @@ func crash(ctx context.Context, s settings, out io.Writer) error {
 		return err
 	}
 	defer h.siem.close()
+	if err := os.Mkdir(filepath.Join(s.dir, "disk"), 0o700); err != nil {
+		return err
+	}
+	if s.power {
+		if h.disk, err = powercut.New(filepath.Join(s.dir, "disk")); err != nil {
+			return err
+		}
+	}
 	if err := os.WriteFile(filepath.Join(s.dir, configName), fmt.Appendf(nil, configuration, h.siem.address), 0o600); err != nil {
 		return err
 	}
@@ -65,7 +77,8 @@ func crash(ctx context.Context, s settings, out io.Writer) error {
 	if err := h.storm(ctx); err != nil {
 		return fmt.Errorf("seed %d: %w", s.seed, err)
 	}
-	h.print("%d kills in %s, %d of them before the gateway listened; now the account", s.kills, time.Since(began).Round(time.Second), h.early)
+	h.print("%d kills in %s, %d of them before the gateway listened, %d of them power cuts; now the account",
+		s.kills, time.Since(began).Round(time.Second), h.early, h.cuts)
 	problems, err := h.account(ctx)
 	if err != nil {
 		return fmt.Errorf("seed %d: %w", s.seed, err)
@@ -128,7 +141,7 @@ func (h *harness) send(ctx context.Context, group *errgroup.Group) {
 
 // begin starts the next gateway.
 func (h *harness) begin() error {
-	p, err := startProcess(h.dir, h.binary)
+	p, err := startProcess(h.dir, h.binary, h.recorder()...)
 	if err != nil {
 		return err
 	}
@@ -152,7 +165,11 @@ func (h *harness) killing(ctx context.Context) error {
 		if err := p.kill(); err != nil {
 			return fmt.Errorf("kill %d: %w", k, err)
 		}
-		h.siem.outlived(int(h.epoch.Load()))
+		cut, err := h.powerCut()
+		if err != nil {
+			return fmt.Errorf("kill %d: %w", k, err)
+		}
+		h.siem.outlived(int(h.epoch.Load()), cut)
 		h.listen(p)
 		if (k+1)%50 == 0 {
 			h.print("%d kills, %d things happened, the equations held %d times", k+1, h.traffic.count(), h.reconciled)
@@ -162,6 +179,33 @@ func (h *harness) killing(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// recorder is the command before the gateway's.
+func (h *harness) recorder() []string {
+	if !h.power {
+		return nil
+	}
+	return powercut.Recorder(filepath.Join(h.dir, trace))
+}
+
+const trace = "trace"
+
+// powerCut takes from the disk what the gateway that has ended had not synced, in three of four cases: in the
+// others the machine goes on, and what was not synced may be lost later.
+func (h *harness) powerCut() (bool, error) {
+	if !h.power {
+		return false, nil
+	}
+	midway, err := h.disk.Follow(filepath.Join(h.dir, trace), h.dir)
+	if err == nil && !midway {
+		err = h.disk.Check()
+	}
+	if err != nil || !midway && h.rng.IntN(4) == 0 {
+		return false, err
+	}
+	h.cuts++
+	return true, h.disk.Cut(h.rng)
 }
 
 // live lets the gateway live for as long as it may. One in four dies while it starts, or at once after;
@@ -230,6 +274,9 @@ func (h *harness) finish(ctx context.Context) error {
 	}
 	h.reconciled++
 	if err := p.end(); err != nil {
+		return err
+	}
+	if _, err := h.powerCut(); err != nil {
 		return err
 	}
 	h.listen(p)

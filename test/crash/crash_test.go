@@ -3,12 +3,19 @@ package main
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"testing"
 )
 
 // TestCrash is a short run, each time with another seed, which it logs.
 func TestCrash(t *testing.T) {
-	s := settings{kills: 15, seed: rand.Uint64(), dir: t.TempDir()}
+	check(t, settings{kills: 15})
+}
+
+func check(t *testing.T, s settings) {
+	t.Helper()
+	s.seed, s.dir = rand.Uint64(), t.TempDir()
 	if testing.Short() {
 		s.kills = 5
 	}
@@ -22,6 +29,18 @@ func TestCrash(t *testing.T) {
 		return
 	}
 	t.Log("\n" + out.String())
+}
+
+// TestPowerCut is one in which most kills take what was not synced with them.
+func TestPowerCut(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		const hint = "strace is missing: apt-get install strace"
+		if os.Getenv("CI") != "" || os.Getenv("SLUICE_TEST_STRICT") == "1" {
+			t.Fatal(hint)
+		}
+		t.Skip(hint)
+	}
+	check(t, settings{kills: 12, power: true})
 }
 
 // TestPrefixes: what went into a connection is in the stream from its beginning, and whole where the

@@ -37,10 +37,12 @@ type process struct {
 
 const configName = "gw.yaml"
 
-// startProcess runs the gateway in dir. What it logs is appended to the file log.
-func startProcess(dir, binary string) (*process, error) {
+// startProcess runs the gateway in dir, behind another command if there is one. What it logs is appended to
+// the file log.
+func startProcess(dir, binary string, behind ...string) (*process, error) {
+	command := append(behind, binary, "run", "--config", configName)
 	p := &process{
-		cmd: exec.Command(binary, "run", "--config", configName), ready: make(chan struct{}), done: make(chan struct{}),
+		cmd: exec.Command(command[0], command[1:]...), ready: make(chan struct{}), done: make(chan struct{}),
 		inputs: map[string]string{}, said: map[string]int{},
 	}
 	p.cmd.Dir = dir
@@ -56,7 +58,17 @@ func startProcess(dir, binary string) (*process, error) {
 		return nil, errors.Join(err, keep.Close())
 	}
 	go p.follow(stderr, keep)
-	return p, nil
+	if len(behind) == 0 {
+		return p, nil
+	}
+	// Whoever kills it before means the other command.
+	return p, poll(context.Background(), func() error {
+		running, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.cmd.Process.Pid))
+		if err == nil && running != binary {
+			err = fmt.Errorf("%s runs instead of %s", running, binary)
+		}
+		return err
+	})
 }
 
 // follow reads the log for the addresses that were found for port 0.

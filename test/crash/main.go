@@ -3,6 +3,7 @@
 //
 //	go run ./test/crash -kills 1000            prints its seed, progress, and an account; exit status 1 with what is wrong
 //	go run ./test/crash -kills 1000 -seed 7    the same traffic, faults and instants, as far as scheduling allows
+//	go run ./test/crash -powercuts 200         most kills take with them what was not synced, by [powercut]; needs strace
 //
 // # What happens
 //
@@ -29,6 +30,9 @@
 // were acknowledged by the SIEM's kernel before a reset. After a kill the batch in flight may come again, and
 // as much more only if the SIEM broke a connection after the event had been forwarded: before the kill, in the
 // same instant or after it. Positions in the stream tell which events those are.
+//
+// A power cut may take the commits of the last second too, of the file's lines those that were not synced, and
+// whatever the state had; the stream has everything that was acknowledged, and no cursor is damaged.
 //
 // Nothing is lost, not even what the SIEM's kernel had acknowledged and threw away in a reset while the gateway
 // was dead.
@@ -61,6 +65,7 @@ func main() {
 // settings say what to do.
 type settings struct {
 	kills  int
+	power  bool // most of them are power cuts
 	seed   uint64
 	dir    string // for everything; empty
 	binary string // sluice
@@ -71,11 +76,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	keep := false
 	f := flag.NewFlagSet("crash", flag.ContinueOnError)
 	f.IntVar(&s.kills, "kills", 1000, "how often the gateway is killed")
+	cuts := f.Int("powercuts", 0, "how often it is killed instead, most times together with what it has not synced; needs strace")
 	f.Uint64Var(&s.seed, "seed", 0, "of everything random; 0 chooses one")
 	f.BoolVar(&keep, "keep", false, "keep the directory with the gateway's data, log and configuration")
 	race := f.Bool("race", false, "build the gateway with the race detector")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	if *cuts > 0 {
+		s.kills, s.power = *cuts, true
 	}
 	if s.seed == 0 {
 		s.seed = rand.Uint64()

@@ -29,6 +29,7 @@ type siem struct {
 	problems []string
 	moods    map[string]int
 	killed   map[int]time.Time // when which gateway was
+	cut      map[int]bool      // together with what it had not synced
 }
 
 // session is one connection.
@@ -60,7 +61,7 @@ type told struct {
 
 func newSIEM(rng *rand.Rand, epoch func() int) (*siem, error) {
 	s := &siem{
-		rng: rng, epoch: epoch, gate: make(chan struct{}), open: map[*session]net.Conn{}, told: map[string]*told{}, moods: map[string]int{}, killed: map[int]time.Time{},
+		rng: rng, epoch: epoch, gate: make(chan struct{}), open: map[*session]net.Conn{}, told: map[string]*told{}, moods: map[string]int{}, killed: map[int]time.Time{}, cut: map[int]bool{},
 	}
 	close(s.gate)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -264,10 +265,10 @@ func (s *siem) complain(text string) {
 }
 
 // outlived notes that the gateway was killed.
-func (s *siem) outlived(epoch int) {
+func (s *siem) outlived(epoch int, cut bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.killed[epoch] = time.Now()
+	s.killed[epoch], s.cut[epoch] = time.Now(), cut
 }
 
 // close ends everything.
