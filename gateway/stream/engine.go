@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -88,7 +89,7 @@ func start(ctx context.Context, o Options, log *slog.Logger) (*engine, error) {
 	s.SetLoggerV2(e.log, false, false, false)
 	e.server = s
 	s.Start()
-	if err := e.connect(ctx, o, existed); err != nil {
+	if err := e.connect(ctx, o, existed, log); err != nil {
 		err = errors.Join(err, e.log.failure(), e.stop())
 		<-e.down // two servers on the same files would ruin them
 		return nil, err
@@ -97,7 +98,7 @@ func start(ctx context.Context, o Options, log *slog.Logger) (*engine, error) {
 	return e, nil
 }
 
-func (e *engine) connect(ctx context.Context, o Options, existed bool) error {
+func (e *engine) connect(ctx context.Context, o Options, existed bool, log *slog.Logger) error {
 	if e.log.gaveUp() || !e.server.ReadyForConnections(startTimeout) {
 		return errors.New("start server: it didn't come up")
 	}
@@ -123,8 +124,7 @@ func (e *engine) connect(ctx context.Context, o Options, existed bool) error {
 	case err == nil:
 		e.stream, err = api.UpdateStream(ctx, streamConfig(o))
 	case errors.Is(err, jetstream.ErrStreamNotFound) && existed:
-		// making a new one over it would hide that everything is gone
-		return fmt.Errorf("recover %s: its files are there, but JetStream doesn't accept them: %w", streamDir(o.Dir), err)
+		e.stream, err = describe(ctx, api, o, log)
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		e.stream, err = api.CreateStream(ctx, streamConfig(o))
 	}
@@ -132,6 +132,22 @@ func (e *engine) connect(ctx context.Context, o Options, existed bool) error {
 		return fmt.Errorf("open stream: %w", err)
 	}
 	return nil
+}
+
+// describe makes the stream over its messages where JetStream's description of it, two small files that are
+// written at every start and not at once, was torn by a crash or a power cut.
+func describe(ctx context.Context, api jetstream.JetStream, o Options, log *slog.Logger) (jetstream.Stream, error) {
+	log.Warn("the description of the stream is damaged or missing and is written anew", "directory", streamDir(o.Dir))
+	old := filepath.Join(streamDir(o.Dir), server.JetStreamMetaFile) // while it is there no new one is written
+	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove the description: %w", err)
+	}
+	s, err := api.CreateStream(ctx, streamConfig(o))
+	if err == nil && s.CachedInfo().State.LastSeq == 0 {
+		// an empty one in its place would hide that everything is gone
+		err = errors.Join(fmt.Errorf("recover %s: its files are there, but JetStream finds nothing in them", streamDir(o.Dir)), os.Remove(old))
+	}
+	return s, err
 }
 
 func dial(s *server.Server, o ...nats.Option) (*nats.Conn, error) {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -291,17 +292,59 @@ func TestASecondOpenIsRefused(t *testing.T) {
 	openStream(t, Options{Dir: dir})
 }
 
+// TestADamagedDescriptionCostsNothing: JetStream writes two files at every start, one after the other.
+func TestADamagedDescriptionCostsNothing(t *testing.T) {
+	for name, damage := range map[string]func(description, sum string) error{
+		"empty":         func(d, _ string) error { return os.Truncate(d, 0) },
+		"another":       func(d, _ string) error { return os.WriteFile(d, []byte(`{"name":"SLUICE"}`), 0o600) },
+		"of another":    func(_, s string) error { return os.WriteFile(s, []byte("0123456789abcdef"), 0o600) },
+		"gone":          func(d, _ string) error { return os.Remove(d) },
+		"sum gone":      func(_, s string) error { return os.Remove(s) },
+		"both are gone": func(d, s string) error { return errors.Join(os.Remove(d), os.Remove(s)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for n := range 3 {
+				s := openStream(t, Options{Dir: dir, Synced: true})
+				if got := keys(readAll(t, s, 1)); len(got) != 5*n {
+					t.Fatalf("%d entries, want %d", len(got), 5*n)
+				}
+				if a := appendEntries(t, s, 5*n, 5); a.Sequence != uint64(n)+1 {
+					t.Errorf("goes on at %d, want %d", a.Sequence, n+1)
+				}
+				closeStream(t, s)
+				if err := damage(filepath.Join(streamDir(dir), "meta.inf"), filepath.Join(streamDir(dir), "meta.sum")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestADamagedStreamIsNotReplacedByAnEmptyOne(t *testing.T) {
 	dir := t.TempDir()
 	s := openStream(t, Options{Dir: dir})
 	appendEntries(t, s, 0, 1)
 	closeStream(t, s)
-	if err := os.WriteFile(filepath.Join(streamDir(dir), "meta.inf"), []byte("{"), 0o600); err != nil {
+	block := filepath.Join(streamDir(dir), "msgs", "1.blk")
+	data, err := os.ReadFile(block)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := Open(t.Context(), Options{Dir: dir}); err == nil {
-		s.Close()
-		t.Error("Open of a stream without its description = nil, want an error")
+	for range 2 {
+		if err := os.WriteFile(filepath.Join(streamDir(dir), "meta.inf"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(streamDir(dir), "msgs", "index.db")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(block, bytes.Repeat([]byte("x"), len(data)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := Open(t.Context(), Options{Dir: dir}); err == nil {
+			s.Close()
+			t.Error("Open of a stream without description or messages = nil, want an error")
+		}
 	}
 }
 
