@@ -42,13 +42,16 @@ func Write(name string, write func(io.Writer) error) (err error) {
 }
 
 // SyncDir makes the names in a directory durable: files that were made, renamed or removed.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
+func SyncDir(dir string) error { return Sync(dir) }
+
+// Sync makes durable what anybody has written to a file.
+func Sync(name string) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
-	if e := d.Close(); err == nil {
+	err = f.Sync()
+	if e := f.Close(); err == nil {
 		err = e
 	}
 	return err

@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +11,28 @@ import (
 
 	"github.com/sluice-siem/sluice/gateway/durable"
 )
+
+// syncBlocks syncs the blocks of messages before anything is built on what is in them. The last process may
+// have been killed between writing a message and syncing it: then the message is there, nobody was told so,
+// and what comes again is known by it and acknowledged; a power cut must not take it away after that.
+func syncBlocks(dir string) error {
+	msgs := filepath.Join(streamDir(dir), "msgs")
+	files, err := os.ReadDir(msgs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("list blocks: %w", err)
+	}
+	for _, f := range files {
+		if filepath.Ext(f.Name()) != ".blk" {
+			continue
+		}
+		if err := durable.Sync(filepath.Join(msgs, f.Name())); err != nil {
+			return fmt.Errorf("sync block: %w", err)
+		}
+	}
+	return durable.SyncDir(msgs)
+}
 
 // rewriteNewest copies JetStream's newest block of messages and puts the synced copy in its place,
 // while no server runs. After a failed fsync the kernel takes the pages for clean: they can be read

@@ -81,7 +81,13 @@ func Open(ctx context.Context, o Options) (*Stream, error) {
 	s.publish = func(ctx context.Context, data []byte, last uint64) (uint64, error) {
 		return s.current().publish(ctx, data, last)
 	}
-	e, err := start(ctx, o, o.Log)
+	if o.Synced {
+		err = syncBlocks(o.Dir)
+	}
+	var e *engine
+	if err == nil {
+		e, err = start(ctx, o, o.Log)
+	}
 	if err != nil {
 		_ = locked.Close()
 		return nil, fmt.Errorf("open %s: %w", o.Dir, err)
