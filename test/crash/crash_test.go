@@ -33,6 +33,12 @@ func check(t *testing.T, s settings) {
 
 // TestPowerCut is one in which most kills take what was not synced with them.
 func TestPowerCut(t *testing.T) {
+	needStrace(t)
+	check(t, settings{kills: 12, power: true})
+}
+
+func needStrace(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("strace"); err != nil {
 		const hint = "strace is missing: apt-get install strace"
 		if os.Getenv("CI") != "" || os.Getenv("SLUICE_TEST_STRICT") == "1" {
@@ -40,7 +46,6 @@ func TestPowerCut(t *testing.T) {
 		}
 		t.Skip(hint)
 	}
-	check(t, settings{kills: 12, power: true})
 }
 
 // TestPrefixes: what went into a connection is in the stream from its beginning, and whole where the
