@@ -18,14 +18,19 @@ import (
 // from the newest checkpoint and the stream; the log says what it no longer remembers.
 func openState(ctx context.Context, c config.Config, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
 	dir := filepath.Join(c.DataDir, "state")
-	index, err := openProved(ctx, c, dir, s)
+	boot := thisBoot(c)
+	err := boot.whole(dir)
+	var index *dedup.Index
+	if err == nil {
+		index, err = openProved(ctx, c, dir, s)
+	}
 	if err != nil {
 		log.Warn("the state is rebuilt from the stream", "err", err)
 		if index, err = rebuild(ctx, c, dir, s, log); err != nil {
 			return nil, err
 		}
 	}
-	if err := fold(ctx, index, s, log); err != nil {
+	if err := errors.Join(fold(ctx, index, s, log), boot.note()); err != nil {
 		return nil, errors.Join(err, index.Close())
 	}
 	return index, nil
@@ -103,7 +108,8 @@ func fold(ctx context.Context, index *dedup.Index, s *stream.Stream, log *slog.L
 	if mark.Sequence >= last {
 		return nil
 	}
-	for m, err := range s.Salvage(ctx, max(mark.Sequence+1, first)) {
+	begun := max(mark.Sequence+1, first)
+	for m, err := range s.Salvage(ctx, begun) {
 		switch {
 		case errors.Is(err, stream.ErrLost), errors.Is(err, stream.ErrFormat):
 			log.Error("a batch of the stream can't be read: what it recorded is not remembered, and resends of it "+
@@ -116,7 +122,7 @@ func fold(ctx context.Context, index *dedup.Index, s *stream.Stream, log *slog.L
 			return err
 		}
 	}
-	log.Info("state brought to the end of the stream", "batches", last-max(mark.Sequence, first)+1, "sequence", last)
+	log.Info("state brought to the end of the stream", "batches", last-begun+1, "sequence", last)
 	return nil
 }
 

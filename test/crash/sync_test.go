@@ -131,7 +131,7 @@ func TestKillBeforeTheSync(t *testing.T) {
 		want[digestOf([]byte(message))] = true
 		_ = p.kill()
 		m.follow(p)
-		if err := m.disk.Cut(m.rng); err != nil {
+		if err := m.cut(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -224,6 +224,16 @@ func (d *Disk) Cut(rng *rand.Rand) error {
 	return errors.Join(os.RemoveAll(place), top.write(place), os.RemoveAll(d.root), os.Rename(place, d.root))
 }
 
+// Put replaces what is in a file, for good.
+func (d *Disk) Put(path string, data []byte) error {
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return err
+	}
+	var err error
+	d.top, err = load(d.root)
+	return err
+}
+
 // walk visits what is there.
 func (n *inode) walk(path string, visit func(*inode, string)) {
 	visit(n, path)
