@@ -82,7 +82,7 @@ func guaranteeOf(what string) Guarantee {
 	case "udp out":
 		return Guarantee{"UDP out", "sent once", "anything"}
 	case "file out":
-		return Guarantee{"file", "whole lines, synced", "doubled after a crash"}
+		return Guarantee{"file", "whole lines, synced", "doubled after a crash, which may also leave the line that was being written cut short: its event comes again"}
 	case "stdout out":
 		return Guarantee{"stdout", "whole lines, given to the operating system", "what whoever reads them had not read when it died; doubled after a crash"}
 	}

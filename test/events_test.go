@@ -26,19 +26,33 @@ type event struct {
 func readEvents(files ...string) ([]event, error) {
 	var out []event
 	for _, name := range files {
-		data, err := os.ReadFile(name)
+		events, torn, err := readTorn(name)
+		if err == nil && len(torn) > 0 {
+			err = fmt.Errorf("%s: no JSON: %.200q", filepath.Base(name), torn[0])
+		}
 		if err != nil {
 			return nil, err
 		}
-		for line := range strings.Lines(string(data)) {
-			var e event
-			if err := json.Unmarshal([]byte(line), &e); err != nil {
-				return nil, fmt.Errorf("%s: %w: %.200q", filepath.Base(name), err, line)
-			}
-			out = append(out, e)
-		}
+		out = append(out, events...)
 	}
 	return out, nil
+}
+
+// readTorn reads a file that a crash may have left lines in that are cut short.
+func readTorn(name string) (events []event, torn []string, err error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	for line := range strings.Lines(string(data)) {
+		var e event
+		if json.Unmarshal([]byte(line), &e) == nil {
+			events = append(events, e)
+		} else {
+			torn = append(torn, line)
+		}
+	}
+	return events, torn, nil
 }
 
 // absolute makes paths of a script absolute.

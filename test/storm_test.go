@@ -115,9 +115,12 @@ func (s *storm) finish(t *testing.T, d *daemon) {
 // compare looks for every alert and every activity. An alert is forwarded by one of its services.
 func (s *storm) compare(t *testing.T, each, starts int) {
 	t.Helper()
-	events, err := readEvents(filepath.Join(s.dir, "stream.jsonl"))
+	events, torn, err := readTorn(filepath.Join(s.dir, "stream.jsonl"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(torn) >= starts {
+		t.Errorf("%d starts left %d lines cut short, such as %.200q", starts, len(torn), torn[0])
 	}
 	keys, ids, again := map[string]string{}, map[string]string{}, 0
 	for _, e := range events {
