@@ -78,8 +78,7 @@ func BenchmarkWay(b *testing.B) {
 // newWay is a pipeline on an empty stream and state.
 func newWay(b *testing.B) *pipeline {
 	b.Helper()
-	p, _ := newPipelineIn(b, b.TempDir(), with(), slog.New(slog.DiscardHandler))
-	p.now = elapsed(monday)
+	p, _ := newPipelineIn(b, b.TempDir(), with(), slog.New(slog.DiscardHandler), monday)
 	return p
 }
 

@@ -116,7 +116,10 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 	for _, i := range c.Inputs {
 		m.notUnderstood.WithLabelValues(i.Name) // from 0 on, so that the first ones are an increase
 	}
-	if g.pipeline, err = newPipeline(g, m); err != nil {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if g.pipeline, err = newPipeline(g, m, o.Now()); err != nil {
 		return g, err
 	}
 	g.pipeline.decided = o.Decided
@@ -143,16 +146,18 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 	return g, nil
 }
 
-func newPipeline(g *Gateway, m *metrics) (*pipeline, error) {
+func newPipeline(g *Gateway, m *metrics, start time.Time) (*pipeline, error) {
 	mark, err := g.index.Mark()
 	if err != nil {
 		return nil, err
 	}
 	p := &pipeline{
 		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), ended: make(chan struct{}),
-		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time),
+		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time, start),
 	}
-	p.silent = newSilences(g.config, g.index, mark.Time, p.now())
+	if p.silent, err = newSilences(g.config, g.index, mark.Time, p.now()); err != nil {
+		g.log.Warn("pauses are forgotten: a service may be called silent for the time in which nobody listened", "err", err)
+	}
 	p.quiet = p.now().Add(min(grace, *g.config.Policy.Hold))
 	return p, nil
 }
@@ -160,13 +165,13 @@ func newPipeline(g *Gateway, m *metrics) (*pipeline, error) {
 // elapsed is the clock of the decider: the wall clock at the start, or the last recorded time where
 // that is later, and from there on the time that really passed. A step of the wall clock ends no hold
 // early and freezes none.
-func elapsed(last time.Time) func() time.Time {
-	start := time.Now()
+func elapsed(last, start time.Time) func() time.Time {
+	begun := time.Now()
 	base := start.Round(0).UTC()
 	if last.After(base) {
 		base = last
 	}
-	return func() time.Time { return base.Add(time.Since(start)) }
+	return func() time.Time { return base.Add(time.Since(begun)) }
 }
 
 // Listeners says where the inputs listen.

@@ -23,8 +23,7 @@ type needed struct{ stream, state, paired, checkpoint float64 }
 func measureNeed(t testing.TB, n int, take func(i int) bool) needed {
 	t.Helper()
 	dir := t.TempDir()
-	p, closes := newPipelineIn(t, dir, with(), slog.New(slog.DiscardHandler))
-	p.now = elapsed(monday)
+	p, closes := newPipelineIn(t, dir, with(), slog.New(slog.DiscardHandler), monday)
 	index := p.index
 	var messages []*incoming
 	taken := 0

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,6 +25,7 @@ type Options struct {
 	Stdout   io.Writer           // where a target of type stdout writes
 	Hostname string              // the name in outgoing syslog headers
 	Decided  func(Decided)       // is told of every decision when it is durable, in order, and may not block; nil for nobody
+	Now      func() time.Time    // the wall clock, of which only the start is asked; the machine's where nil
 }
 
 // openInput opens one input. A new protocol adds its case here.

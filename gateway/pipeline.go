@@ -186,7 +186,9 @@ func (p *pipeline) decide(ctx context.Context, messages []*incoming) error {
 		messages = messages[durable:]
 		switch {
 		case err == nil:
-			p.silent.heard(p.now())
+			if err := p.silent.heard(p.now()); err != nil {
+				p.log.Warn("a pause is forgotten with a restart: a service may be called silent for it", "err", err)
+			}
 			return nil
 		case errors.Is(err, stream.ErrFull):
 			p.metrics.full.Inc()

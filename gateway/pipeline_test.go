@@ -19,10 +19,10 @@ import (
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
-// newPipelineIn makes a pipeline as New does, on a real stream and state in dir, save that it needn't have
-// listened for a minute before it releases anything. Its user moves it. closes may be called before the test
+// newPipelineIn makes a pipeline as New does at that time, on a real stream and state in dir, save that it needn't
+// have listened for a minute before it releases anything. Its user moves it. closes may be called before the test
 // ends, so that dir can be opened again.
-func newPipelineIn(t testing.TB, dir string, c config.Config, log *slog.Logger) (p *pipeline, closes func()) {
+func newPipelineIn(t testing.TB, dir string, c config.Config, log *slog.Logger, start time.Time) (p *pipeline, closes func()) {
 	t.Helper()
 	c.DataDir = dir
 	g := &Gateway{config: c, log: log}
@@ -41,7 +41,7 @@ func newPipelineIn(t testing.TB, dir string, c config.Config, log *slog.Logger) 
 		t.Fatal(err)
 	}
 	g.closers = append(g.closers, g.index.Close)
-	if p, err = newPipeline(g, newMetrics(prometheus.NewRegistry())); err != nil {
+	if p, err = newPipeline(g, newMetrics(prometheus.NewRegistry()), start); err != nil {
 		t.Fatal(err)
 	}
 	p.quiet = time.Time{}
@@ -51,7 +51,7 @@ func newPipelineIn(t testing.TB, dir string, c config.Config, log *slog.Logger) 
 // openPipeline is such a pipeline that runs until the test ends.
 func openPipeline(t *testing.T, dir string, c config.Config) *pipeline {
 	t.Helper()
-	p, _ := newPipelineIn(t, dir, c, slog.New(slog.DiscardHandler))
+	p, _ := newPipelineIn(t, dir, c, slog.New(slog.DiscardHandler), time.Now())
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.run(ctx) }()

@@ -2,12 +2,18 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/durable"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -18,7 +24,9 @@ import (
 // Only the time in which the gateway listened counts: a service is not silent because nobody heard it.
 type silences struct {
 	watched []watchedService
-	deaf    []pause   // in which nothing was accepted, the earliest first; at first the time before the start
+	path    string    // where deaf is kept: a restart after a long pause must not count that as quiet
+	started time.Time // this gateway
+	deaf    []pause   // in which nothing was accepted, the earliest first, with the time before each start
 	full    time.Time // since when nothing is accepted; zero while something is
 	next    time.Time // when to look again; zero where nobody is watched
 }
@@ -30,7 +38,10 @@ type watchedService struct {
 }
 
 // pause is a time in which the gateway didn't listen.
-type pause struct{ from, to time.Time }
+type pause struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
 
 const (
 	// lookEvery is how often what is usual is asked for. A slot of it has five minutes.
@@ -40,9 +51,12 @@ const (
 )
 
 // newSilences watches over the services that are enabled, and those with a limit of their own. heard is
-// the time up to which the gateway is known to have listened before, now that of its start.
-func newSilences(c config.Config, x *dedup.Index, heard, now time.Time) silences {
-	s := silences{deaf: []pause{{heard, now}}}
+// the time up to which the gateway is known to have listened before, now that of its start. The error is that
+// of the file of pauses, without which some of them may count as quiet.
+func newSilences(c config.Config, x *dedup.Index, heard, now time.Time) (silences, error) {
+	s := silences{path: filepath.Join(c.DataDir, "pauses"), started: now}
+	err := s.load()
+	err = errors.Join(err, s.pause(heard, now))
 	for _, name := range c.Services.Order() {
 		limit := c.Silence.Of(name)
 		if limit == config.Off || limit == config.Auto && !c.Services.Enabled(name) {
@@ -52,7 +66,40 @@ func newSilences(c config.Config, x *dedup.Index, heard, now time.Time) silences
 		s.watched = append(s.watched, watchedService{service, limit, !x.Rhythm(service).Silent.IsZero()})
 	}
 	s.plan(x, now)
-	return s
+	return s, err
+}
+
+// load reads the pauses that were kept.
+func (s *silences) load() error {
+	data, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &s.deaf)
+	}
+	if err != nil {
+		s.deaf = nil
+		return fmt.Errorf("read pauses: %w", err)
+	}
+	return nil
+}
+
+// pause keeps one more.
+func (s *silences) pause(from, to time.Time) error {
+	s.deaf = append(s.deaf, pause{from, to})
+	if len(s.deaf) > mostPauses {
+		s.deaf = s.deaf[1:]
+		s.deaf[0].From = time.Time{}
+	}
+	data, err := json.Marshal(s.deaf)
+	if err == nil {
+		err = durable.WriteFile(s.path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("keep pauses: %w", err)
+	}
+	return nil
 }
 
 // plan says when to look again.
@@ -79,34 +126,31 @@ func (s *silences) stopped(now time.Time) {
 	}
 }
 
-// heard takes note that something was accepted.
-func (s *silences) heard(now time.Time) {
+// heard takes note that something was accepted. The error is that a pause is not kept beyond a restart.
+func (s *silences) heard(now time.Time) error {
 	if s.full.IsZero() {
-		return
+		return nil
 	}
-	s.deaf = append(s.deaf, pause{s.full, now})
+	from := s.full
 	s.full = time.Time{}
-	if len(s.deaf) > mostPauses {
-		s.deaf = s.deaf[1:]
-		s.deaf[0].from = time.Time{}
-	}
+	return s.pause(from, now)
 }
 
 // each visits the times since the service's last notification in which the gateway listened; those since
 // the start where there is none.
 func (s *silences) each(r *dedup.Rhythm, now time.Time, visit func(from, to time.Time)) {
 	from := r.Last
-	for i, p := range s.deaf {
-		if i == 0 && from.IsZero() {
-			from = p.to
-		}
-		if !p.to.After(from) {
+	if from.IsZero() {
+		from = s.started
+	}
+	for _, p := range s.deaf {
+		if !p.To.After(from) {
 			continue
 		}
-		if p.from.After(from) {
-			visit(from, p.from)
+		if p.From.After(from) {
+			visit(from, p.From)
 		}
-		from = p.to
+		from = p.To
 	}
 	if now.After(from) {
 		visit(from, now)

@@ -29,9 +29,8 @@ type quietly struct {
 func openQuietly(t *testing.T, dir string, c config.Config, at time.Duration) *quietly {
 	t.Helper()
 	q := &quietly{t: t, clock: monday.Add(at)}
-	q.pipeline, q.close = newPipelineIn(t, dir, c, slog.New(slog.NewTextHandler(&q.log, nil)))
+	q.pipeline, q.close = newPipelineIn(t, dir, c, slog.New(slog.NewTextHandler(&q.log, nil)), q.clock)
 	q.now = func() time.Time { return q.clock }
-	q.silent = newSilences(c, q.index, q.pipeline.clock.last, q.clock)
 	return q
 }
 
@@ -148,18 +147,26 @@ func TestOnlyListeningCounts(t *testing.T) {
 	q.at(5*h + 10*m)
 	q.silent.stopped(q.clock)
 	q.clock = monday.Add(7 * h)
-	q.silent.heard(q.clock)
-	q.at(7*h + 9*m)
+	if err := q.silent.heard(q.clock); err != nil {
+		t.Fatal(err)
+	}
+	q.at(7*h+2*m, cloudAlert(2))
+	q.close()
+	q = openQuietly(t, dir, c, 17*h) // which doesn't make it forget the other pauses
+	q.clock = monday.Add(17 * h)
+	q.at(17*h + 7*m)
 	if got := q.told(); len(got) > 0 {
 		t.Fatalf("told of %q", got)
 	}
-	q.at(7*h + 11*m)
-	if diff := cmp.Diff([]string{"7h10m0s defender_for_identity drop"}, q.told()); diff != "" {
+	q.at(17*h + 9*m)
+	if diff := cmp.Diff([]string{"17h8m0s defender_for_identity drop"}, q.told()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	for range 2 * mostPauses {
 		q.silent.stopped(q.clock)
-		q.silent.heard(q.clock.Add(s))
+		if err := q.silent.heard(q.clock.Add(s)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if len(q.silent.deaf) != mostPauses {
 		t.Errorf("%d pauses are kept, want %d", len(q.silent.deaf), mostPauses)
