@@ -3,6 +3,7 @@ package dedup
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -112,9 +113,7 @@ func TestActivitiesAreRememberedOverAnyBatches(t *testing.T) {
 			if err := b.Commit(Mark{Time: now}); err != nil {
 				t.Fatal(err)
 			}
-			for id, m := range kept {
-				firsts[id] = m
-			}
+			maps.Copy(firsts, kept)
 		}
 		b.Discard()
 		if dice.IntN(20) == 0 {

@@ -28,7 +28,6 @@ type copies struct {
 	rank     map[string]int
 	order    []*line
 	last     map[string]place // of the last copy
-	starts   map[int]int      // place of the first event that came from a gateway, by its number
 	sum      struct{ copies, kill, farthest, doubted, power, broken, beyond int }
 	problems []string
 }
