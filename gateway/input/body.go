@@ -84,6 +84,9 @@ func (b *body) read(r *http.Request) error {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what is none is raw lines
 	b.object = kind == "application/x-ndjson" || kind == "application/ndjson"
 	wire := &counted{r: r.Body, n: &b.sent}
+	if r.ContentLength > int64(b.limit) {
+		return errLarge // before whoever asked whether to send it begins
+	}
 	switch r.Header.Get("Content-Encoding") {
 	case "", "identity":
 		if err := b.fill(wire); err != nil {
