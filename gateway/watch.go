@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-siem/sluice/gateway/input"
 )
 
 // watch serves /metrics, /healthz, /healthz/services and /readyz. A service that is silent turns only
@@ -45,7 +47,7 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		if address == "" {
 			continue
 		}
-		l, err := net.Listen("tcp", address)
+		l, err := net.Listen(input.Family("tcp", address), address)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}

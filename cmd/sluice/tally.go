@@ -98,6 +98,9 @@ func explain(d gateway.Decided) string {
 	}
 	out := d.Decision
 	if d.Entry == "release" {
+		if d.Would != "" {
+			return "it went out when it arrived, in shadow mode; else it would have been held, and " + d.Would + " now: " + why
+		}
 		out = "what was held is " + out
 	}
 	if d.Would != "" && d.Would != d.Decision {

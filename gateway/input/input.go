@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -133,6 +134,16 @@ func ListenSyslog(cfg config.Input, log *slog.Logger, m *Metrics) (*Socket, erro
 		return nil, err
 	}
 	return &Socket{addr: s.listener.Addr(), run: untilRefused(newTCP(s).run), close: s.listener.Close}, nil
+}
+
+// Family is the network on which to listen at address: protocol, which is tcp or udp, and for an IPv4 address such
+// as 0.0.0.0 that alone, where Go would listen for IPv6 too. [::] is for both.
+func Family(protocol, address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if ip, bad := netip.ParseAddr(host); err == nil && bad == nil && ip.Is4() {
+		return protocol + "4"
+	}
+	return protocol
 }
 
 // Addr is the address the socket is bound to, with the port that was found for port 0.

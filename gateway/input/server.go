@@ -58,9 +58,9 @@ func listen(cfg config.Input, log *slog.Logger, m *Metrics) (*server, error) {
 		if s.certs, err = openCerts(cfg.TLS, log); err != nil {
 			break
 		}
-		s.listener, err = net.Listen("tcp", address)
+		s.listener, err = net.Listen(Family("tcp", address), address)
 	case scheme == "tcp":
-		s.listener, err = net.Listen("tcp", address)
+		s.listener, err = net.Listen(Family("tcp", address), address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)

@@ -43,11 +43,11 @@ func listenUDP(cfg config.Input, address string, log *slog.Logger, m *Metrics) (
 	if err != nil {
 		return nil, fmt.Errorf("read who may speak: %w", err)
 	}
-	local, err := net.ResolveUDPAddr("udp", address)
+	local, err := net.ResolveUDPAddr(Family("udp", address), address)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.ListenUDP("udp", local)
+	conn, err := net.ListenUDP(Family("udp", address), local)
 	if err != nil {
 		return nil, err
 	}
