@@ -18,26 +18,25 @@ import (
 // from the newest checkpoint and the stream; the log says what it no longer remembers.
 func openState(ctx context.Context, c config.Config, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
 	dir := filepath.Join(c.DataDir, "state")
-	boot := thisBoot(c)
-	err := boot.whole(dir)
-	var index *dedup.Index
-	if err == nil {
-		index, err = openProved(ctx, c, dir, s)
-	}
+	index, err := openProved(ctx, c, dir, s)
 	if err != nil {
 		log.Warn("the state is rebuilt from the stream", "err", err)
 		if index, err = rebuild(ctx, c, dir, s, log); err != nil {
 			return nil, err
 		}
 	}
-	if err := errors.Join(fold(ctx, index, s, log), boot.note()); err != nil {
+	if err := errors.Join(fold(ctx, index, s, log), thisBoot(c).note()); err != nil {
 		return nil, errors.Join(err, index.Close())
 	}
 	return index, nil
 }
 
-// openProved opens the state in dir if the stream proves what it has seen.
+// openProved opens the state in dir if the stream proves what it has seen, and no power cut may have made a
+// hole in it: that shows only as long as nobody has opened it.
 func openProved(ctx context.Context, c config.Config, dir string, s *stream.Stream) (*dedup.Index, error) {
+	if err := thisBoot(c).whole(dir); err != nil {
+		return nil, err
+	}
 	index, err := dedup.Open(dir, c)
 	if err != nil {
 		return nil, err
@@ -66,7 +65,8 @@ func proves(ctx context.Context, s *stream.Stream, m dedup.Mark) error {
 	return s.Prove(ctx, m.Sequence, m.Hash)
 }
 
-// rebuild puts the state in dir aside and starts from the checkpoint, or from nothing.
+// rebuild puts the state in dir aside and starts from the checkpoint, or from nothing. What is made of the
+// checkpoint takes its place when it is complete: half of one would have a mark that the stream proves.
 func rebuild(ctx context.Context, c config.Config, dir string, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
 	aside := dir + ".damaged"
 	if err := os.RemoveAll(aside); err != nil {
@@ -75,27 +75,37 @@ func rebuild(ctx context.Context, c config.Config, dir string, s *stream.Stream,
 	if err := os.Rename(dir, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("put the state aside: %w", err)
 	}
+	fresh := dir + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return nil, fmt.Errorf("begin the state anew: %w", err)
+	}
+	err := restore(ctx, c, fresh, s)
+	if err == nil {
+		if err := os.Rename(fresh, dir); err != nil {
+			return nil, fmt.Errorf("begin the state anew: %w", err)
+		}
+		return dedup.Open(dir, c)
+	}
+	first, _ := s.Bounds()
+	log.Error("no checkpoint fits the stream: what was notified before its first batch is not remembered, "+
+		"and a resend of it would be forwarded again", "first_batch", first, "err", err)
+	if err := os.RemoveAll(fresh); err != nil {
+		return nil, fmt.Errorf("begin the state anew: %w", err)
+	}
+	return dedup.Open(dir, c)
+}
+
+// restore makes a state in dir of the checkpoint, if the stream proves what that has seen.
+func restore(ctx context.Context, c config.Config, dir string, s *stream.Stream) error {
 	index, err := dedup.Open(dir, c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	mark, err := index.Restore(checkpointPath(c))
 	if err == nil {
 		err = proves(ctx, s, mark)
 	}
-	if err == nil {
-		return index, nil
-	}
-	first, _ := s.Bounds()
-	log.Error("no checkpoint fits the stream: what was notified before its first batch is not remembered, "+
-		"and a resend of it would be forwarded again", "first_batch", first, "err", err)
-	if err := index.Close(); err != nil {
-		return nil, err
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, fmt.Errorf("begin the state anew: %w", err)
-	}
-	return dedup.Open(dir, c)
+	return errors.Join(err, index.Close())
 }
 
 // fold applies what the stream has after the state's mark.

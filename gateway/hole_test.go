@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -63,6 +64,14 @@ func TestAHoleInTheStateIsNoticed(t *testing.T) {
 	log := left["00001.mem"]
 	used := len(bytes.TrimRight(log, "\x00"))
 	clear(log[used/2:])
+	// Whoever looks at the files first must not hide it from the gateway.
+	writeFiles(t, state, left)
+	if index, err := openProved(t.Context(), c, state, s); err == nil {
+		t.Errorf("a state with a hole is opened: %v", index.Close())
+	}
+	if !maps.EqualFunc(left, files(), bytes.Equal) { // 128 MiB, too many for cmp
+		t.Error("looking at the state changed its files")
+	}
 	got, _ := open(left)
 	if diff := cmp.Diff(lived, got); diff != "" {
 		t.Errorf("the state (-lived +opened):\n%s", diff)
