@@ -6,8 +6,10 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/formats"
@@ -199,4 +201,87 @@ func TestAFloodOfActivitiesDoesNotGrowTheTable(t *testing.T) {
 	if most := (a.most + ageCount) * ActivityMemory; bytes > most {
 		t.Errorf("%d activities at most take %d bytes, want %d", a.most, bytes, most)
 	}
+}
+
+// TestAnActivityThatIsRepeatedTakesNoMoreRoom: whatever a sender repeats, with one content or two, is known and
+// recorded once.
+func TestAnActivityThatIsRepeatedTakesNoMoreRoom(t *testing.T) {
+	x, err := Open("", config.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	now := time.Date(2024, 3, 4, 8, 0, 0, 0, time.UTC)
+	for i := range 1000 {
+		now = now.Add(time.Second)
+		n := formats.Notification{Kind: formats.Activity, Service: formats.CloudAppSecurity, Channel: "syslog", ID: "1"}
+		n.Content[0] = byte(min(i, 1))
+		b := x.Begin()
+		m, _, err := b.Match(&n, now)
+		if err == nil {
+			err = b.Apply(&Outcome{Key: Key(&n, now), Time: now, Notification: &n, Match: m, Action: Forward})
+		}
+		if err == nil {
+			err = b.Commit(Mark{Time: now})
+		}
+		b.Discard()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []Relation{First, Update, Resend}[min(i, 2)]; m.Relation != want {
+			t.Fatalf("notification %d is %s, want %s", i, m.Relation, want)
+		}
+	}
+	if x.activities.count != 2 {
+		t.Errorf("%d records for two contents", x.activities.count)
+	}
+}
+
+// TestTheCacheOfAlertsKeepsNoMessages: an ID is a part of its message, and must not keep it in memory.
+func TestTheCacheOfAlertsKeepsNoMessages(t *testing.T) {
+	x, err := Open("", config.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	message := strings.Repeat("x", 1000) + "0123456789abcdef01234567"
+	n := formats.Notification{
+		Kind: formats.Alert, Service: formats.CloudAppSecurity, Channel: "syslog", ID: message[1000:], URL: message[990:], Type: message[999:],
+	}
+	now := time.Date(2024, 3, 4, 8, 0, 0, 0, time.UTC)
+	b := x.Begin()
+	defer b.Discard()
+	m, _, err := b.Match(&n, now)
+	if err == nil {
+		err = b.Apply(&Outcome{Key: Key(&n, now), Time: now, Notification: &n, Match: m, Action: Forward})
+	}
+	if err == nil {
+		err = b.Commit(Mark{Time: now})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, ok := x.alerts.get(m.Alert)
+	if !ok {
+		t.Fatal("the alert isn't kept")
+	}
+	for _, s := range []string{a.Type, a.Sightings[0].ID, a.Sightings[0].URL} {
+		if s != "" && within(message, s) {
+			t.Errorf("%q is a part of its message in memory", s)
+		}
+	}
+}
+
+// within says whether the bytes of part are those of whole.
+func within(whole, part string) bool {
+	from, at := uintptr(unsafe.Pointer(unsafe.StringData(whole))), uintptr(unsafe.Pointer(unsafe.StringData(part)))
+	return at >= from && at < from+uintptr(len(whole))
 }

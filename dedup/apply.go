@@ -57,6 +57,10 @@ func (b *Batch) remember(o *Outcome, alert AlertID) error {
 	case p.Content == n.Content:
 		return nil
 	}
+	// Once is enough, or a sender who repeats it would add to the state each time.
+	if l, ok, err := b.later(n); err != nil || ok && o.Time.Sub(l.Time) <= b.remembered(n.Kind) {
+		return err
+	}
 	return b.putLater(n, prior{Content: n.Content, Key: o.Key, Time: o.Time})
 }
 

@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -34,7 +35,7 @@ func (c *alerts) get(id AlertID) (*Alert, bool) {
 }
 
 func (c *alerts) keep(id AlertID, a *Alert) {
-	size := alertBytes + owedBytes*len(a.Held) + 48*len(a.Apart)
+	size := alertBytes + len(a.Type) + owedBytes*len(a.Held) + 48*len(a.Apart)
 	for i := range a.Sightings {
 		size += sightingBytes + len(a.Sightings[i].ID) + len(a.Sightings[i].URL)
 	}
@@ -89,11 +90,13 @@ func (b *Batch) putAlert(a *Alert, ttl time.Duration) error {
 	for i := range same.Sightings {
 		g := &same.Sightings[i]
 		g.First, g.Last = asStored(g.First), asStored(g.Last)
+		g.ID, g.URL = strings.Clone(g.ID), strings.Clone(g.URL) // of the message, which must not be kept for them
 	}
 	for i := range same.Held {
 		o := &same.Held[i]
 		o.Due, o.Held = asStored(o.Due), asStored(o.Held)
 	}
+	same.Type = strings.Clone(same.Type)
 	b.keep(a.ID, &same)
 	return nil
 }
