@@ -24,8 +24,8 @@ import (
 	"github.com/sluice-siem/sluice/gateway/target"
 )
 
-// Input is a way in. Run hands what it receives to accept, in order, until ctx ends; accept returns
-// nil when the batch is durable. Run returns when nothing more will be handed over.
+// Input is a way in. Run hands what it receives to accept, in order, until ctx ends; the receipt tells when the
+// batch is durable. Run returns when nothing more will be handed over.
 type Input interface {
 	Run(ctx context.Context, accept input.Accept) error
 }

@@ -40,8 +40,8 @@ func guaranteeOf(what string) Guarantee {
 		}
 	case "stream in":
 		return Guarantee{
-			"TCP and TLS in", "back-pressure: no connection is read from before its last batch is durable",
-			"what was in flight when a side died",
+			"TCP and TLS in", "back-pressure: a connection is read at most eight batches ahead of what is durable",
+			"what was in flight or read ahead when a side died",
 		}
 	case "relp in":
 		return Guarantee{

@@ -81,6 +81,11 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) input.R
 	}
 	select {
 	case p.requests <- r:
+		select {
+		case <-p.ended: // maybe after the last look at what waits
+			p.answerLeft()
+		default:
+		}
 	case <-p.ended:
 		r.done <- ErrStopping
 	case <-ctx.Done():
@@ -135,6 +140,10 @@ func (p *pipeline) drain(ctx context.Context) error {
 // turnAway answers requests that nobody will decide any more.
 func (p *pipeline) turnAway() {
 	close(p.ended)
+	p.answerLeft()
+}
+
+func (p *pipeline) answerLeft() {
 	for {
 		select {
 		case r := <-p.requests:

@@ -5,7 +5,7 @@
 //
 // A batch is what could be cut from one read; nobody waits for it to fill. A sender isn't read from
 // again before its batch was taken: that is the back-pressure, and it bounds the memory of a connection
-// to one batch, one message of the greatest length, and what was taken of it and isn't durable yet. Where
+// to one batch, one message of the greatest length, and some batches that were taken and are not durable yet. Where
 // the sender waits for an answer, or can't be stopped from sending, we wait until it is durable.
 //
 // A connection is idle when no complete message came for idle_timeout, whatever trickled in. Time

@@ -39,14 +39,18 @@ func (t tcp) read(ctx context.Context, conn net.Conn, accept Accept) error {
 	return f.err
 }
 
+// readAhead is how many batches of a connection may be taken and not durable yet: enough to keep the decider busy.
+const readAhead = 8
+
 // ahead are the batches that were taken and may not be durable yet: a sender that gets no answer needs
 // none to be waited for, and the next batch is read while this one is decided.
 type ahead []Receipt
 
-// add adds a batch, and gives the error of one that was taken before, if there is one.
+// add adds a batch, and gives the error of one that was taken before, if there is one. It waits where too many
+// are not durable.
 func (a *ahead) add(r Receipt) error {
 	*a = append(*a, r)
-	for len(*a) > 0 && (*a)[0].ready() {
+	for len(*a) > readAhead || len(*a) > 0 && (*a)[0].ready() {
 		first := (*a)[0]
 		*a = (*a)[1:]
 		if err := first.Wait(); err != nil {
