@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -15,6 +14,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/sluice-siem/sluice/gateway/durable"
 )
 
 const (
@@ -80,6 +81,41 @@ func streamConfig(o Options) jetstream.StreamConfig {
 
 // start opens the files below o.Dir. It makes the stream only where there has never been one.
 func start(ctx context.Context, o Options, log *slog.Logger) (*engine, error) {
+	if err := keep(o.Dir, log); err != nil {
+		return nil, err
+	}
+	e, err := startServer(ctx, o, log)
+	if err == nil {
+		letGo(o.Dir, log)
+		return e, nil
+	}
+	removed, back := putBack(o.Dir)
+	if err = errors.Join(err, back); removed || back != nil || !errors.Is(err, errUnaccepted) {
+		return nil, err
+	}
+	if err := describe(ctx, o, log); err != nil {
+		return nil, err
+	}
+	if e, err = startServer(ctx, o, log); err != nil {
+		_, back := putBack(o.Dir)
+		return nil, errors.Join(err, back)
+	}
+	if e.stream.CachedInfo().State.LastSeq == 0 {
+		// an empty one in its place would hide that everything is gone
+		err = errors.Join(fmt.Errorf("recover %s: its files are there, but JetStream finds nothing in them", streamDir(o.Dir)), e.stop(),
+			os.Remove(filepath.Join(streamDir(o.Dir), server.JetStreamMetaFile)))
+		<-e.down
+		return nil, err
+	}
+	log.Warn("the description of the stream was damaged or missing and is written anew", "directory", streamDir(o.Dir))
+	letGo(o.Dir, log)
+	return e, nil
+}
+
+// errUnaccepted: the stream's files are there, and JetStream says that there is no stream.
+var errUnaccepted = errors.New("its files are there, but JetStream doesn't accept them")
+
+func startServer(ctx context.Context, o Options, log *slog.Logger) (*engine, error) {
 	existed := hasStream(o.Dir)
 	e := &engine{log: newServerLog(log), down: make(chan struct{}), replaced: make(chan struct{})}
 	s, err := server.NewServer(serverOptions(o))
@@ -89,7 +125,7 @@ func start(ctx context.Context, o Options, log *slog.Logger) (*engine, error) {
 	s.SetLoggerV2(e.log, false, false, false)
 	e.server = s
 	s.Start()
-	if err := e.connect(ctx, o, existed, log); err != nil {
+	if err := e.connect(ctx, o, existed); err != nil {
 		err = errors.Join(err, e.log.failure(), e.stop())
 		<-e.down // two servers on the same files would ruin them
 		return nil, err
@@ -98,7 +134,7 @@ func start(ctx context.Context, o Options, log *slog.Logger) (*engine, error) {
 	return e, nil
 }
 
-func (e *engine) connect(ctx context.Context, o Options, existed bool, log *slog.Logger) error {
+func (e *engine) connect(ctx context.Context, o Options, existed bool) error {
 	if e.log.gaveUp() || !e.server.ReadyForConnections(startTimeout) {
 		return errors.New("start server: it didn't come up")
 	}
@@ -124,7 +160,7 @@ func (e *engine) connect(ctx context.Context, o Options, existed bool, log *slog
 	case err == nil:
 		e.stream, err = api.UpdateStream(ctx, streamConfig(o))
 	case errors.Is(err, jetstream.ErrStreamNotFound) && existed:
-		e.stream, err = describe(ctx, api, o, log)
+		return fmt.Errorf("recover %s: %w: %w", streamDir(o.Dir), errUnaccepted, err)
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		e.stream, err = api.CreateStream(ctx, streamConfig(o))
 	}
@@ -134,20 +170,34 @@ func (e *engine) connect(ctx context.Context, o Options, existed bool, log *slog
 	return nil
 }
 
-// describe makes the stream over its messages where JetStream's description of it, two small files that are
-// written at every start and not at once, was torn by a crash or a power cut.
-func describe(ctx context.Context, api jetstream.JetStream, o Options, log *slog.Logger) (jetstream.Stream, error) {
-	log.Warn("the description of the stream is damaged or missing and is written anew", "directory", streamDir(o.Dir))
-	old := filepath.Join(streamDir(o.Dir), server.JetStreamMetaFile) // while it is there no new one is written
-	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove the description: %w", err)
+// describe writes JetStream's description of the stream anew: two small files that are written at every start and
+// not at once, so that a crash or a power cut may tear them. They are made beside the stream and copied: making the
+// stream over its messages would be another thing that may fail.
+func describe(ctx context.Context, o Options, log *slog.Logger) error {
+	beside := o
+	beside.Dir = filepath.Join(o.Dir, "describe")
+	if err := os.RemoveAll(beside.Dir); err != nil {
+		return fmt.Errorf("describe the stream: %w", err)
 	}
-	s, err := api.CreateStream(ctx, streamConfig(o))
-	if err == nil && s.CachedInfo().State.LastSeq == 0 {
-		// an empty one in its place would hide that everything is gone
-		err = errors.Join(fmt.Errorf("recover %s: its files are there, but JetStream finds nothing in them", streamDir(o.Dir)), os.Remove(old))
+	e, err := startServer(ctx, beside, log)
+	if err != nil {
+		return fmt.Errorf("describe the stream: %w", err)
 	}
-	return s, err
+	err = e.stop()
+	<-e.down
+	for _, name := range []string{server.JetStreamMetaFile, server.JetStreamMetaFileSum} {
+		var data []byte
+		if err == nil {
+			data, err = os.ReadFile(filepath.Join(streamDir(beside.Dir), name))
+		}
+		if err == nil {
+			err = durable.WriteFile(filepath.Join(streamDir(o.Dir), name), data)
+		}
+	}
+	if err = errors.Join(err, os.RemoveAll(beside.Dir)); err != nil {
+		return fmt.Errorf("describe the stream: %w", err)
+	}
+	return nil
 }
 
 func dial(s *server.Server, o ...nats.Option) (*nats.Conn, error) {

@@ -321,6 +321,44 @@ func TestADamagedDescriptionCostsNothing(t *testing.T) {
 	}
 }
 
+// TestAStreamThatDoesNotOpenIsLeftAlone: JetStream removes all messages where it fails to open the stream.
+func TestAStreamThatDoesNotOpenIsLeftAlone(t *testing.T) {
+	for name, spoil := range map[string]func(description string) error{
+		"an error of the disk":                  func(string) error { return nil },
+		"one, and the description is torn, too": os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Dir: t.TempDir(), Synced: true}
+			s := openStream(t, o)
+			appendEntries(t, s, 0, 5)
+			closeStream(t, s)
+			inTheWay := filepath.Join(streamDir(o.Dir), "msgs", "2.blk") // no block can be read there
+			if err := errors.Join(os.Mkdir(inTheWay, 0o700), spoil(filepath.Join(streamDir(o.Dir), "meta.inf"))); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if s, err := Open(t.Context(), o); err == nil {
+					closeStream(t, s)
+					t.Fatal("it opens")
+				}
+				if err := os.MkdirAll(inTheWay, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Remove(inTheWay); err != nil {
+				t.Fatal(err)
+			}
+			s = openStream(t, o)
+			if d := cmp.Diff(placed(entries(0, 5), 1), readAll(t, s, 1)); d != "" {
+				t.Errorf("the stream differs (-want +got):\n%s", d)
+			}
+			if _, err := os.Stat(keptDir(o.Dir)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("there are files that are kept still: %v", err)
+			}
+		})
+	}
+}
+
 func TestADamagedStreamIsNotReplacedByAnEmptyOne(t *testing.T) {
 	dir := t.TempDir()
 	s := openStream(t, Options{Dir: dir})

@@ -86,6 +86,7 @@ func TestWhatMayBeLeft(t *testing.T) {
 			[]string{"g:", "g:a", "g:aa", "g:a0", "g:0a", "g:00", "g:0"},
 		},
 		{"removed", file + write(a) + "1 fsync(3) = 0\n" + `1 unlinkat(AT_FDCWD, "disk/f", 0) = 0` + "\n", []string{"", "f:aa"}},
+		{"a second name", file + write(a) + "1 fsync(3) = 0\n" + `1 linkat(AT_FDCWD, "disk/f", AT_FDCWD, "disk/g", 0) = 0` + "\n", []string{"f:aa", "f:aa g:aa"}},
 		{"elsewhere", `1 openat(AT_FDCWD, "f", O_RDWR|O_CREAT|O_CLOEXEC, 0600) = 3` + "\n" + write(a), []string{""}},
 	}
 	for _, tt := range tests {

@@ -65,7 +65,7 @@ func (d *Disk) Follow(trace, dir string) (midway bool, err error) {
 		}
 	}
 	for _, c := range d.pending {
-		midway = midway || c.wrote != nil || strings.Contains("openat mkdirat unlinkat renameat renameat2", c.name)
+		midway = midway || c.wrote != nil || strings.Contains("openat mkdirat unlinkat renameat renameat2 linkat", c.name)
 	}
 	return midway, nil
 }
@@ -215,7 +215,7 @@ func (d *Disk) end(c *call, dir string) error {
 		return nil
 	case "mmap", "munmap", "msync", "mremap":
 		return d.memory(c, result)
-	case "openat", "mkdirat", "unlinkat", "renameat", "renameat2":
+	case "openat", "mkdirat", "unlinkat", "renameat", "renameat2", "linkat":
 		return d.name(c, result, dir)
 	case "close", "write", "pwrite64", "writev", "ftruncate", "dup", "dup2", "dup3", "sendfile", "splice", "copy_file_range", "pwritev", "pwritev2":
 		return nil // of something else
@@ -328,6 +328,8 @@ func (d *Disk) name(c *call, result, cwd string) error {
 		switch {
 		case err != nil:
 			return err
+		case c.name == "linkat" && dir != nil && other != nil && dir.names[base] != nil:
+			other.change(change{d.calls, "", to, dir.names[base]})
 		case dir != other || dir != nil && dir.names[base] == nil:
 			return errors.New("a renaming that is not understood here")
 		case dir != nil:
