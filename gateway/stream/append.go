@@ -118,7 +118,11 @@ func (s *Stream) look(ctx context.Context, data []byte, last uint64) (stored boo
 	if err != nil {
 		return false, err
 	}
-	if len(ms) != 1 || sha256.Sum256(ms[0].data) != sha256.Sum256(data) {
+	if len(ms) == 0 {
+		s.phantom = true
+		return false, fmt.Errorf("sequence %d was given to a message that is not there", last+1)
+	}
+	if sha256.Sum256(ms[0].data) != sha256.Sum256(data) {
 		return false, conflict
 	}
 	return true, nil

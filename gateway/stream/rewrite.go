@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,12 +40,21 @@ func syncBlocks(dir string) error {
 // back, a second fsync reports success, and a power cut loses them. Only written anew they are safe,
 // and only then may an append whose sync failed be called stored.
 func rewriteNewest(dir string) error {
+	newest, data, err := newestBlock(dir)
+	if err != nil || newest == "" {
+		return err
+	}
+	return durable.WriteFile(newest, data)
+}
+
+// newestBlock gives JetStream's newest block of messages; no name where there is none.
+func newestBlock(dir string) (newest string, data []byte, err error) {
 	msgs := filepath.Join(streamDir(dir), "msgs")
 	files, err := os.ReadDir(msgs)
 	if err != nil {
-		return fmt.Errorf("list blocks: %w", err)
+		return "", nil, fmt.Errorf("list blocks: %w", err)
 	}
-	newest, number := "", -1
+	number := -1
 	for _, f := range files {
 		digits, found := strings.CutSuffix(f.Name(), ".blk")
 		if n, err := strconv.Atoi(digits); found && err == nil && n > number {
@@ -52,11 +62,31 @@ func rewriteNewest(dir string) error {
 		}
 	}
 	if newest == "" {
-		return nil
+		return "", nil, nil
 	}
-	data, err := os.ReadFile(newest)
+	if data, err = os.ReadFile(newest); err != nil {
+		return "", nil, fmt.Errorf("read block: %w", err)
+	}
+	return newest, data, nil
+}
+
+// forgetPhantom makes JetStream forget a message that it counts and doesn't have. Where the first message of a
+// block can't be written, its index says all the same that the sequence was used, and at the next start it
+// notes in a block of its own that the message was deleted. Without both the blocks are all that there is.
+func forgetPhantom(dir string) error {
+	newest, data, err := newestBlock(dir)
 	if err != nil {
-		return fmt.Errorf("read block: %w", err)
+		return err
 	}
-	return durable.WriteFile(newest, data)
+	remove := []string{filepath.Join(streamDir(dir), "msgs", "index.db")}
+	const record, deleted = 30, 1 << 62 // bytes without subject and text; a bit of the sequence
+	if len(data) == record && binary.LittleEndian.Uint64(data[4:])&deleted != 0 {
+		remove = append(remove, newest)
+	}
+	for _, file := range remove {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget what was not written: %w", err)
+		}
+	}
+	return nil
 }

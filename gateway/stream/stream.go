@@ -37,8 +37,9 @@ type Stream struct {
 	log     *slog.Logger
 	locked  *os.File
 
-	appending sync.Mutex // one append, reopening or measuring at a time; guards broken
+	appending sync.Mutex // one append, reopening or measuring at a time; guards broken and phantom
 	broken    error      // why no append is possible before the stream is opened anew
+	phantom   bool       // JetStream counts a message that it couldn't write
 	publish   func(ctx context.Context, data []byte, last uint64) (uint64, error)
 
 	mu      sync.Mutex // guards what follows
@@ -207,6 +208,12 @@ func (s *Stream) reopen(ctx context.Context) error {
 	old := s.current()
 	if err := old.stop(); err != nil {
 		return err
+	}
+	if s.phantom {
+		if err := forgetPhantom(s.options.Dir); err != nil {
+			return err
+		}
+		s.phantom = false
 	}
 	if s.options.Synced {
 		if err := rewriteNewest(s.options.Dir); err != nil {
