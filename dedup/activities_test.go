@@ -206,15 +206,7 @@ func TestAFloodOfActivitiesDoesNotGrowTheTable(t *testing.T) {
 // TestAnActivityThatIsRepeatedTakesNoMoreRoom: whatever a sender repeats, with one content or two, is known and
 // recorded once.
 func TestAnActivityThatIsRepeatedTakesNoMoreRoom(t *testing.T) {
-	x, err := Open("", config.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := x.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	x := openInMemory(t)
 	now := time.Date(2024, 3, 4, 8, 0, 0, 0, time.UTC)
 	for i := range 1000 {
 		now = now.Add(time.Second)
@@ -243,15 +235,7 @@ func TestAnActivityThatIsRepeatedTakesNoMoreRoom(t *testing.T) {
 
 // TestTheCacheOfAlertsKeepsNoMessages: an ID is a part of its message, and must not keep it in memory.
 func TestTheCacheOfAlertsKeepsNoMessages(t *testing.T) {
-	x, err := Open("", config.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := x.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	x := openInMemory(t)
 	message := strings.Repeat("x", 1000) + "0123456789abcdef01234567"
 	n := formats.Notification{
 		Kind: formats.Alert, Service: formats.CloudAppSecurity, Channel: "syslog", ID: message[1000:], URL: message[990:], Type: message[999:],

@@ -15,15 +15,7 @@ import (
 // TestShelves: what is listed under a heading is what Badger holds and the batch wrote, whatever was on a
 // shelf before, in storms too, and nothing of a batch that was thrown away.
 func TestShelves(t *testing.T) {
-	x, err := Open("", config.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := x.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	x := openInMemory(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	monday := time.Date(2024, 3, 4, 8, 0, 0, 0, time.UTC)
 	headings := [][]byte{openPrefix("a", "b", "2017"), openPrefix("a", "b", "20170"), openPrefix("a", "b", "")}
@@ -84,15 +76,7 @@ func TestShelves(t *testing.T) {
 // TestAlertsKept: an overlay sees what it wrote, nobody else does before it is committed, and nobody can
 // change what is kept.
 func TestAlertsKept(t *testing.T) {
-	x, err := Open("", config.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := x.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	x := openInMemory(t)
 	const id = AlertID("0123456789abcdef0123456789abcdef")
 	here := time.FixedZone("", 3600)
 	now := time.Now().In(here) // with a monotonic clock's reading, which no stored time has
@@ -143,4 +127,19 @@ func TestAlertsKept(t *testing.T) {
 	if diff := cmp.Diff(decoded, kept); diff != "" {
 		t.Errorf("(-decoded +kept):\n%s", diff)
 	}
+}
+
+// openInMemory is an empty state that is closed when the test ends.
+func openInMemory(t *testing.T) *Index {
+	t.Helper()
+	x, err := Open("", config.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return x
 }

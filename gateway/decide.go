@@ -18,7 +18,8 @@ type decider struct {
 	policy *policy.Policy
 }
 
-// notification decides one notification that arrived at t, and completes the entry that records it. What follows from it is asked of follow.
+// notification decides one notification that arrived at t, and completes the entry that records it. What follows
+// from it is asked of follow.
 func (d *decider) notification(b *dedup.Batch, entry *stream.Entry, t time.Time) ([]*stream.Entry, error) {
 	n := &entry.Notification
 	match, err := d.match(b, n, t)

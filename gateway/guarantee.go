@@ -82,7 +82,7 @@ func guaranteeOf(what string) Guarantee {
 	case "udp out":
 		return Guarantee{"UDP out", "sent once", "anything"}
 	case "file out":
-		return Guarantee{"file", "whole lines, synced", "doubled after a crash, which may also leave the line that was being written cut short: its event comes again"}
+		return Guarantee{"file", "whole lines, synced", "doubled after a crash or a power cut, which may also leave lines that were being written cut short: their events come again"}
 	case "stdout out":
 		return Guarantee{"stdout", "whole lines, given to the operating system", "what whoever reads them had not read when it died; doubled after a crash"}
 	}

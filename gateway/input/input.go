@@ -59,8 +59,8 @@ type Accept func(ctx context.Context, batch []Message) Receipt
 
 // Receipt tells what became of a batch.
 type Receipt struct {
-	// Done, which has room for it, gives one value: nil when the batch is durable. An error means that the gateway is stopping, or it is
-	// [ErrReused]. Nothing of the batch is durable then but what was before.
+	// Done, which has room for it, gives one value: nil when the batch is durable. An error means that the gateway
+	// is stopping, or it is [ErrReused]. Nothing of the batch is durable then but what was before.
 	Done <-chan error
 	// Until ends the waiting.
 	Until <-chan struct{}
