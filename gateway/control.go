@@ -17,7 +17,7 @@ import (
 
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/problem"
-	"github.com/sluice-siem/sluice/gateway/target"
+	"github.com/sluice-siem/sluice/gateway/render"
 )
 
 // control answers the operator's commands on a Unix socket in data_dir that only the gateway's own user
@@ -172,7 +172,7 @@ func (c *control) show(w http.ResponseWriter, r *http.Request) {
 		reply(w, nil, err)
 		return
 	}
-	event, err := target.AppendJSON(nil, &l.Entry)
+	event, err := render.AppendJSON(nil, &l.Entry)
 	reply(w, struct {
 		LetterLine
 		Event json.RawMessage `json:"event"`

@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/ledger"
+	"github.com/sluice-siem/sluice/gateway/render"
 	"github.com/sluice-siem/sluice/gateway/stream"
-	"github.com/sluice-siem/sluice/gateway/target"
 )
 
 // Finding is what one of the files below data_dir is like.
@@ -237,7 +237,7 @@ func ExportStore(ctx context.Context, c config.Config, log *slog.Logger, w io.Wr
 			continue
 		}
 		for _, e := range m.Entries {
-			if line, err = target.AppendJSON(line[:0], e); err != nil {
+			if line, err = render.AppendJSON(line[:0], e); err != nil {
 				return s.findings, err
 			}
 			if _, err := out.Write(append(line, '\n')); err != nil {

@@ -75,7 +75,7 @@ func judgeJSON(line string) error {
 }
 
 var streamSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
-	return jsonschema.NewCompiler().Compile(filepath.Join("..", "gateway", "target", "stream.schema.json"))
+	return jsonschema.NewCompiler().Compile(filepath.Join("..", "gateway", "render", "stream.schema.json"))
 })
 
 // parseCEF reads a CEF event by the letter of its definition and gives its extension: in the header

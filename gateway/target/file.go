@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/durable"
+	"github.com/sluice-siem/sluice/gateway/render"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -18,7 +19,7 @@ import (
 // names something that can't be synced or cut, such as a pipe or a device, it is only written to.
 type File struct {
 	path   string
-	render render
+	render render.Func
 	room   []byte                                  // of the last batch's text
 	write  func(f *os.File, b []byte) (int, error) // tests make it fail
 
@@ -30,7 +31,7 @@ type File struct {
 // NewFile makes a target of cfg.Path, which is opened with the first batch and created with
 // permissions 0640; its directory must exist. It fails for a format that is neither cef nor json.
 func NewFile(cfg config.Target) (*File, error) {
-	r, err := rendering(cfg.Format)
+	r, err := render.For(cfg.Format)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/render"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -140,7 +141,7 @@ func TestFileKeepsWholeLinesWhenTheDiskIsFull(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "stream.cef")
 	f := newFile(t, name)
 	deliver(t, f, numbered(1, 1))
-	line, err := AppendCEF(nil, numbered(2, 2)[0])
+	line, err := render.AppendCEF(nil, numbered(2, 2)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +232,7 @@ func (p *tap) Write(b []byte) (int, error) {
 }
 
 func TestStdoutEndsTornLines(t *testing.T) {
-	line, err := AppendCEF(nil, numbered(1, 1)[0])
+	line, err := render.AppendCEF(nil, numbered(1, 1)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,11 +282,11 @@ func TestStdoutSaysWhenItsReaderIsGone(t *testing.T) {
 
 func TestEntriesThatCannotBeRenderedAreRejected(t *testing.T) {
 	var w bytes.Buffer
-	s := &Stdout{w: &w, render: func(b []byte, e *stream.Entry, limit int) ([]byte, error) {
+	s := &Stdout{w: &w, render: func(b []byte, e *stream.Entry, _ int) ([]byte, error) {
 		if e.Key == "k0002" {
 			return b, errors.New("no words for it")
 		}
-		return appendCEF(b, e, limit)
+		return render.AppendCEF(b, e)
 	}}
 	results, err := s.Deliver(t.Context(), numbered(1, 3))
 	if !errors.Is(err, ErrRejected) || !strings.Contains(err.Error(), "entry k0002 rejected: no words for it") {

@@ -6,12 +6,13 @@ import (
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/syslog"
+	"github.com/sluice-siem/sluice/gateway/render"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // envelope puts entries into syslog messages, and messages into frames.
 type envelope struct {
-	render  render
+	render  render.Func
 	host    string
 	app     string
 	append  func(b []byte, h syslog.Header, body []byte) []byte
@@ -22,7 +23,7 @@ type envelope struct {
 }
 
 func newEnvelope(format, header, host string) (*envelope, error) {
-	r, err := rendering(format)
+	r, err := render.For(format)
 	if err != nil {
 		return nil, err
 	}

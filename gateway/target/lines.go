@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/render"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -20,7 +21,7 @@ type lines struct {
 
 // renderLines renders a batch with a line feed behind each entry, in the room that an earlier batch's
 // text had.
-func renderLines(r render, batch []*stream.Entry, room []byte) lines {
+func renderLines(r render.Func, batch []*stream.Entry, room []byte) lines {
 	l := lines{text: room[:0], ends: make([]int, len(batch)), results: make([]Result, len(batch))}
 	for i := range batch {
 		text, err := r(l.text, batch[i], 0)
@@ -69,14 +70,14 @@ func (l *lines) delivered(n int) {
 // output.
 type Stdout struct {
 	w      io.Writer
-	render render
+	render render.Func
 	room   []byte // of the last batch's text
 	torn   bool   // the last line was written in part
 }
 
 // NewStdout makes a target of w. It fails for a format that is neither cef nor json.
 func NewStdout(cfg config.Target, w io.Writer) (*Stdout, error) {
-	r, err := rendering(cfg.Format)
+	r, err := render.For(cfg.Format)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
 // Package target delivers the stream's entries: to a SIEM over syslog, to a file, to standard output.
-// It renders them as JSON or as CEF, and tries once; to try again is the caller's part.
+// It tries once; to try again is the caller's part.
 //
 // # Decisions
 //
@@ -13,9 +13,6 @@
 // before the cursor passes it. After a kill everything in doubt is sent again, as the reset may have come when
 // nobody was there to see it; but our kernel still knows if the SIEM has closed in order, so that a kill
 // alone doubles nothing.
-//
-// Of what a sender wrote, everything is escaped or replaced, so that nothing in it can pass for a
-// field, a message or an event of its own.
 package target
 
 import (
@@ -91,19 +88,4 @@ func find(err error, key dedup.EventKey) *rejection {
 		}
 	}
 	return nil
-}
-
-// render appends an entry to b, on one line without its end and at most limit bytes long; 0 is any
-// length. With an error, b is as it was. Nobody may call it while it runs.
-type render func(b []byte, e *stream.Entry, limit int) ([]byte, error)
-
-// rendering picks the render for a format of the configuration, for one target.
-func rendering(format string) (render, error) {
-	switch format {
-	case "json":
-		return new(jsonRenderer).append, nil
-	case "cef":
-		return new(cefRenderer).append, nil
-	}
-	return nil, fmt.Errorf("format %q: want cef or json", format)
 }

@@ -1,4 +1,4 @@
-package target
+package render
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ const (
 // mode sluiceWould, and sluiceClaims where the sender may not speak for that service; a sender's fields of these names are removed.
 func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendCEF(b, e, 0) }
 
-// appendCEF is a [render] for one entry and no other.
+// appendCEF is a [Func] for one entry and no other.
 func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	return new(cefRenderer).append(b, e, limit)
 }
@@ -48,7 +48,7 @@ type cefRenderer struct {
 // mostKept is how many fields the renderer keeps room for. Only an attacker writes more.
 const mostKept = 256
 
-// append is a [render]. An event that is longer than the limit loses the end of msg, then of all
+// append is a [Func]. An event that is longer than the limit loses the end of msg, then of all
 // values, then its last fields; never ours.
 func (r *cefRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	if max(cap(r.parsed.Extension), cap(r.fields)) > mostKept {

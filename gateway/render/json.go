@@ -1,4 +1,4 @@
-package target
+package render
 
 import (
 	"encoding/base64"
@@ -76,7 +76,7 @@ type twin struct {
 // which is in raw, or in raw_base64 where it isn't UTF-8. It never fails.
 func AppendJSON(b []byte, e *stream.Entry) ([]byte, error) { return appendJSON(b, e, 0) }
 
-// appendJSON is a [render] for one entry and no other.
+// appendJSON is a [Func] for one entry and no other.
 func appendJSON(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	return new(jsonRenderer).append(b, e, limit)
 }
@@ -84,7 +84,7 @@ func appendJSON(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 // jsonRenderer renders one entry after the other, for one target: what it has room for is used again.
 type jsonRenderer struct{ line line }
 
-// append is a [render]. A line that is longer than the limit goes without the message itself and
+// append is a [Func]. A line that is longer than the limit goes without the message itself and
 // the extra fields, then with shortened texts and lists, and says so.
 func (r *jsonRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	l := &r.line

@@ -1,0 +1,27 @@
+// Package render writes entries of the stream in the formats that SIEMs read: as JSON of our own and as CEF.
+// It is pure, so that every format goes over every transport: an entry in, a line out.
+//
+// Of what a sender wrote, everything is escaped or replaced, so that nothing in it can pass for a
+// field, a message or an event of its own.
+package render
+
+import (
+	"fmt"
+
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// Func appends an entry to b, on one line without its end and at most limit bytes long; 0 is any
+// length. With an error, b is as it was. Nobody may call it while it runs.
+type Func func(b []byte, e *stream.Entry, limit int) ([]byte, error)
+
+// For picks the Func for a format of the configuration, for one target. It fails for a format that there isn't.
+func For(format string) (Func, error) {
+	switch format {
+	case "json":
+		return new(jsonRenderer).append, nil
+	case "cef":
+		return new(cefRenderer).append, nil
+	}
+	return nil, fmt.Errorf("format %q: want cef or json", format)
+}
