@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +41,7 @@ func (c *Config) check(p *problems) {
 	}
 	unique(p, "targets", len(c.Targets), func(i int) string { return c.Targets[i].Name })
 	for i := range c.Targets {
-		c.Targets[i].check(p, fmt.Sprintf("targets[%d]", i))
+		c.Targets[i].check(p, fmt.Sprintf("targets[%d]", i), c.Services)
 	}
 	c.checkOutputs(p)
 	c.checkHTTP(p)
@@ -150,89 +149,6 @@ func (t TLS) checkInput(p *problems, path string) {
 	}
 	if t.ServerName != "" {
 		p.add(path+".server_name", "found in an input, expected in a target")
-	}
-}
-
-func (t *Target) check(p *problems, path string) {
-	oneOf(p, path+".type", t.Type, "syslog", "file", "stdout")
-	oneOf(p, path+".format", t.Format, "cef", "json")
-	if t.Type == "syslog" {
-		t.checkSyslog(p, path)
-	}
-	if t.Type == "file" && t.Path == "" {
-		p.add(path+".path", "found nothing, expected the file to write")
-	}
-	t.checkUnused(p, path)
-}
-
-// checkUnused finds keys that another type of target has.
-func (t *Target) checkUnused(p *problems, path string) {
-	if !slices.Contains([]string{"syslog", "file", "stdout"}, t.Type) || !p.known(path+".type") {
-		return
-	}
-	for _, k := range []struct {
-		name, owner string
-		set         bool
-	}{
-		{"path", "file", t.Path != ""},
-		{"address", "syslog", t.Address != ""},
-		{"header", "syslog", t.Header != ""},
-		{"framing", "syslog", t.Framing != ""},
-		{"tls", "syslog", t.TLS != TLS{}},
-	} {
-		if k.set && k.owner != t.Type {
-			p.add(path+"."+k.name, "found in a target of type %s, expected with type: %s only", t.Type, k.owner)
-		}
-	}
-}
-
-func (t *Target) checkSyslog(p *problems, path string) {
-	checkAddress(p, path+".address", t.Address, false)
-	oneOf(p, path+".header", t.Header, "rfc5424", "rfc3164")
-	oneOf(p, path+".framing", t.Framing, "octet", "newline")
-	if scheme(t.Address) == "udp" && t.Framing == "octet" {
-		p.add(path+".framing", "found octet beside address: udp://, expected it with tcp:// or tls:// only: a datagram is a message")
-	}
-	if s := scheme(t.Address); s == "udp" || s == "tcp" {
-		if t.TLS != (TLS{}) && p.known(path+".address") {
-			p.add(path+".tls", "found beside address: %s, expected only with tls://", quote(t.Address))
-		}
-		return
-	}
-	switch {
-	case t.TLS.Cert == "" && t.TLS.Key != "":
-		p.add(path+".tls.key", "found without cert, expected both or neither")
-	case t.TLS.Cert != "" && t.TLS.Key == "":
-		p.add(path+".tls.cert", "found without key, expected both or neither")
-	}
-	if t.TLS.ClientCA != "" {
-		p.add(path+".tls.client_ca", "found in a target, expected in an input; the authority of the SIEM's certificate is ca")
-	}
-	if t.TLS.ClientAuth != "" {
-		p.add(path+".tls.client_auth", "found in a target, expected in an input")
-	}
-}
-
-// checkOutputs finds what two targets would write over each other, and what the SIEM would get twice.
-func (c *Config) checkOutputs(p *problems) {
-	first := map[string]int{}
-	for i, t := range c.Targets {
-		key, what, output := "path", t.Path, "file "+filepath.Clean(t.Path)
-		switch t.Type {
-		case "stdout":
-			key, what, output = "type", "stdout", "stdout"
-		case "syslog": // one relay may send two formats on to two receivers
-			key, what, output = "address", t.Address, strings.Join([]string{t.Address, t.Format, t.Header}, " ")
-		}
-		if what == "" || t.Type == "syslog" && scheme(what) == "" {
-			continue
-		}
-		key = fmt.Sprintf("targets[%d].%s", i, key)
-		if j, ok := first[output]; ok {
-			p.add(key, "found %s, which targets[%d] writes to too; expected one target each", quote(what), j)
-			continue
-		}
-		first[output] = i
 	}
 }
 

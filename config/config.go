@@ -156,18 +156,6 @@ type Silence struct {
 	Event               bool  `koanf:"event"`
 }
 
-// Target is a way out. Type is syslog, file or stdout.
-type Target struct {
-	Name    string `koanf:"name"`
-	Type    string `koanf:"type"`
-	Address string `koanf:"address"` // syslog: udp://, tcp:// or tls:// with host and port
-	Path    string `koanf:"path"`    // file
-	Format  string `koanf:"format"`  // cef | json
-	Header  string `koanf:"header"`  // syslog: rfc5424 | rfc3164
-	Framing string `koanf:"framing"` // syslog over tcp and tls: octet | newline
-	TLS     TLS    `koanf:"tls"`     //
-}
-
 // Stream is the one durable stream on disk.
 type Stream struct {
 	Retention  time.Duration `koanf:"retention"`

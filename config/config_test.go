@@ -41,7 +41,7 @@ func TestListsReplaceTheDefaults(t *testing.T) {
 	}}
 	want.Services.CloudAppSecurity.Shows = []string{"identity_protection"}
 	want.Policy.ManageIn = []string{"cloud_app_security"}
-	want.Targets = []config.Target{{Name: "one", Type: "file", Path: "a.jsonl", Format: "json"}}
+	want.Targets = []config.Target{{Name: "one", Type: "file", Path: "a.jsonl", Format: "json", Batch: config.Batch{Entries: 512}}}
 	got := parse(t, `
 inputs: [{name: one, listen: "udp://127.0.0.1:5514"}]
 services: {cloud_app_security: {shows: identity_protection}}
@@ -67,17 +67,32 @@ func TestTargetsHaveTheDefaultsOfTheirType(t *testing.T) {
 	}{
 		{
 			"syslog over tls", `{name: t, type: syslog, address: "tls://h:1"}`,
-			config.Target{Address: "tls://h:1", Format: "cef", Header: "rfc5424", Framing: "octet"},
+			config.Target{Address: "tls://h:1", Format: "cef", Header: "rfc5424", Framing: "octet", Batch: config.Batch{Entries: 512}},
 		},
 		{
 			"syslog over tcp", `{name: t, type: syslog, address: "tcp://h:1"}`,
-			config.Target{Address: "tcp://h:1", Format: "cef", Header: "rfc5424", Framing: "newline"},
+			config.Target{Address: "tcp://h:1", Format: "cef", Header: "rfc5424", Framing: "newline", Batch: config.Batch{Entries: 512}},
 		},
 		{
 			"syslog over udp", `{name: t, type: syslog, address: "udp://h:1", format: json}`,
-			config.Target{Address: "udp://h:1", Format: "json", Header: "rfc5424", Framing: "newline"},
+			config.Target{Address: "udp://h:1", Format: "json", Header: "rfc5424", Framing: "newline", Batch: config.Batch{Entries: 512}},
 		},
-		{"file", `{name: t, type: file, path: p}`, config.Target{Path: "p", Format: "json"}},
+		{"file", `{name: t, type: file, path: p}`, config.Target{Path: "p", Format: "json", Batch: config.Batch{Entries: 512}}},
+		{
+			"splunk", `{name: t, type: splunk_hec, url: "https://h", token: t, acknowledgement: true, from: now}`,
+			config.Target{
+				URL: "https://h", Token: "t", Format: "json", From: config.From{Now: true}, Source: "sluice", SourceType: "sluice:json",
+				Acknowledgement: true, AckTimeout: 5 * time.Minute, Compression: "gzip", Timeout: 30 * time.Second,
+				Batch: config.Batch{Entries: 1000, Size: 1 << 20},
+			},
+		},
+		{
+			"webhook", `{name: t, type: http, url: "https://h", from: 2026-11-24T08:00:00+01:00}`,
+			config.Target{
+				URL: "https://h", Format: "json", From: config.From{Time: time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)}, Body: "one",
+				Signature: "none", Conflict: "refused", Compression: "gzip", Timeout: 30 * time.Second, Batch: config.Batch{Entries: 1},
+			},
+		},
 		{"stdout", `{name: t, type: stdout, format: cef}`, config.Target{Format: "cef"}},
 	}
 	for _, tt := range tests {

@@ -59,14 +59,8 @@ func (c *Config) complete(written func(key string) bool) {
 		complete(&in.TLS.ClientAuth, "off", written(path+"tls.client_auth"))
 	}
 	for i := range c.Targets {
-		t, path := &c.Targets[i], fmt.Sprintf("targets[%d].", i)
-		format := "json"
-		if t.Type == "syslog" {
-			format = "cef"
-			complete(&t.Header, "rfc5424", written(path+"header"))
-			complete(&t.Framing, t.defaultFraming(), written(path+"framing"))
-		}
-		complete(&t.Format, format, written(path+"format"))
+		path := fmt.Sprintf("targets[%d].", i)
+		c.Targets[i].complete(func(key string) bool { return written(path + key) })
 	}
 }
 
@@ -74,16 +68,6 @@ func complete[T any](to *T, value T, written bool) {
 	if !written {
 		*to = value
 	}
-}
-
-// defaultFraming is octet over TLS, where RFC 5425 section 4.3 demands it, and newline over TCP, where
-// RFC 6587 knows both and the receivers that read only one, such as a plain rsyslog or logstash input,
-// read newlines; nothing that Sluice renders has a line feed inside. Over UDP a datagram is a message.
-func (t *Target) defaultFraming() string {
-	if scheme(t.Address) == "tls" {
-		return "octet"
-	}
-	return "newline"
 }
 
 // Enabled says whether a service is licensed and connected; an unknown name is not.

@@ -21,12 +21,21 @@ func scheme(address string) string {
 // checkAddress expects a URL of scheme, host and port. Who listens may leave out the host, for every
 // address there is, and take port 0, for a free one.
 func checkAddress(p *problems, key, address string, listening bool) {
-	s := scheme(address)
-	if s == "" {
-		p.add(key, "found %s, expected udp://, tcp:// or tls:// with host and port", quote(address))
+	schemes := []string{"udp://", "tcp://", "tls://"}
+	if !listening {
+		schemes = append(schemes, "relp://", "relp+tls://")
+	}
+	checkURL(p, key, address, listening, schemes...)
+}
+
+// checkURL expects one of the schemes, with host and port and nothing else.
+func checkURL(p *problems, key, address string, listening bool, schemes ...string) {
+	s, rest, ok := strings.Cut(address, "://")
+	if !ok || !slices.Contains(schemes, s+"://") {
+		p.add(key, "found %s, expected %s with host and port", quote(address), alternatives(schemes))
 		return
 	}
-	host, port, err := net.SplitHostPort(address[len(s+"://"):])
+	host, port, err := net.SplitHostPort(rest)
 	lowest := 1
 	if listening {
 		lowest = 0
@@ -140,7 +149,7 @@ func split(address string) (network, hostport string, ok bool) {
 // checkLoops finds a target that is one of the inputs: what goes out there would come in again.
 func (c *Config) checkLoops(p *problems) {
 	for i, t := range c.Targets {
-		network, hostport, ok := split(t.Address)
+		network, hostport, ok := split(t.wire())
 		out, valid := newSocket(network, hostport)
 		if !ok || !valid || t.Type != "syslog" {
 			continue

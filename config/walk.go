@@ -55,6 +55,8 @@ func (w *walker) walk(n *yaml.Node, t reflect.Type, path string) (any, bool) {
 		return nil, false
 	}
 	switch {
+	case t == reflect.TypeFor[From](): // a struct, but one word in the file
+		return w.scalar(n, t, path)
 	case t.Kind() == reflect.Struct:
 		return w.mapping(n, t, path)
 	case t == reflect.TypeFor[[]string]() && n.Kind == yaml.ScalarNode: // one value stands for a list of one
@@ -201,6 +203,8 @@ func convert(text string, t reflect.Type) (any, error) {
 		return parseQuiet(text)
 	case t == reflect.TypeFor[Size]():
 		return parseSize(text)
+	case t == reflect.TypeFor[From]():
+		return parseFrom(text)
 	case t.Kind() == reflect.Bool:
 		if text != "true" && text != "false" {
 			return nil, fmt.Errorf("found %s, expected true or false", quote(text))
@@ -225,6 +229,8 @@ func want(t reflect.Type) string {
 		return "auto, off or a duration such as 30m"
 	case t == reflect.TypeFor[Size]():
 		return "a size such as 64KiB"
+	case t == reflect.TypeFor[From]():
+		return "oldest, now or a time"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Int:
