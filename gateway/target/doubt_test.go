@@ -50,7 +50,7 @@ func TestSyslogFarewell(t *testing.T) {
 			}
 			close(leave[1])
 			left := make(chan struct{}, 3)
-			s := newSIEM(t, "127.0.0.1:0", wrap, func(s *siem, number int, conn net.Conn) {
+			s := newSIEM(t, "127.0.0.1:0", wrap, func(s *receiver, number int, conn net.Conn) {
 				if c, ok := conn.(*tls.Conn); ok {
 					_ = c.Handshake()
 				}
@@ -128,7 +128,7 @@ func TestSyslogIsNotInDoubtForLong(t *testing.T) {
 // then, however long that takes.
 func TestSyslogTends(t *testing.T) {
 	reset := make(chan struct{})
-	s := newSIEM(t, "127.0.0.1:0", nil, func(s *siem, number int, conn net.Conn) {
+	s := newSIEM(t, "127.0.0.1:0", nil, func(s *receiver, number int, conn net.Conn) {
 		if number > 1 {
 			readAll(s, number, conn)
 			return

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-siem/sluice/formats/syslog"
 )
 
-// siem is a receiver that does to each connection what a test says.
-type siem struct {
+// receiver is a SIEM of syslog that does to each connection what a test says.
+type receiver struct {
 	listener net.Listener
 	mu       sync.Mutex // guards got and conns
 	changed  *sync.Cond
@@ -22,13 +22,13 @@ type siem struct {
 }
 
 // newSIEM listens on address and serves each connection with serve, which gets its number from 1.
-func newSIEM(t *testing.T, address string, wrap func(net.Conn) net.Conn, serve func(s *siem, number int, conn net.Conn)) *siem {
+func newSIEM(t *testing.T, address string, wrap func(net.Conn) net.Conn, serve func(s *receiver, number int, conn net.Conn)) *receiver {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &siem{listener: l}
+	s := &receiver{listener: l}
 	s.changed = sync.NewCond(&s.mu)
 	var served sync.WaitGroup
 	served.Go(func() {
@@ -64,7 +64,7 @@ func newSIEM(t *testing.T, address string, wrap func(net.Conn) net.Conn, serve f
 }
 
 // read takes n messages from conn, all there are if n is negative.
-func (s *siem) read(conn io.Reader, n int) error {
+func (s *receiver) read(conn io.Reader, n int) error {
 	messages := syslog.NewSplitter(conn, 1<<20)
 	for ; n != 0; n-- {
 		raw, truncated, err := messages.Next()
@@ -83,7 +83,7 @@ func (s *siem) read(conn io.Reader, n int) error {
 }
 
 // wait returns the keys when the last of them is key.
-func (s *siem) wait(key string) []string {
+func (s *receiver) wait(key string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.got) == 0 || s.got[len(s.got)-1] != key {
@@ -93,9 +93,9 @@ func (s *siem) wait(key string) []string {
 }
 
 // readAll is a SIEM as it should be.
-func readAll(s *siem, _ int, conn net.Conn) { _ = s.read(conn, -1) }
+func readAll(s *receiver, _ int, conn net.Conn) { _ = s.read(conn, -1) }
 
-func (s *siem) url() string { return "tcp://" + s.listener.Addr().String() }
+func (s *receiver) url() string { return "tcp://" + s.listener.Addr().String() }
 
 func newTarget(t *testing.T, cfg config.Target) *Syslog {
 	t.Helper()

@@ -35,7 +35,7 @@ func TestSyslogFramesAndHeaders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.header+" "+tt.framing, func(t *testing.T) {
 			text := make(chan string, 1)
-			s := newSIEM(t, "127.0.0.1:0", nil, func(_ *siem, _ int, conn net.Conn) {
+			s := newSIEM(t, "127.0.0.1:0", nil, func(_ *receiver, _ int, conn net.Conn) {
 				b, _ := io.ReadAll(conn)
 				text <- string(b)
 			})
@@ -115,7 +115,7 @@ func TestSyslogSendsAgainWhatAResetMayHaveLost(t *testing.T) {
 				cfg.TLS.CA = certs.ca
 			}
 			goOn := make(chan struct{})
-			s := newSIEM(t, "127.0.0.1:0", wrap, func(s *siem, number int, conn net.Conn) {
+			s := newSIEM(t, "127.0.0.1:0", wrap, func(s *receiver, number int, conn net.Conn) {
 				if number > 3 {
 					readAll(s, number, conn)
 					return
@@ -146,7 +146,7 @@ func TestSyslogSendsAgainWhatAResetMayHaveLost(t *testing.T) {
 func TestSyslogSendsAgainWhatWasNotAcknowledged(t *testing.T) {
 	// A SIEM that reads nothing: its window closes, and much stays in our kernel.
 	accepted, stalled := make(chan struct{}), make(chan struct{})
-	s := newSIEM(t, "127.0.0.1:0", nil, func(s *siem, number int, conn net.Conn) {
+	s := newSIEM(t, "127.0.0.1:0", nil, func(s *receiver, number int, conn net.Conn) {
 		if number == 1 {
 			close(accepted)
 			<-stalled
@@ -194,7 +194,7 @@ func TestSyslogNoticesAPeerThatClosed(t *testing.T) {
 		"half-close": func(c net.Conn) { c.(*net.TCPConn).CloseWrite(); io.Copy(io.Discard, c) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSIEM(t, "127.0.0.1:0", nil, func(s *siem, _ int, conn net.Conn) {
+			s := newSIEM(t, "127.0.0.1:0", nil, func(s *receiver, _ int, conn net.Conn) {
 				_ = s.read(conn, 3)
 				shut(conn)
 			})
@@ -233,7 +233,7 @@ type sips struct{ r io.Reader }
 func (s sips) Read(b []byte) (int, error) { return s.r.Read(b[:min(len(b), 1<<10)]) }
 
 func TestSyslogWaitsForASlowReader(t *testing.T) {
-	s := newSIEM(t, "127.0.0.1:0", nil, func(s *siem, _ int, conn net.Conn) { _ = s.read(sips{conn}, -1) })
+	s := newSIEM(t, "127.0.0.1:0", nil, func(s *receiver, _ int, conn net.Conn) { _ = s.read(sips{conn}, -1) })
 	target := newTarget(t, config.Target{Address: s.url()})
 	batch := numbered(1, 200)
 	for i := range batch {
@@ -252,7 +252,7 @@ func TestSyslogSendsOnWhileItWaits(t *testing.T) {
 		t.Skip("what is acknowledged is known on Linux only")
 	}
 	asked := make(chan struct{})
-	s := newSIEM(t, "127.0.0.1:0", nil, func(s *siem, _ int, conn net.Conn) {
+	s := newSIEM(t, "127.0.0.1:0", nil, func(s *receiver, _ int, conn net.Conn) {
 		<-asked
 		_ = s.read(conn, -1)
 	})
@@ -324,7 +324,7 @@ func TestTLSChecksTheSIEM(t *testing.T) {
 func TestTLSReadsCertificatesAgain(t *testing.T) {
 	old, fresh := newCerts(t, "siem.example"), newCerts(t, "siem.example")
 	current := &old
-	s := newSIEM(t, "127.0.0.1:0", func(c net.Conn) net.Conn { return current.server(nil)(c) }, func(s *siem, _ int, conn net.Conn) {
+	s := newSIEM(t, "127.0.0.1:0", func(c net.Conn) net.Conn { return current.server(nil)(c) }, func(s *receiver, _ int, conn net.Conn) {
 		_ = s.read(conn, 1)
 		_ = conn.(*tls.Conn).Close()
 	})

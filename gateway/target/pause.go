@@ -1,0 +1,43 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Pause is an error of Deliver that knows when to try again: what wasn't delivered is to be retried, but
+// not before. It wraps what the other side said.
+type Pause struct {
+	// After is the least time to wait, as the other side asked for; 0 where it asked for nothing.
+	After time.Duration
+	// Blocked says that it takes somebody to mend it, such as a token that is refused: nothing more gets
+	// through until then, and it is tried slowly.
+	Blocked bool
+	Err     error
+}
+
+// Error implements error.
+func (p *Pause) Error() string {
+	if p.After > 0 {
+		return fmt.Sprintf("%v (asked to wait %v)", p.Err, p.After)
+	}
+	return p.Err.Error()
+}
+
+// Unwrap implements errors.Is.
+func (p *Pause) Unwrap() error { return p.Err }
+
+// blocked is the error for what an operator must mend.
+func blocked(err error) error { return &Pause{Blocked: true, Err: err} }
+
+// later is the error for what the other side will take after some time.
+func later(after time.Duration, err error) error { return &Pause{After: after, Err: err} }
+
+// PauseOf finds what err says of when to try again, anywhere in it.
+func PauseOf(err error) Pause {
+	if p, ok := errors.AsType[*Pause](err); ok {
+		return *p
+	}
+	return Pause{Err: err}
+}

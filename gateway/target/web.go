@@ -1,0 +1,217 @@
+package target
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// web is what the targets over HTTP share: one connection after the other to one server, with its own
+// trust, certificates and proxy. It follows no redirect, as that would give credentials away.
+type web struct {
+	target  string
+	tls     config.TLS
+	secure  bool // the URL is https://
+	host    string
+	proxy   func(*http.Request) (*url.URL, error)
+	timeout time.Duration
+	gzip    bool
+	agent   string
+	count   counters
+
+	client *http.Client
+	files  string // of the certificates, as they were when client was made
+	zip    *gzip.Writer
+	room   bytes.Buffer // of a compressed body
+}
+
+// maxReply is as much as is read of an answer.
+const maxReply = 1 << 20
+
+// newWeb makes the client for cfg.URL; nothing is dialled.
+func newWeb(cfg config.Target, m *Metrics) (*web, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	w := &web{
+		target: cfg.Name, tls: cfg.TLS, secure: u.Scheme == "https", host: u.Host, timeout: cfg.Timeout, gzip: cfg.Compression == "gzip",
+		agent: "sluice", count: m.of(cfg.Name),
+	}
+	switch cfg.Proxy {
+	case "":
+		w.proxy = http.ProxyFromEnvironment
+	case "none":
+	default:
+		p, err := url.Parse(cfg.Proxy)
+		if err != nil {
+			return nil, fmt.Errorf("proxy: %w", err)
+		}
+		w.proxy = http.ProxyURL(p)
+	}
+	return w, nil
+}
+
+// answer is what the server said.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte // up to maxReply
+}
+
+// String gives the answer in a line, for an operator.
+func (a answer) String() string {
+	const most = 300
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(a.body[:min(len(a.body), 4*most)]), "\ufffd")), " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s %s", a.status, http.StatusText(a.status), text))
+}
+
+// after is how long the server asks to wait, by Retry-After (RFC 9110 section 10.2.3), in seconds or as a
+// date; 0 where it doesn't, and an hour at most.
+func (a answer) after(now time.Time) time.Duration {
+	value := a.header.Get("Retry-After")
+	wait := time.Duration(0)
+	if n, err := strconv.ParseUint(value, 10, 32); err == nil {
+		wait = time.Duration(n) * time.Second
+	} else if t, err := http.ParseTime(value); err == nil {
+		wait = t.Sub(now)
+	}
+	return min(max(wait, 0), time.Hour)
+}
+
+// later is the error for an answer that says to come again.
+func (a answer) later(what string) error {
+	return later(a.after(time.Now()), fmt.Errorf("%s: %s", what, a))
+}
+
+// post sends a body and returns the answer. An error says that it isn't known what became of the body,
+// except for a [Pause] that is blocked: the certificate is not to be trusted, or ours can't be read.
+func (w *web) post(ctx context.Context, to string, header http.Header, body []byte) (answer, error) {
+	compressed := false
+	if w.gzip && len(body) > 0 {
+		w.room.Reset()
+		if w.zip == nil {
+			w.zip = gzip.NewWriter(&w.room)
+		}
+		w.zip.Reset(&w.room)
+		_, _ = w.zip.Write(body) // a buffer takes everything
+		_ = w.zip.Close()
+		body, compressed = w.room.Bytes(), true
+	}
+	return w.do(ctx, http.MethodPost, to, header, body, compressed)
+}
+
+func (w *web) do(ctx context.Context, method, to string, header http.Header, body []byte, compressed bool) (answer, error) {
+	client, err := w.open()
+	if err != nil {
+		return answer{}, blocked(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, blocked(err)
+	}
+	r.Header = header.Clone()
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set("User-Agent", w.agent)
+	if compressed {
+		r.Header.Set("Content-Encoding", "gzip")
+	}
+	reply, err := client.Do(r)
+	if err != nil {
+		if untrusted(err) {
+			return answer{}, blocked(err)
+		}
+		return answer{}, err
+	}
+	defer func() { _ = reply.Body.Close() }()
+	w.count.bytes.Add(float64(len(body)))
+	a := answer{status: reply.StatusCode, header: reply.Header}
+	if a.body, err = io.ReadAll(io.LimitReader(reply.Body, maxReply)); err != nil {
+		return answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	return a, nil
+}
+
+// untrusted says whether an error is about the server's certificate or our right to talk to it.
+func untrusted(err error) bool {
+	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
+	return verify
+}
+
+// open gives the client, a new one where the files of the certificates have changed.
+func (w *web) open() (*http.Client, error) {
+	files := stamp(w.tls.CA) + stamp(w.tls.Cert) + stamp(w.tls.Key)
+	if w.client != nil && files == w.files {
+		return w.client, nil
+	}
+	w.close()
+	t := &http.Transport{
+		Proxy: w.proxy, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: w.timeout, MaxIdleConns: 2,
+		IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true, DisableCompression: true,
+	}
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err == nil {
+			w.count.connections.Inc()
+		}
+		return conn, err
+	}
+	if w.secure {
+		host := w.host
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host += ":443"
+		}
+		settings, err := clientTLS(w.tls, host)
+		if err != nil {
+			return nil, err
+		}
+		if w.tls.ServerName == "" {
+			settings.ServerName = "" // the proxy's own certificate, where there is one, has another name
+		}
+		t.TLSClientConfig = settings
+	}
+	w.client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.files = files
+	return w.client, nil
+}
+
+// stamp tells one state of a file from another.
+func stamp(path string) string {
+	if path == "" {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	return fmt.Sprint(path, info.ModTime().UnixNano(), info.Size(), "\n")
+}
+
+// close closes the connections.
+func (w *web) close() {
+	if w.client != nil {
+		w.client.CloseIdleConnections()
+		w.client = nil
+	}
+}
