@@ -36,7 +36,7 @@ func (d *decider) notification(b *dedup.Batch, entry *stream.Entry, t time.Time)
 	}
 	decision := d.policy.Decide(&alert, n, &match, t)
 	entry.Time, entry.Key = t, dedup.Key(n, t)
-	entry.Match, entry.Decision, entry.Twins = match, decision, alert.Others(n.Service)
+	entry.Match, entry.Decision, entry.Twins, entry.Said = match, decision, alert.Others(n.Service), said(&alert)
 	if err := b.Apply(outcome(entry)); err != nil {
 		return nil, err
 	}
@@ -49,13 +49,29 @@ func (d *decider) notification(b *dedup.Batch, entry *stream.Entry, t time.Time)
 	return entries, nil
 }
 
-// alert reads an alert, with its facts where the policy has a use for them.
+// alert reads an alert with its facts, by which the policy and the targets judge it.
 func (d *decider) alert(b *dedup.Batch, id dedup.AlertID) (dedup.Alert, error) {
 	a, err := b.Alert(id)
-	if err == nil && d.policy.Judges() {
+	if err == nil {
 		err = b.Facts(&a)
 	}
 	return a, err
+}
+
+// said is what of an alert's facts a target may ask for.
+func said(a *dedup.Alert) []formats.Notification {
+	if len(a.Facts) == 0 {
+		return nil
+	}
+	out := make([]formats.Notification, len(a.Facts))
+	for i := range a.Facts {
+		f := &a.Facts[i]
+		out[i] = formats.Notification{
+			Service: f.Service, Kind: f.Kind, Channel: f.Channel, Type: f.Type, Class: f.Class, Title: f.Title, Severity: f.Severity,
+			Accounts: f.Accounts, Devices: f.Devices, App: f.App,
+		}
+	}
+	return out
 }
 
 // match takes a pairing that is plausible but not certain only where it is now or never: n can't wait
@@ -118,7 +134,7 @@ func (d *decider) release(b *dedup.Batch, h *dedup.Held, m dedup.Match, t time.T
 	}
 	entry := &stream.Entry{
 		Kind: stream.Release, Time: t, Key: h.Key, Input: h.Input, Notification: h.Notification, Match: m,
-		Decision: d.policy.Release(&alert, h, &m), Twins: alert.Others(h.Service),
+		Decision: d.policy.Release(&alert, h, &m), Twins: alert.Others(h.Service), Said: said(&alert),
 	}
 	return entry, b.Apply(outcome(entry))
 }
@@ -156,7 +172,7 @@ func (d *decider) follow(b *dedup.Batch, after *stream.Entry, t time.Time) ([]*s
 
 // link adds the small event that tells a SIEM that two notifications are one alert.
 func (d *decider) link(b *dedup.Batch, entries []*stream.Entry, id dedup.AlertID, t time.Time) ([]*stream.Entry, error) {
-	alert, err := b.Alert(id)
+	alert, err := d.alert(b, id)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +185,7 @@ func (d *decider) link(b *dedup.Batch, entries []*stream.Entry, id dedup.AlertID
 	entry := &stream.Entry{
 		Kind: stream.Link, Time: t, Key: dedup.Key(&n, t), Notification: n,
 		Match:    dedup.Match{Alert: id, Relation: dedup.Twin, Type: alert.Type},
-		Decision: d.policy.Link(&alert), Twins: alert.Sightings,
+		Decision: d.policy.Link(&alert), Twins: alert.Sightings, Said: said(&alert),
 	}
 	return append(entries, entry), nil
 }

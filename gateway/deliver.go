@@ -9,8 +9,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/stream"
@@ -22,6 +26,9 @@ import (
 type delivery struct {
 	name    string
 	target  Target
+	filter  filter
+	batch   config.Batch
+	limiter *rate.Limiter // nil: any rate
 	reader  *stream.Reader
 	stream  *stream.Stream
 	letters *deadletter.Store
@@ -29,6 +36,7 @@ type delivery struct {
 	metrics *metrics
 	turn    chan struct{} // holds one value: who takes it uses the target
 	doubts  doubts
+	blocked atomic.Bool
 
 	finishing chan struct{} // closed when nothing more will be appended
 	once      sync.Once
@@ -36,18 +44,26 @@ type delivery struct {
 
 // Limits of delivering.
 const (
-	deliverEntries = 512
+	deliverEntries = 512 // at once, where the configuration doesn't say
 	firstBackoff   = 250 * time.Millisecond
 	longestBackoff = 30 * time.Second
+	probe          = 2 * time.Minute // how often a target is tried that waits for an operator, at most
 )
 
-func newDelivery(name string, t Target, r *stream.Reader, g *Gateway, m *metrics) *delivery {
+func newDelivery(c config.Target, t Target, r *stream.Reader, g *Gateway, m *metrics) *delivery {
 	d := &delivery{
-		name: name, target: t, reader: r, stream: g.stream, letters: g.letters, log: g.log.With("target", name), metrics: m,
-		turn: make(chan struct{}, 1), finishing: make(chan struct{}),
+		name: c.Name, target: t, filter: newFilter(c.When), batch: c.Batch, reader: r, stream: g.stream, letters: g.letters,
+		log: g.log.With("target", c.Name), metrics: m, turn: make(chan struct{}, 1), finishing: make(chan struct{}),
+	}
+	if d.batch.Entries == 0 {
+		d.batch.Entries = deliverEntries
+	}
+	if c.RateLimit > 0 {
+		d.limiter = rate.NewLimiter(rate.Limit(c.RateLimit), d.batch.Entries)
 	}
 	d.doubts.target, _ = t.(doubtful)
 	d.turn <- struct{}{}
+	m.blocked.WithLabelValues(c.Name).Set(0)
 	return d
 }
 
@@ -79,32 +95,58 @@ func (d *delivery) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			pause = backoff{}
-			d.deliver(ctx, entries)
+			d.deliver(ctx, d.gather(wait, entries))
 		case wait.Err() != nil:
 			return nil
 		case errors.Is(err, errTend):
 			d.tend(wait, &tending)
 		default:
 			d.log.Error("the stream can't be read, trying again", "err", err)
-			pause.wait(ctx)
+			pause.wait(ctx, 0)
 		}
 	}
 	return nil
 }
 
+// gather waits for the batch to fill, for as long as the configuration allows.
+func (d *delivery) gather(ctx context.Context, entries []*stream.Entry) []*stream.Entry {
+	if d.batch.Wait <= 0 {
+		return entries
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.batch.Wait)
+	defer cancel()
+	for len(entries) < d.batch.Entries {
+		more, err := d.reader.Next(ctx, d.batch.Entries-len(entries))
+		if err != nil {
+			break // what is wrong with the stream shows at the next read
+		}
+		entries = append(entries, more...)
+	}
+	return entries
+}
+
 // deliver tries until the target has every entry that is for it, or has refused it for good, moving the
 // cursor along.
 func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
-	batch := wanted(make([]*stream.Entry, 0, len(entries)), entries)
 	done := ends{}
+	batch := d.wanted(make([]*stream.Entry, 0, len(entries)), entries, done)
+	if !d.throttle(ctx, len(batch)) {
+		return // nothing has gone out, and nothing is read any more
+	}
 	var pause backoff
 	var out outage
 	for len(batch) > 0 && ctx.Err() == nil {
-		results, err := d.attempt(ctx, &batch, &entries)
+		results, err := d.attempt(ctx, &batch, &entries, done)
 		left := d.settle(batch, results, err, done)
+		if len(left) < len(batch) {
+			d.unblock()
+		}
 		if len(left) == 0 {
 			out.over(ctx, d)
 			batch = nil
+			if p := target.PauseOf(err); p.After > 0 { // everything got through, but the other side wants it slower
+				pause.wait(ctx, p.After)
+			}
 			break
 		}
 		if len(left) < len(batch) {
@@ -114,15 +156,50 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 		batch = left
 		out.failed()
 		d.metrics.retried.WithLabelValues(d.name).Inc()
-		if pause.tries == 0 || pause.tries%10 == 9 {
-			d.log.Warn("delivery failed, trying again", "attempt", pause.tries+1, "waiting_entries", len(left), "err", err)
-		}
-		pause.wait(ctx)
+		d.pause(ctx, &pause, len(left), err)
 	}
 	if len(batch) == 0 {
 		last := entries[len(entries)-1].At
 		d.doubts.repeated(last)
 		d.commit(last, done)
+	}
+}
+
+// throttle waits until n more entries may go out, or ctx ends.
+func (d *delivery) throttle(ctx context.Context, n int) bool {
+	if d.limiter == nil {
+		return true
+	}
+	timer := time.NewTimer(d.limiter.ReserveN(time.Now(), n).Delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// pause says why a delivery failed, and waits until it is tried again.
+func (d *delivery) pause(ctx context.Context, pause *backoff, left int, err error) {
+	p := target.PauseOf(err)
+	attrs := []any{"attempt", pause.tries + 1, "waiting_entries", left, "err", err}
+	switch tell := pause.tries == 0 || pause.tries%10 == 9; {
+	case p.Blocked:
+		if d.blocked.CompareAndSwap(false, true) || tell {
+			d.log.Error("the target takes nothing until somebody mends it; everything for it is kept, and it is tried again", attrs...)
+		}
+		d.metrics.blocked.WithLabelValues(d.name).Set(1)
+		p.After = max(p.After, min(longestBackoff<<min(pause.tries, 2), probe))
+	case tell:
+		d.log.Warn("delivery failed, trying again", attrs...)
+	}
+	pause.wait(ctx, p.After)
+}
+
+// unblock notes that the target takes something again.
+func (d *delivery) unblock() {
+	if d.blocked.CompareAndSwap(true, false) {
+		d.metrics.blocked.WithLabelValues(d.name).Set(0)
 	}
 }
 
@@ -139,10 +216,18 @@ func (e ends) upTo(at stream.Position) stream.Tally {
 	t := stream.Tally{}
 	for p, one := range e {
 		if !at.Less(p) {
-			t.Add(one.term, one.entry, 1)
+			count(t, one.term, one.entry, 1)
 		}
 	}
 	return t
+}
+
+// count counts what became of an entry. One that was not forwarded is none of the equations'.
+func count(t stream.Tally, term string, e *stream.Entry, n int64) {
+	if !e.Delivered() {
+		term = ledger.StoodIn
+	}
+	t.Add(term, e, n)
 }
 
 // forget drops what lies up to that position: it is committed.
@@ -152,7 +237,7 @@ func (e ends) forget(at stream.Position) {
 
 // attempt delivers the batch once. Where the target sends on while it waits, what was appended meanwhile
 // is added to the batch, and to entries.
-func (d *delivery) attempt(ctx context.Context, batch, entries *[]*stream.Entry) ([]target.Result, error) {
+func (d *delivery) attempt(ctx context.Context, batch, entries *[]*stream.Entry, done ends) ([]target.Result, error) {
 	select {
 	case <-d.turn:
 	case <-ctx.Done():
@@ -161,27 +246,35 @@ func (d *delivery) attempt(ctx context.Context, batch, entries *[]*stream.Entry)
 	defer func() { d.turn <- struct{}{} }()
 	defer d.doubts.ask()
 	t, ok := d.target.(eager)
-	if !ok {
+	if !ok || d.limiter != nil {
 		return d.target.Deliver(ctx, *batch)
 	}
 	return t.DeliverMore(ctx, *batch, func() []*stream.Entry {
-		room := 2*deliverEntries - len(*entries)
+		room := 2*d.batch.Entries - len(*entries)
 		if room <= 0 {
 			return nil
 		}
 		ready := d.reader.Ready(room)
 		*entries = append(*entries, ready...)
 		from := len(*batch)
-		*batch = wanted(*batch, ready)
+		*batch = d.wanted(*batch, ready, done)
 		return (*batch)[from:]
 	})
 }
 
-// wanted adds those of the entries to batch that targets get.
-func wanted(batch, entries []*stream.Entry) []*stream.Entry {
+// wanted adds those of the entries to batch that this target gets, and notes in done which it doesn't.
+func (d *delivery) wanted(batch, entries []*stream.Entry, done ends) []*stream.Entry {
+	counted := d.reader.Committed()
 	for _, e := range entries {
-		if e.Delivered() {
+		switch d.filter.judge(e) {
+		case forwarded, standingIn:
 			batch = append(batch, e)
+		case filtered:
+			if counted.Less(e.At) {
+				done[e.At] = end{e, ledger.Filtered}
+				d.metrics.delivered.WithLabelValues(d.name, ledger.Filtered).Inc()
+			}
+		case notForTargets:
 		}
 	}
 	return batch
@@ -282,8 +375,8 @@ func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
 			return err
 		}
 		t := stream.Tally{}
-		t.Add(ledger.DeadLettered, &l.Entry, -1)
-		t.Add(ledger.Delivered, &l.Entry, 1)
+		count(t, ledger.DeadLettered, &l.Entry, -1)
+		count(t, ledger.Delivered, &l.Entry, 1)
 		d.metrics.delivered.WithLabelValues(d.name, results[0].String()).Inc()
 		return d.reader.Recount(t)
 	case len(results) == 1 && results[0] == target.Rejected:
@@ -309,13 +402,14 @@ func (d *delivery) giveUp(_ context.Context, l *deadletter.Letter) error {
 // together.
 type backoff struct{ tries int }
 
-func (b *backoff) wait(ctx context.Context) {
+// wait waits, and at least for as long as the other side asked for.
+func (b *backoff) wait(ctx context.Context, least time.Duration) {
 	d := longestBackoff
 	if b.tries < 7 {
 		d = min(firstBackoff<<b.tries, longestBackoff)
 	}
 	b.tries++
-	timer := time.NewTimer(d/2 + rand.N(d/2))
+	timer := time.NewTimer(max(d/2+rand.N(d/2), least+rand.N(least/10+1)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

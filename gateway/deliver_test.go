@@ -9,10 +9,14 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
@@ -85,7 +89,7 @@ func deliveryTo(t *testing.T, to Target, n int) *delivery {
 	if g.letters, err = deadletter.Open(filepath.Join(dir, "deadletters")); err != nil {
 		t.Fatal(err)
 	}
-	return newDelivery("siem", to, r, g, newMetrics(prometheus.NewRegistry()))
+	return newDelivery(config.Target{Name: "siem"}, to, r, g, newMetrics(prometheus.NewRegistry()))
 }
 
 // terms are the sums of what a delivery committed.
@@ -205,4 +209,66 @@ func TestPartsAreCountedOnce(t *testing.T) {
 	if diff := cmp.Diff(map[string]int64{ledger.Delivered: 8}, terms(d)); diff != "" {
 		t.Errorf("counted (-want +got):\n%s", diff)
 	}
+}
+
+// TestPausesAreAsLongAsAskedFor: a target that asks to wait is not asked again before, and one that waits for
+// an operator is tried slowly, and for ever.
+func TestPausesAreAsLongAsAskedFor(t *testing.T) {
+	refused := errors.New("403: no such token")
+	tests := []struct {
+		name        string
+		err         error
+		tries       int
+		least, most time.Duration
+		blocked     float64
+	}{
+		{"the first failure", refused, 0, firstBackoff / 2, firstBackoff, 0},
+		{"the hundredth", refused, 99, longestBackoff / 2, longestBackoff, 0},
+		{"asked to wait", &target.Pause{After: time.Minute, Err: refused}, 0, time.Minute, 67 * time.Second, 0},
+		{"asked to wait, deep in others", errors.Join(refused, fmt.Errorf("x: %w", &target.Pause{After: time.Minute, Err: refused})), 0, time.Minute, 67 * time.Second, 0},
+		{"blocked", &target.Pause{Blocked: true, Err: refused}, 0, longestBackoff, 34 * time.Second, 1},
+		{"blocked for long", &target.Pause{Blocked: true, Err: refused}, 5000, probe, probe * 12 / 10, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &delivery{name: "siem", log: slog.New(slog.DiscardHandler), metrics: newMetrics(prometheus.NewRegistry())}
+				start := time.Now()
+				d.pause(t.Context(), &backoff{tries: tt.tries}, 1, tt.err)
+				if got := time.Since(start); got < tt.least || got > tt.most {
+					t.Errorf("paused for %v, want %v to %v", got, tt.least, tt.most)
+				}
+				gauge := d.metrics.blocked.WithLabelValues("siem")
+				if got := testutil.ToFloat64(gauge); got != tt.blocked {
+					t.Errorf("sluice_target_blocked = %v, want %v", got, tt.blocked)
+				}
+				if d.unblock(); testutil.ToFloat64(gauge) != 0 {
+					t.Error("sluice_target_blocked stays when something got through")
+				}
+			})
+		})
+	}
+}
+
+// TestARateIsALimit: what goes out in a minute is no more than the rate and one batch.
+func TestARateIsALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDelivery(config.Target{Name: "siem", RateLimit: 100, Batch: config.Batch{Entries: 50}}, &picky{}, nil,
+			&Gateway{log: slog.New(slog.DiscardHandler)}, newMetrics(prometheus.NewRegistry()))
+		start, sent := time.Now(), 0
+		for time.Since(start) < time.Minute {
+			if !d.throttle(t.Context(), 50) {
+				t.Fatal("throttled for ever")
+			}
+			sent += 50
+		}
+		if sent < 5900 || sent > 6100 {
+			t.Errorf("%d entries in a minute, want 6000 and a batch", sent)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if d.throttle(ended, 50) {
+			t.Error("throttle lets something through when the gateway stops")
+		}
+	})
 }

@@ -79,11 +79,11 @@ func (d *delivery) recall(ctx context.Context) {
 // next waits for entries. While something is in doubt it returns errTend from time to time.
 func (d *delivery) next(ctx context.Context) ([]*stream.Entry, error) {
 	if d.doubts.now().None() && d.reader.Doubt().None() {
-		return d.reader.Next(ctx, deliverEntries)
+		return d.reader.Next(ctx, d.batch.Entries)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, tendPause, errTend)
 	defer cancel()
-	entries, err := d.reader.Next(ctx, deliverEntries)
+	entries, err := d.reader.Next(ctx, d.batch.Entries)
 	if err != nil && errors.Is(context.Cause(ctx), errTend) {
 		err = errTend // whatever was interrupted
 	}
@@ -109,7 +109,7 @@ func (d *delivery) tend(ctx context.Context, pause *backoff) {
 	if pause.tries%10 == 0 {
 		d.log.Warn("what a reset has cost can't be sent again yet, trying again", "attempt", pause.tries+1, "err", err)
 	}
-	pause.wait(ctx)
+	pause.wait(ctx, 0)
 }
 
 // part closes the connection in order. What the SIEM has read then is not in doubt any more.

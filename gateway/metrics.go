@@ -21,6 +21,7 @@ type metrics struct {
 	retried       *prometheus.CounterVec // by target
 	latency       *prometheus.HistogramVec
 	full          prometheus.Counter
+	blocked       *prometheus.GaugeVec // by target
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -59,7 +60,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Appends refused because stream.max_disk is reached; senders wait.",
 		}),
 	}
-	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.impostors, m.delivered, m.retried, m.latency, m.full)
+	m.blocked = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "sluice_target_blocked",
+		Help: "1 while a target takes nothing until somebody mends it, such as a token that is refused.",
+	}, []string{"target"})
+	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.impostors, m.delivered, m.retried, m.latency, m.full, m.blocked)
 	return m
 }
 

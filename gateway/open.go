@@ -72,11 +72,22 @@ func (g *Gateway) openTarget(ctx context.Context, c config.Target, o Options, m 
 		return fmt.Errorf("target %s: %w", c.Name, err)
 	}
 	g.closers = append(g.closers, t.Close)
-	r, err := g.stream.Reader(ctx, c.Name, stream.Oldest)
+	r, err := g.stream.Reader(ctx, c.Name, startOf(c.From))
 	if err != nil {
 		return fmt.Errorf("target %s: %w", c.Name, err)
 	}
 	g.closers = append(g.closers, r.Close)
-	g.deliveries = append(g.deliveries, newDelivery(c.Name, t, r, g, m))
+	g.deliveries = append(g.deliveries, newDelivery(c, t, r, g, m))
 	return nil
+}
+
+// startOf is where a target begins that has no place yet.
+func startOf(f config.From) stream.Start {
+	switch {
+	case f.Now:
+		return stream.Now
+	case !f.Time.IsZero():
+		return stream.Since(f.Time)
+	}
+	return stream.Oldest
 }

@@ -31,6 +31,10 @@ const (
 	Filtered     = "filtered"      // not for this target
 	DeadLettered = "dead_lettered" // refused for good, and kept
 	Queued       = "queued"        // after the target's cursor
+
+	// StoodIn counts, beside the equations, what was suppressed and went to one target all the same: only with
+	// it does the alert fit what that target gets.
+	StoodIn = "stood_in"
 )
 
 // CursorName is the ledger's among the stream's cursors. It is no target's: their names have no line end.

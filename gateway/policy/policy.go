@@ -22,9 +22,6 @@ func New(c config.Config) *Policy {
 	return &Policy{settings: c.Policy.Settings, rules: c.Policy.Rules, services: c.Services, silence: c.Silence}
 }
 
-// Judges says whether there are rules, which judge an alert by all its facts.
-func (p *Policy) Judges() bool { return len(p.rules) > 0 }
-
 // Decide says what happens to n, now. a is n's alert as it was before n, the zero value for a first
 // notification and for what is no alert.
 func (p *Policy) Decide(a *dedup.Alert, n *formats.Notification, m *dedup.Match, now time.Time) Decision {

@@ -35,6 +35,12 @@ func (s subject) fits(w config.When) bool {
 		s.any(w.App, func(n *formats.Notification) []string { return []string{n.App} })
 }
 
+// Fits says whether an alert of that detection type fits w, by all that is said of it; other things are said
+// once, and have no detection type.
+func Fits(w config.When, typ string, said ...*formats.Notification) bool {
+	return subject{all: said, typ: typ}.fits(w)
+}
+
 func names(entities []formats.Entity) []string {
 	out := make([]string, len(entities))
 	for i, e := range entities {

@@ -53,6 +53,12 @@ func appendEntry(b []byte, e *Entry) ([]byte, error) {
 		o.key(9)
 		o.part(e.Part)
 	}
+	if len(e.Said) > 0 {
+		o.array(10, len(e.Said))
+		for i := range e.Said {
+			o.notification(&e.Said[i])
+		}
+	}
 	o.close()
 	if o.err != nil {
 		return b, o.err

@@ -115,6 +115,9 @@ func (d dice) entry() *Entry {
 			}
 		}),
 	}
+	e.Said = some(d, func() formats.Notification {
+		return formats.Notification{Service: d.service(), Title: d.string(), Accounts: some(d, d.entity), App: d.string()}
+	})
 	copy(e.Notification.Content[:], d.string())
 	for range d.n(1) * d.n(40) {
 		if e.Notification.Extra == nil {

@@ -46,6 +46,10 @@ type Entry struct {
 	Decision     policy.Decision      `cbor:"7,keyasint"`
 	Twins        []dedup.Sighting     `cbor:"8,keyasint,omitempty"` // the other services' sightings of the alert, as known now
 	Part         *dedup.Part          `cbor:"9,keyasint,omitempty"` // of which request; nil where its sender can't repeat it
+
+	// Said is what was said of the alert before, as far as a target's `when` may ask for it: it judges an
+	// alert by all its sightings.
+	Said []formats.Notification `cbor:"10,keyasint,omitempty"`
 }
 
 // Delivered says whether targets get the entry: it was forwarded, now and not before.

@@ -4,17 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
-// Start says where a reader begins that has no cursor yet.
-type Start uint8
+// Start says where a reader begins that has no cursor yet: with the first message of that time, in
+// nanoseconds since 1970, or later.
+type Start int64
 
-// The starts.
+// The starts that are no time.
 const (
-	Oldest Start = iota // with the oldest message there is
-	Now                 // with the next append
+	Oldest Start = 0             // with the oldest message there is
+	Now    Start = math.MaxInt64 // with the next append
 )
+
+// Since is the start at t.
+func Since(t time.Time) Start { return Start(t.UnixNano()) }
 
 // Reader opens the cursor of that name, which may be any text of up to 500 bytes, and makes it at
 // start where there is none. A name has one open reader.
@@ -73,10 +78,10 @@ func (r *Reader) open(ctx context.Context, start Start) error {
 	case missing(err) && start == Now:
 		rec, err = record{mark: r.stream.end(), Since: hour(time.Now())}, nil
 	case missing(err):
-		rec, err = r.stream.beginning(ctx)
+		rec, err = r.stream.beginning(ctx, start)
 	case errors.Is(err, errDamaged):
 		r.log.Warn("the cursor is damaged: starting with the oldest message, so entries may be delivered twice", "err", err)
-		rec, err = r.stream.beginning(ctx)
+		rec, err = r.stream.beginning(ctx, Oldest)
 	case err == nil:
 		rec, err = r.prove(ctx, rec)
 	}
@@ -103,12 +108,18 @@ func (s *Stream) end() mark {
 	return mark{At: Position{Sequence: s.last, Index: max(s.count-1, 0)}, Hash: s.hash, Total: s.total}
 }
 
-// beginning is a record before the oldest entry. Its message isn't there any more, so it has no hash.
-// Some of what was received in the hour of the oldest entry may not be there either.
-func (s *Stream) beginning(ctx context.Context) (record, error) {
+// beginning is a record before the first entry of start or later. The message before isn't there any more,
+// or isn't read, so it has no hash. Some of what was received in the hour of that entry may be before it.
+func (s *Stream) beginning(ctx context.Context, start Start) (record, error) {
 	first, last := s.Bounds()
 	if first > last {
 		return record{}, nil
+	}
+	if start != Oldest {
+		var err error
+		if first, err = s.search(ctx, first, last, time.Unix(0, int64(start))); err != nil {
+			return record{}, err
+		}
 	}
 	if first == 1 {
 		return record{}, nil
@@ -127,6 +138,35 @@ func (s *Stream) beginning(ctx context.Context) (record, error) {
 		return r, nil
 	}
 	return record{mark: mark{At: Position{Sequence: last, Index: lastIndex}}, Since: hour(time.Now())}, nil
+}
+
+// search finds the first message, from first to last, with an entry of that time or later, or the end: the
+// decider's clock never goes back. A message that can't be read is taken for an earlier one.
+func (s *Stream) search(ctx context.Context, first, last uint64, t time.Time) (uint64, error) {
+	for first <= last {
+		middle := first + (last-first)/2
+		found := last + 1 // of the first message there, from middle on, that can be read
+		late := false
+		for m, err := range s.Salvage(ctx, middle) {
+			if m == nil {
+				return 0, err
+			}
+			if err != nil {
+				continue
+			}
+			found, late = m.Sequence, !m.Entries[len(m.Entries)-1].Time.Before(t)
+			break
+		}
+		switch {
+		case found > last:
+			last = middle - 1
+		case late:
+			last = middle - 1
+		default:
+			first = found + 1
+		}
+	}
+	return first, nil
 }
 
 // lastIndex is the index of a mark behind a whole message, whatever its number of entries.
@@ -161,7 +201,7 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 	}
 	r.log.Warn("the cursor isn't borne out by the stream: starting with the oldest message, so entries may be delivered twice",
 		"sequence", rec.At.Sequence, "back_to", first, "err", why)
-	back, err := r.stream.beginning(ctx)
+	back, err := r.stream.beginning(ctx, Oldest)
 	back.Number = rec.Number
 	return back, err
 }

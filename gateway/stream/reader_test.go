@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"os"
@@ -146,6 +147,41 @@ func TestStarts(t *testing.T) {
 	}
 	if n := oldest.Missed(); n != 0 {
 		t.Errorf("a new reader missed %d, want 0", n)
+	}
+}
+
+// TestStartAtATime: a reader begins with the first message that has something of that time or later.
+func TestStartAtATime(t *testing.T) {
+	s := openStream(t, Options{Dir: t.TempDir()})
+	for i := range 20 {
+		appendEntries(t, s, 10*i, 2) // of second 10i and the one after
+	}
+	for _, purged := range []uint64{0, 6} {
+		if err := s.Purge(t.Context(), purged); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			second int
+			want   string // "" is the end
+		}{{-1, "0000"}, {0, "0000"}, {1, "0000"}, {2, "000a"}, {95, "0064"}, {100, "0064"}, {101, "0064"}, {190, "00be"}, {191, "00be"}, {192, ""}, {9999, ""}} {
+			want := tt.want
+			if purged > 0 && want != "" && want < "0032" {
+				want = "0032" // the oldest there is
+			}
+			r := openReader(t, s, fmt.Sprint("since", purged, tt.second), Since(entry(tt.second).Time))
+			if want == "" {
+				if !atEnd(t, r) {
+					t.Errorf("purged %d, since second %d: the reader has something", purged, tt.second)
+				}
+				continue
+			}
+			if got := keys(next(t, r, 1, 1)); got[0] != want {
+				t.Errorf("purged %d, since second %d = %v, want %s", purged, tt.second, got, want)
+			}
+			if n := r.Missed(); n != 0 {
+				t.Errorf("purged %d, since second %d: missed %d", purged, tt.second, n)
+			}
+		}
 	}
 }
 

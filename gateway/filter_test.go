@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"testing"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// TestATargetJudgesAnAlertByAllItsSightings: what was suppressed for a twin never takes the alert away from a
+// target that only the suppressed one speaks to.
+func TestATargetJudgesAnAlertByAllItsSightings(t *testing.T) {
+	defender := formats.Notification{
+		Service: formats.DefenderForIdentity, Kind: formats.Alert, Title: "Suspected DCSync attack", Severity: formats.High,
+		Accounts: []formats.Entity{{Name: `HARBOUR\ines`}}, Devices: []formats.Entity{{Name: "DC1"}},
+	}
+	cloud := formats.Notification{
+		Service: formats.CloudAppSecurity, Kind: formats.Alert, Title: "DCSync", Severity: formats.Medium, App: "Active Directory",
+		Accounts: []formats.Entity{{Name: "ines@harbour.example"}},
+	}
+	activity := formats.Notification{Service: formats.CloudAppSecurity, Kind: formats.Activity, App: "Box"}
+	link := formats.Notification{Service: formats.Sluice, Kind: formats.Link}
+	entry := func(kind stream.Kind, n formats.Notification, action dedup.Action, reason policy.Reason, said ...formats.Notification) *stream.Entry {
+		e := &stream.Entry{Kind: kind, Key: "k2", Notification: n, Said: said, Match: dedup.Match{Type: "2006"}}
+		e.Decision.Action, e.Decision.Reason = action, reason
+		return e
+	}
+	of := func(when config.When) filter { return newFilter(when) }
+	alerts, byCloud := of(config.When{Kind: []string{"alert"}}), of(config.When{Service: []string{"cloud_app_security"}})
+	both := of(config.When{Service: []string{"cloud_app_security"}, Host: []string{"dc*"}})
+	tests := []struct {
+		name string
+		f    filter
+		e    *stream.Entry
+		want fate
+	}{
+		{"everything", of(config.When{}), entry(stream.Notification, activity, dedup.Forward, policy.ByKind), forwarded},
+		{"everything, suppressed", of(config.When{}), entry(stream.Notification, cloud, dedup.Suppress, policy.TwinForwarded, defender), notForTargets},
+		{"an activity for a target of alerts", alerts, entry(stream.Notification, activity, dedup.Forward, policy.ByKind), filtered},
+		{"an alert for a target of alerts", alerts, entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere), forwarded},
+		{"dropped", alerts, entry(stream.Notification, activity, dedup.Drop, policy.ByKind), notForTargets},
+		{"held", byCloud, entry(stream.Notification, cloud, dedup.Hold, policy.Waiting), notForTargets},
+		{"the other service's, before its twin", byCloud, entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere), filtered},
+		{"the suppressed twin", byCloud, entry(stream.Notification, cloud, dedup.Suppress, policy.TwinForwarded, defender), standingIn},
+		{"a second suppressed one", byCloud, entry(stream.Notification, cloud, dedup.Suppress, policy.UpdatesOff, defender, cloud), notForTargets},
+		{"both together fit", both, entry(stream.Notification, cloud, dedup.Suppress, policy.LateTwin, defender), standingIn},
+		{"forwarded after its twin was held", byCloud, entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere, cloud), forwarded},
+		{"its twin, released then", byCloud, entry(stream.Release, cloud, dedup.Suppress, policy.TwinForwarded, cloud, defender), notForTargets},
+		{"suppressed for one that is still owed", byCloud, entry(stream.Notification, cloud, dedup.Suppress, policy.TwinHeld, defender), notForTargets},
+		{"a resend", byCloud, entry(stream.Notification, cloud, dedup.Suppress, policy.IsResend, defender), notForTargets},
+		{"a link", byCloud, entry(stream.Link, link, dedup.Forward, policy.Linked, defender, cloud), forwarded},
+		{"a link of others", byCloud, entry(stream.Link, link, dedup.Forward, policy.Linked, defender), filtered},
+		{"the type by the catalogue", of(config.When{Type: []string{"2006"}}), entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere), forwarded},
+		{"any letter case", of(config.When{User: []string{"INES@*"}}), entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere, cloud), forwarded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.f.judge(tt.e); got != tt.want {
+				t.Errorf("judge() = %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
