@@ -52,15 +52,13 @@ func (g *Gateway) openInput(c config.Input, m *input.Metrics) error {
 	return nil
 }
 
-// openTarget opens one target and its cursor on the stream. A new kind adds its case here.
-func (g *Gateway) openTarget(ctx context.Context, c config.Target, o Options, m *metrics, tm *target.Metrics) error {
-	var t Target
-	var err error
+// newTarget makes one target. A new type adds its case here.
+func newTarget(c config.Target, o Options, m *target.Metrics) (t Target, err error) {
 	switch {
 	case c.Type == "syslog" && strings.HasPrefix(c.Address, "udp://"):
-		t, err = target.NewDatagrams(c, o.Hostname, tm)
+		t, err = target.NewDatagrams(c, o.Hostname, m)
 	case c.Type == "syslog":
-		t, err = target.NewSyslog(c, o.Hostname, g.log, tm)
+		t, err = target.NewSyslog(c, o.Hostname, o.Log, m)
 	case c.Type == "file":
 		t, err = target.NewFile(c)
 	case c.Type == "stdout":
@@ -69,7 +67,16 @@ func (g *Gateway) openTarget(ctx context.Context, c config.Target, o Options, m 
 		err = fmt.Errorf("no type %q", c.Type)
 	}
 	if err != nil {
-		return fmt.Errorf("target %s: %w", c.Name, err)
+		return nil, fmt.Errorf("target %s: %w", c.Name, err)
+	}
+	return t, nil
+}
+
+// openTarget opens one target and its cursor on the stream.
+func (g *Gateway) openTarget(ctx context.Context, c config.Target, o Options, m *metrics, tm *target.Metrics) error {
+	t, err := newTarget(c, o, tm)
+	if err != nil {
+		return err
 	}
 	g.closers = append(g.closers, t.Close)
 	r, err := g.stream.Reader(ctx, c.Name, startOf(c.From))

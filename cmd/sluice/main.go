@@ -24,6 +24,7 @@ const usage = `Usage: sluice COMMAND [ARGUMENTS]
                                     account for every notification: what was received and what became of it
   deadletter list [TARGET] | show TARGET ID | retry TARGET ID|--all | drop TARGET ID|--all
                                     what a target refused for good
+  target test NAME [--config FILE]  send one test event to a target, and say what came back
   store check | repair | export [--config FILE]
                                     look at the files of a gateway that doesn't run
   health [--config FILE] [--address HOST:PORT]
@@ -70,6 +71,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return reconcile(ctx, rest, stdout, stderr)
 	case "deadletter":
 		return deadletter(ctx, rest, stdout, stderr)
+	case "target":
+		return targetCommand(ctx, rest, stdout, stderr)
 	case "store":
 		return store(ctx, rest, stdout, stderr)
 	case "health":

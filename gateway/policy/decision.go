@@ -31,6 +31,7 @@ const (
 	Linked          Reason = "linked"           // our own event: two notifications are one alert
 	Separated       Reason = "separated"        // our own event: two notifications taken for one are two
 	Silent          Reason = "silent"           // our own event: a service has been quiet for longer than it usually is
+	Tested          Reason = "test"             // our own event: an operator tries a target; it isn't in the stream
 )
 
 // Decision is what was decided for one notification and why.
