@@ -65,6 +65,11 @@ func Open(dir string, c config.Config) (*Index, error) {
 		WithMemTableSize(16 << 20).WithNumMemtables(2).WithBlockCacheSize(16 << 20).
 		WithValueLogFileSize(64 << 20).WithDetectConflicts(false).WithNumCompactors(2).
 		WithMetricsEnabled(false)
+	if dir != "" {
+		if err := removeEmpty(dir); err != nil {
+			return nil, err
+		}
+	}
 	db, err := badger.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open state %s: %w", dir, err)

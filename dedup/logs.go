@@ -26,3 +26,27 @@ func Torn(dir string) (bool, error) {
 	}
 	return logs > 1, nil
 }
+
+// removeEmpty removes the logs of the state in dir that have no bytes. One is left by a process that is killed
+// where Badger makes a log or removes one, and holds nothing: it is written to after it has its size, and
+// emptied when what it held is a table. Badger's Open fails once for each (its issue 2207).
+func removeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext != ".mem" && ext != ".vlog" {
+			continue
+		}
+		info, infoErr := e.Info()
+		if infoErr == nil && info.Size() == 0 {
+			infoErr = os.Remove(filepath.Join(dir, e.Name()))
+		}
+		err = errors.Join(err, infoErr)
+	}
+	if err != nil {
+		return fmt.Errorf("remove empty logs of the state: %w", err)
+	}
+	return nil
+}
