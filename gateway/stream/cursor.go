@@ -195,11 +195,14 @@ func (c *cursor) move(m mark, t Tally, now time.Time) error {
 	if _, err := c.file.WriteAt(slot, other*slotSize); err != nil {
 		return fmt.Errorf("write cursor: %w", err)
 	}
-	c.slot, c.record, c.base, c.named, c.dirty = other, next, older, next.Base, true
-	if c.synced && now.Sub(c.last) >= syncPause {
-		c.last = now
-		return c.sync()
+	synced := c.synced && now.Sub(c.last) >= syncPause
+	if synced {
+		if err := c.file.Sync(); err != nil { // it may not be there after a power cut, and is written again
+			return fmt.Errorf("sync cursor: %w", err)
+		}
+		c.last, c.kept = now, other
 	}
+	c.slot, c.record, c.base, c.named, c.dirty = other, next, older, next.Base, !synced
 	return nil
 }
 

@@ -349,3 +349,40 @@ func TestACursorThatCantBeWrittenLosesNoCount(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestACursorThatCantBeSyncedDoesntMove: so it is written again, and what was tallied is counted once.
+func TestACursorThatCantBeSyncedDoesntMove(t *testing.T) {
+	c, err := openCursor(filepath.Join(t.TempDir(), "siem.cursor"), record{Name: "siem"}, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally := Tally{}
+	tally.Add("delivered", entry(1), 1)
+	file := c.file
+	if c.file, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil { // it takes everything and syncs nothing
+		t.Fatal(err)
+	}
+	m, now := mark{At: Position{Sequence: 1}, Total: 1}, time.Now()
+	if err := c.move(m, tally, now); err == nil {
+		t.Fatal("move() = nil, want an error")
+	}
+	if len(c.tallied()) > 0 || c.record.At != (Position{}) {
+		t.Errorf("the cursor moved to %v, with %v", c.record.At, c.tallied())
+	}
+	if err := c.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.file = file
+	if err := c.move(m, tally, now); err != nil {
+		t.Fatal(err)
+	}
+	if c.dirty {
+		t.Error("it isn't synced")
+	}
+	if diff := cmp.Diff(tally, c.tallied()); diff != "" {
+		t.Errorf("tally (-want +got):\n%s", diff)
+	}
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+}
