@@ -38,6 +38,9 @@ type delivery struct {
 	doubts  doubts
 	blocked atomic.Bool
 
+	reached stream.Position // where the cursor is to stand; it is behind that where it couldn't be written
+	owed    stream.Tally    // what became of the entries between the two
+
 	finishing chan struct{} // closed when nothing more will be appended
 	once      sync.Once
 }
@@ -53,7 +56,7 @@ const (
 func newDelivery(c config.Target, t Target, r *stream.Reader, g *Gateway, m *metrics) *delivery {
 	d := &delivery{
 		name: c.Name, target: t, filter: newFilter(c.When), batch: c.Batch, reader: r, stream: g.stream, letters: g.letters,
-		log: g.log.With("target", c.Name), metrics: m, turn: make(chan struct{}, 1), finishing: make(chan struct{}),
+		log: g.log.With("target", c.Name), metrics: m, turn: make(chan struct{}, 1), finishing: make(chan struct{}), owed: stream.Tally{},
 	}
 	if d.batch.Entries == 0 {
 		d.batch.Entries = deliverEntries
@@ -99,7 +102,10 @@ func (d *delivery) run(ctx context.Context) error {
 		case wait.Err() != nil:
 			return nil
 		case errors.Is(err, errTend):
-			d.tend(wait, &tending)
+			d.catchUp()
+			if d.inDoubt() {
+				d.tend(wait, &tending)
+			}
 		default:
 			d.log.Error("the stream can't be read, trying again", "err", err)
 			pause.wait(ctx, 0)
@@ -337,12 +343,26 @@ func (d *delivery) commit(at stream.Position, done ends) {
 	if !d.reader.Committed().Less(at) {
 		return
 	}
+	d.reached = at
+	d.owed.Merge(done.upTo(at))
+	done.forget(at)
+	d.catchUp()
+}
+
+// behind says that the cursor couldn't be written.
+func (d *delivery) behind() bool { return d.reader.Committed().Less(d.reached) }
+
+// catchUp moves the cursor to where it is to stand. Where it can't, the next commit does, or the next time to tend.
+func (d *delivery) catchUp() {
+	if !d.behind() {
+		return
+	}
 	d.reader.Suspect(d.doubts.now()) // before what it is about is behind the cursor
-	switch err := d.reader.Commit(at, done.upTo(at)); {
+	switch err := d.reader.Commit(d.reached, d.owed); {
 	case err == nil:
-		done.forget(at)
+		d.owed = stream.Tally{}
 	case !errors.Is(err, stream.ErrClosed):
-		d.log.Error("the cursor can't be moved; events may be delivered twice", "err", err)
+		d.log.Error("the cursor can't be moved, trying again; events may be delivered twice after a kill", "err", err)
 	}
 }
 

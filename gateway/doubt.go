@@ -24,7 +24,7 @@ const (
 	farewell = 3 * time.Second
 )
 
-// errTend is why Next returns when it is time to look after the target.
+// errTend is why Next returns when it is time to look after the target, and its cursor.
 var errTend = errors.New("time to look after the target")
 
 // doubts is what one delivery must send again should this process be killed now.
@@ -76,9 +76,12 @@ func (d *delivery) recall(ctx context.Context) {
 	}
 }
 
-// next waits for entries. While something is in doubt it returns errTend from time to time.
+// inDoubt says that something is in doubt.
+func (d *delivery) inDoubt() bool { return !d.doubts.now().None() || !d.reader.Doubt().None() }
+
+// next waits for entries. While something is in doubt, or the cursor is behind, it returns errTend from time to time.
 func (d *delivery) next(ctx context.Context) ([]*stream.Entry, error) {
-	if d.doubts.now().None() && d.reader.Doubt().None() {
+	if !d.inDoubt() && !d.behind() {
 		return d.reader.Next(ctx, d.batch.Entries)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, tendPause, errTend)
