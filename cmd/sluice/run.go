@@ -40,6 +40,10 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	g, err := open(ctx, c, stdout, log, nil)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		log.Info("stopped before it had started", "during", err)
+		return nil // as it was told
+	}
 	if err != nil {
 		return err
 	}
