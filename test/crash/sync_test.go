@@ -17,21 +17,26 @@ import (
 // machine is a gateway on a disk whose power is cut.
 type machine struct {
 	*harness
-	t *testing.T
+	t      *testing.T
+	before []string // a command before the gateway's
 }
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	needStrace(t)
-	m := &machine{&harness{settings: settings{seed: rand.Uint64(), dir: t.TempDir(), power: true}}, t}
+	m := &machine{&harness{settings: settings{seed: rand.Uint64(), dir: t.TempDir(), power: true}}, t, nil}
 	t.Logf("seed %d", m.seed)
 	var err error
 	if m.binary, err = build(t.Context(), m.dir, raceEnabled); err != nil {
 		t.Fatal(err)
 	}
+	if m.siem, err = newSIEM(m.random(2), func() int { return 0 }); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.siem.close)
 	root := filepath.Join(m.dir, "disk")
 	if err := errors.Join(os.Mkdir(root, 0o700),
-		os.WriteFile(filepath.Join(m.dir, configName), fmt.Appendf(nil, configuration, "127.0.0.1:1"), 0o600)); err != nil {
+		os.WriteFile(filepath.Join(m.dir, configName), fmt.Appendf(nil, configuration, m.siem.address), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if m.disk, err = powercut.New(root); err != nil {
@@ -45,9 +50,15 @@ func newMachine(t *testing.T) *machine {
 func (m *machine) start(more ...string) *process {
 	m.t.Helper()
 	recorder := m.recorder()
-	p, err := startProcess(m.dir, m.binary, append(append(recorder[:1:1], more...), recorder[1:]...)...)
+	if len(more) > 0 {
+		recorder = append(append(recorder[:1:1], more...), recorder[1:]...)
+	}
+	p, err := startProcess(m.dir, m.binary, append(recorder, m.before...)...)
 	if p != nil {
-		m.t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+		m.t.Cleanup(func() {
+			_ = p.cmd.Process.Kill() // it may have ended
+			<-p.done
+		})
 	}
 	if err != nil {
 		m.t.Fatal(err)
