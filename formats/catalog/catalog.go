@@ -3,8 +3,10 @@
 // of Identity Protection, present and previous names.
 //
 // detections.csv holds what Microsoft published: the security alert guide of Defender for Identity with
-// its Cloud App Security IDs, and the names the pages had over the years. Types that no table knows are
-// named by their class, because Cloud App Security writes that class in upper snake case.
+// its Cloud App Security IDs, the names the pages had over the years, and the tactics and techniques of
+// MITRE ATT&CK of the pages' tables, where a sub-technique stands for its technique too; techniques.csv
+// names these as ATT&CK does. Types that no table knows are named by their class, because Cloud App
+// Security writes that class in upper snake case.
 package catalog
 
 import (
@@ -28,6 +30,8 @@ type Catalog struct {
 	cloudTypes  map[string]string   // Cloud App Security type: external ID
 	titles      map[string][]string // folded name: external IDs
 	withClasses map[string]bool     // external IDs whose class is known
+	attacks     map[string]Attack   // external ID: what it means in MITRE ATT&CK
+	techniques  map[string]string   // number of a technique: its name
 }
 
 // New reads the embedded table. An error means that the program was built with a broken one.
@@ -39,6 +43,10 @@ func New() (*Catalog, error) {
 	c := &Catalog{
 		names: map[string][]string{}, classes: map[string][]string{}, cloudTypes: map[string]string{},
 		titles: map[string][]string{}, withClasses: map[string]bool{},
+		attacks: map[string]Attack{}, techniques: map[string]string{},
+	}
+	if err := c.readTechniques(); err != nil {
+		return nil, err
 	}
 	for _, row := range rows[1:] {
 		id := current(row[0])
@@ -54,6 +62,9 @@ func New() (*Catalog, error) {
 		for name := range strings.SplitSeq(row[3], ";") {
 			c.names[id] = add(c.names[id], foldTitle(name))
 			c.titles[foldTitle(name)] = add(c.titles[foldTitle(name)], id)
+		}
+		if err := c.readAttack(id, row[4], row[5]); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil
