@@ -226,6 +226,10 @@ func ExportStore(ctx context.Context, c config.Config, log *slog.Logger, w io.Wr
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stream.Close()) }()
+	asJSON, err := render.For("json")
+	if err != nil {
+		return nil, err
+	}
 	out := bufio.NewWriterSize(w, 1<<20)
 	var line []byte
 	for m, err := range s.stream.Salvage(ctx, 0) {
@@ -237,7 +241,7 @@ func ExportStore(ctx context.Context, c config.Config, log *slog.Logger, w io.Wr
 			continue
 		}
 		for _, e := range m.Entries {
-			if line, err = render.AppendJSON(line[:0], e); err != nil {
+			if line, err = asJSON(line[:0], e, 0); err != nil {
 				return s.findings, err
 			}
 			if _, err := out.Write(append(line, '\n')); err != nil {

@@ -44,7 +44,9 @@ func Known(key string) bool {
 		// Defender for Identity, since release 2.174
 		"shostfqdn",
 		// Sluice itself, so that one gateway can read what another wrote
-		"sluiceAlertId", "sluiceEventKey", "sluiceManagedIn", "sluiceReason", "sluiceTwin", "sluiceWould":
+		"sluiceAddresses", "sluiceAlertId", "sluiceClaims", "sluiceEventKey", "sluiceHosts", "sluiceKind", "sluiceManagedIn",
+		"sluiceOrigin", "sluiceReason", "sluiceRelation", "sluiceRule", "sluiceService", "sluiceShortened", "sluiceTactics",
+		"sluiceTechniques", "sluiceTruncated", "sluiceTwin", "sluiceTwinUrl", "sluiceUsers", "sluiceWould":
 		return true
 	}
 	return len(key) > len("ad.") && strings.HasPrefix(key, "ad.")

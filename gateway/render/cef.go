@@ -15,6 +15,7 @@ import (
 	"unsafe"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/catalog"
 	"github.com/sluice-siem/sluice/formats/cef"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
@@ -26,20 +27,17 @@ const (
 	ourVersion = "1"
 )
 
-// AppendCEF appends e as one CEF event on one line, without its end. An event that a service wrote
-// as CEF keeps vendor, product, version, class, name and severity, and the fields that the service
-// itself wrote, each once; what it doesn't escape itself is escaped. All events gain ours: cs5
-// (sluiceAlertId), cs6 (sluiceTwin), sluiceManagedIn, sluiceReason, sluiceEventKey, in shadow
-// mode sluiceWould, and sluiceClaims where the sender may not speak for that service; a sender's fields of these names are removed.
-func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendCEF(b, e, 0) }
-
-// appendCEF is a [Func] for one entry and no other.
-func appendCEF(b []byte, e *stream.Entry, limit int) ([]byte, error) {
-	return new(cefRenderer).append(b, e, limit)
-}
+// AppendCEF appends e as one CEF event on one line, without its end; who renders many uses [For]. An
+// event that a service wrote as CEF keeps vendor, product, version, class, name and severity, and the
+// fields that the service itself wrote, each once; what it doesn't escape itself is escaped. All events
+// gain ours: cs5 (sluiceAlertId), cs6 (sluiceTwin), sluiceTwinUrl, sluiceTechniques, sluiceManagedIn,
+// sluiceReason, sluiceEventKey, in shadow mode sluiceWould, and sluiceClaims where the sender may not
+// speak for that service; a sender's fields of these names are removed.
+func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendOne("cef", b, e, 0) }
 
 // cefRenderer renders one entry after the other, for one target: what it has room for is used again.
 type cefRenderer struct {
+	catalog *catalog.Catalog
 	parsed  cef.Event
 	written written
 	fields  []cef.Field // what the SIEM gets
@@ -52,12 +50,12 @@ const mostKept = 256
 // values, then its last fields; never ours.
 func (r *cefRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	if max(cap(r.parsed.Extension), cap(r.fields)) > mostKept {
-		*r = cefRenderer{}
+		*r = cefRenderer{catalog: r.catalog}
 	}
 	ev := r.event(e)
 	theirs := withoutOurs(ev.Extension, e)
 	n := len(theirs)
-	r.fields = appendOurs(append(r.fields[:0], theirs...), e) // that they begin with already, or a few
+	r.fields = r.appendOurs(append(r.fields[:0], theirs...), e) // that they begin with already, or a few
 	ours := r.fields[n:]
 	theirs = r.fields[:n:n]
 	ev.Extension = r.fields
@@ -265,7 +263,7 @@ func silenceEvent(e *stream.Entry) cef.Event {
 }
 
 // appendOurs appends what every event gains.
-func appendOurs(f []cef.Field, e *stream.Entry) []cef.Field {
+func (r *cefRenderer) appendOurs(f []cef.Field, e *stream.Entry) []cef.Field {
 	if e.Match.Alert != "" {
 		f = append(f, cef.Field{Key: "cs5Label", Value: "sluiceAlertId"}, cef.Field{Key: "cs5", Value: string(e.Match.Alert)})
 	}
@@ -274,9 +272,11 @@ func appendOurs(f []cef.Field, e *stream.Entry) []cef.Field {
 		for _, s := range e.Twins[:min(16, len(e.Twins))] {
 			twins = append(twins, string(s.Service)+":"+cut(s.ID, 256))
 		}
-		f = append(f, cef.Field{Key: "cs6Label", Value: "sluiceTwin"}, cef.Field{Key: "cs6", Value: strings.Join(twins, ",")})
+		f = append(f, cef.Field{Key: "cs6Label", Value: "sluiceTwin"}, cef.Field{Key: "cs6", Value: strings.Join(twins, ",")},
+			cef.Field{Key: "sluiceTwinUrl", Value: cut(e.Twins[0].URL, 1024)})
 	}
 	return append(f,
+		cef.Field{Key: "sluiceTechniques", Value: techniqueList(r.catalog.Attack(&e.Notification, e.Match.Type).Techniques)},
 		cef.Field{Key: "sluiceManagedIn", Value: string(e.Decision.ManagedIn)},
 		cef.Field{Key: "sluiceReason", Value: string(e.Decision.Reason)},
 		cef.Field{Key: "sluiceWould", Value: past(e.Decision.Would)},
@@ -308,6 +308,18 @@ func withoutOurs(theirs []cef.Field, e *stream.Entry) []cef.Field {
 		}
 		return f.Key != custom && len(f.Value) > len(brand) && branded(f.Value)
 	})
+}
+
+// techniqueList is the numbers of techniques in one text.
+func techniqueList(techniques []catalog.Technique) string {
+	if len(techniques) == 0 {
+		return ""
+	}
+	numbers := make([]string, len(techniques))
+	for i := range techniques {
+		numbers[i] = techniques[i].ID
+	}
+	return strings.Join(numbers, ",")
 }
 
 // millis is a time as CEF prefers it, epoch milliseconds; empty for none.

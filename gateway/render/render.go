@@ -8,6 +8,7 @@ package render
 import (
 	"fmt"
 
+	"github.com/sluice-siem/sluice/formats/catalog"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -17,11 +18,24 @@ type Func func(b []byte, e *stream.Entry, limit int) ([]byte, error)
 
 // For picks the Func for a format of the configuration, for one target. It fails for a format that there isn't.
 func For(format string) (Func, error) {
+	c, err := catalog.New()
+	if err != nil {
+		return nil, err
+	}
 	switch format {
 	case "json":
-		return new(jsonRenderer).append, nil
+		return (&renderer{catalog: c, write: (*line).appendJSON}).append, nil
 	case "cef":
-		return new(cefRenderer).append, nil
+		return (&cefRenderer{catalog: c}).append, nil
 	}
 	return nil, fmt.Errorf("format %q: want cef or json", format)
+}
+
+// appendOne renders one entry and no other.
+func appendOne(format string, b []byte, e *stream.Entry, limit int) ([]byte, error) {
+	r, err := For(format)
+	if err != nil {
+		return b, err
+	}
+	return r(b, e, limit)
 }

@@ -102,15 +102,23 @@ func linked() stream.Entry {
 	}
 }
 
-func schema(t testing.TB) *jsonschema.Schema {
+// words are those that the configuration may name a format by.
+var words = []string{"cef", "json"}
+
+// schemas are the JSON Schemas by which what a format renders is valid.
+func schemas(t testing.TB) map[string]*jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	s, err := c.Compile("stream.schema.json")
-	if err != nil {
-		t.Fatal(err)
+	out := map[string]*jsonschema.Schema{}
+	for format, file := range map[string]string{"json": "stream.schema.json"} {
+		s, err := c.Compile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[format] = s
 	}
-	return s
+	return out
 }
 
 // check tells what is wrong with a rendered JSON line.
@@ -148,7 +156,7 @@ func TestRendering(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden files: %v", err)
 	}
-	s := schema(t)
+	schemas := schemas(t)
 	for _, name := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
 			a, err := txtar.ParseFile(name)
@@ -170,27 +178,25 @@ func TestRendering(t *testing.T) {
 			if strings.Contains(variants, "link") {
 				e = linked()
 			}
-			asCEF, err := AppendCEF(nil, &e)
-			if err != nil {
-				t.Fatal(err)
+			got := &txtar.Archive{Comment: a.Comment, Files: a.Files[:1:1]}
+			for _, format := range words {
+				text, err := appendOne(format, nil, &e, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !oneLine(text) && format != "leef1" { // which separates by tabs
+					t.Errorf("%s: not one clean line: %q", format, text)
+				}
+				if s := schemas[format]; s != nil {
+					check(t, s, text)
+					var indented bytes.Buffer
+					if err := json.Indent(&indented, text, "", " "); err != nil {
+						t.Fatal(err)
+					}
+					text = indented.Bytes()
+				}
+				got.Files = append(got.Files, txtar.File{Name: format, Data: append(text, '\n')})
 			}
-			if !oneLine(asCEF) {
-				t.Errorf("not one clean line: %q", asCEF)
-			}
-			asJSON, err := AppendJSON(nil, &e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			check(t, s, asJSON)
-			var indented bytes.Buffer
-			if err := json.Indent(&indented, asJSON, "", " "); err != nil {
-				t.Fatal(err)
-			}
-			got := &txtar.Archive{Comment: a.Comment, Files: []txtar.File{
-				a.Files[0],
-				{Name: "cef", Data: append(asCEF, '\n')},
-				{Name: "json", Data: append(indented.Bytes(), '\n')},
-			}}
 			if *update {
 				if err := os.WriteFile(name, txtar.Format(got), 0o600); err != nil {
 					t.Fatal(err)
@@ -205,7 +211,7 @@ func TestRendering(t *testing.T) {
 }
 
 func TestLongEventsFitTheLimit(t *testing.T) {
-	s := schema(t)
+	s := schemas(t)["json"]
 	long := strings.Repeat(`ü=\|`, 20_000)
 	many := strings.Builder{}
 	for i := range 3000 {
@@ -229,12 +235,12 @@ func TestLongEventsFitTheLimit(t *testing.T) {
 	for name, e := range entries {
 		for _, limit := range []int{65_000, 20_000, 9_000} {
 			t.Run(name+" in "+strconv.Itoa(limit), func(t *testing.T) {
-				text, err := appendJSON([]byte("before"), &e, limit)
+				text, err := appendOne("json", []byte("before"), &e, limit)
 				if text = text[len("before"):]; err != nil || len(text) > limit {
 					t.Fatalf("appendJSON() = %d bytes, %v; want at most %d", len(text), err, limit)
 				}
 				check(t, s, text)
-				text, err = appendCEF([]byte("before"), &e, limit)
+				text, err = appendOne("cef", []byte("before"), &e, limit)
 				if text = text[len("before"):]; err != nil || len(text) > limit || !oneLine(text) {
 					t.Fatalf("appendCEF() = %d bytes, %v; want at most %d on one line", len(text), err, limit)
 				}
@@ -248,10 +254,10 @@ func TestLongEventsFitTheLimit(t *testing.T) {
 			})
 		}
 	}
-	if _, err := appendJSON(nil, &wide, 100); err == nil {
+	if _, err := appendOne("json", nil, &wide, 100); err == nil {
 		t.Error("appendJSON() into 100 bytes = nil, want an error")
 	}
-	if _, err := appendCEF(nil, &wide, 100); err == nil {
+	if _, err := appendOne("cef", nil, &wide, 100); err == nil {
 		t.Error("appendCEF() into 100 bytes = nil, want an error")
 	}
 }
@@ -296,7 +302,7 @@ func seeds(f *testing.F) {
 
 func FuzzAppendJSON(f *testing.F) {
 	seeds(f)
-	s := schema(f)
+	s := schemas(f)["json"]
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		e := paired(received(raw))
 		text, err := AppendJSON(nil, &e)
