@@ -44,7 +44,7 @@ func Known(key string) bool {
 		// Defender for Identity, since release 2.174
 		"shostfqdn",
 		// Sluice itself, so that one gateway can read what another wrote
-		"sluiceAddresses", "sluiceAlertId", "sluiceClaims", "sluiceEventKey", "sluiceHosts", "sluiceKind", "sluiceManagedIn",
+		"sluiceAddresses", "sluiceAlertId", "sluiceClaims", "sluiceEventKey", "sluiceHosts", "sluiceManagedIn",
 		"sluiceOrigin", "sluiceReason", "sluiceRelation", "sluiceRule", "sluiceService", "sluiceShortened", "sluiceTactics",
 		"sluiceTechniques", "sluiceTruncated", "sluiceTwin", "sluiceTwinUrl", "sluiceUsers", "sluiceWould":
 		return true

@@ -33,7 +33,7 @@ const (
 // gain ours: cs5 (sluiceAlertId), cs6 (sluiceTwin), sluiceTwinUrl, sluiceTechniques, sluiceManagedIn,
 // sluiceReason, sluiceEventKey, in shadow mode sluiceWould, and sluiceClaims where the sender may not
 // speak for that service; a sender's fields of these names are removed.
-func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendOne("cef", b, e, 0) }
+func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendOne("cef", b, e) }
 
 // cefRenderer renders one entry after the other, for one target: what it has room for is used again.
 type cefRenderer struct {

@@ -14,7 +14,7 @@ const jsonVersion = 1
 // AppendJSON appends e as one line of JSON, without its end; who renders many uses [For]. The line is
 // valid JSON and UTF-8 whatever the sender wrote: bytes that aren't UTF-8 become U+FFFD, except in the
 // message itself, which is in raw, or in raw_base64 where it isn't UTF-8.
-func AppendJSON(b []byte, e *stream.Entry) ([]byte, error) { return appendOne("json", b, e, 0) }
+func AppendJSON(b []byte, e *stream.Entry) ([]byte, error) { return appendOne("json", b, e) }
 
 // appendJSON encodes the line as encoding/json would, at a fraction of the cost. An empty text or a time
 // that nobody means is null where the schema allows it.

@@ -3,6 +3,7 @@ package render
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
@@ -75,7 +76,8 @@ type renderer struct {
 }
 
 // append is a [Func]. A line that is longer than the limit goes without the message itself and
-// the extra fields, then with shortened texts and lists, and says so.
+// the extra fields, then with shortened texts and lists, and says so. Of a message that nobody
+// understood, the text is kept as long as it can be.
 func (r *renderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	l := &r.line
 	l.fill(e, r.catalog)
@@ -83,6 +85,7 @@ func (r *renderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) 
 	if err != nil || limit == 0 || len(out)-len(b) <= limit {
 		return out, err
 	}
+	l.Message = l.text()
 	l.Shortened, l.Raw, l.Extra = true, nil, nil
 	for longest := 16 << 10; ; longest /= 4 {
 		if out, err = r.write(l, b); err != nil || len(out)-len(b) <= limit {
@@ -127,6 +130,14 @@ func (l *line) fill(e *stream.Entry, c *catalog.Catalog) {
 	for _, s := range e.Twins {
 		l.Twins = append(l.Twins, twin{Service: s.Service, NotificationID: s.ID, URL: s.URL, EventKey: s.Key, First: s.First})
 	}
+}
+
+// text is the service's text, or of what nobody understood the message itself.
+func (l *line) text() string {
+	if l.Kind != formats.Unknown || l.Message != "" {
+		return l.Message
+	}
+	return strings.TrimRight(string(l.Raw), "\r\n\x00")
 }
 
 // when is the time of what the line tells of, as well as anybody knows it.

@@ -7,6 +7,7 @@ package render
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sluice-siem/sluice/formats/catalog"
 	"github.com/sluice-siem/sluice/gateway/stream"
@@ -22,20 +23,38 @@ func For(format string) (Func, error) {
 	if err != nil {
 		return nil, err
 	}
+	return pick(format, c)
+}
+
+func pick(format string, c *catalog.Catalog) (Func, error) {
 	switch format {
-	case "json":
-		return (&renderer{catalog: c, write: (*line).appendJSON}).append, nil
 	case "cef":
 		return (&cefRenderer{catalog: c}).append, nil
+	case "cef_original":
+		return (&originalRenderer{cefRenderer{catalog: c}}).append, nil
 	}
-	return nil, fmt.Errorf("format %q: want cef or json", format)
+	write := map[string]func(*line, []byte) ([]byte, error){
+		"cef_rendered": (*line).appendRenderedCEF,
+		"json":         (*line).appendJSON,
+		"leef1":        (*line).appendLEEF1,
+		"leef2":        (*line).appendLEEF2,
+	}[format]
+	if write == nil {
+		return nil, fmt.Errorf("format %q: want one of %s", format, strings.Join(words(), ", "))
+	}
+	return (&renderer{catalog: c, write: write}).append, nil
+}
+
+// words are those by which the configuration names a format.
+func words() []string {
+	return []string{"cef", "cef_original", "cef_rendered", "json", "leef1", "leef2"}
 }
 
 // appendOne renders one entry and no other.
-func appendOne(format string, b []byte, e *stream.Entry, limit int) ([]byte, error) {
+func appendOne(format string, b []byte, e *stream.Entry) ([]byte, error) {
 	r, err := For(format)
 	if err != nil {
 		return b, err
 	}
-	return r(b, e, limit)
+	return r(b, e, 0)
 }

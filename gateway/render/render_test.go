@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -20,6 +21,7 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/aadip"
+	"github.com/sluice-siem/sluice/formats/catalog"
 	"github.com/sluice-siem/sluice/formats/cef"
 	"github.com/sluice-siem/sluice/formats/mcas"
 	"github.com/sluice-siem/sluice/formats/mdi"
@@ -102,8 +104,21 @@ func linked() stream.Entry {
 	}
 }
 
-// words are those that the configuration may name a format by.
-var words = []string{"cef", "json"}
+// known is the catalogue, which takes longer to read than an entry to render.
+var known = sync.OnceValues(catalog.New)
+
+// rendered appends one entry in a format.
+func rendered(format string, b []byte, e *stream.Entry, limit int) ([]byte, error) {
+	c, err := known()
+	if err != nil {
+		return b, err
+	}
+	r, err := pick(format, c)
+	if err != nil {
+		return b, err
+	}
+	return r(b, e, limit)
+}
 
 // schemas are the JSON Schemas by which what a format renders is valid.
 func schemas(t testing.TB) map[string]*jsonschema.Schema {
@@ -179,8 +194,8 @@ func TestRendering(t *testing.T) {
 				e = linked()
 			}
 			got := &txtar.Archive{Comment: a.Comment, Files: a.Files[:1:1]}
-			for _, format := range words {
-				text, err := appendOne(format, nil, &e, 0)
+			for _, format := range words() {
+				text, err := rendered(format, nil, &e, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -235,12 +250,12 @@ func TestLongEventsFitTheLimit(t *testing.T) {
 	for name, e := range entries {
 		for _, limit := range []int{65_000, 20_000, 9_000} {
 			t.Run(name+" in "+strconv.Itoa(limit), func(t *testing.T) {
-				text, err := appendOne("json", []byte("before"), &e, limit)
+				text, err := rendered("json", []byte("before"), &e, limit)
 				if text = text[len("before"):]; err != nil || len(text) > limit {
 					t.Fatalf("appendJSON() = %d bytes, %v; want at most %d", len(text), err, limit)
 				}
 				check(t, s, text)
-				text, err = appendOne("cef", []byte("before"), &e, limit)
+				text, err = rendered("cef", []byte("before"), &e, limit)
 				if text = text[len("before"):]; err != nil || len(text) > limit || !oneLine(text) {
 					t.Fatalf("appendCEF() = %d bytes, %v; want at most %d on one line", len(text), err, limit)
 				}
@@ -254,10 +269,10 @@ func TestLongEventsFitTheLimit(t *testing.T) {
 			})
 		}
 	}
-	if _, err := appendOne("json", nil, &wide, 100); err == nil {
+	if _, err := rendered("json", nil, &wide, 100); err == nil {
 		t.Error("appendJSON() into 100 bytes = nil, want an error")
 	}
-	if _, err := appendOne("cef", nil, &wide, 100); err == nil {
+	if _, err := rendered("cef", nil, &wide, 100); err == nil {
 		t.Error("appendCEF() into 100 bytes = nil, want an error")
 	}
 }
