@@ -35,6 +35,7 @@ func pick(format string, c *catalog.Catalog) (Func, error) {
 	}
 	write := map[string]func(*line, []byte) ([]byte, error){
 		"cef_rendered": (*line).appendRenderedCEF,
+		"ecs":          (*line).appendECS,
 		"json":         (*line).appendJSON,
 		"leef1":        (*line).appendLEEF1,
 		"leef2":        (*line).appendLEEF2,
@@ -47,7 +48,7 @@ func pick(format string, c *catalog.Catalog) (Func, error) {
 
 // words are those by which the configuration names a format.
 func words() []string {
-	return []string{"cef", "cef_original", "cef_rendered", "json", "leef1", "leef2"}
+	return []string{"cef", "cef_original", "cef_rendered", "ecs", "json", "leef1", "leef2"}
 }
 
 // appendOne renders one entry and no other.

@@ -126,7 +126,10 @@ func schemas(t testing.TB) map[string]*jsonschema.Schema {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	out := map[string]*jsonschema.Schema{}
-	for format, file := range map[string]string{"json": "stream.schema.json"} {
+	for format, file := range map[string]string{
+		"json": "stream.schema.json",
+		"ecs":  "testdata/schema/ecs.json",
+	} {
 		s, err := c.Compile(file)
 		if err != nil {
 			t.Fatal(err)

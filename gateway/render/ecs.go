@@ -1,0 +1,283 @@
+package render
+
+import (
+	"encoding/base64"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluice-siem/sluice/formats"
+)
+
+// ecsVersion is the release of the Elastic Common Schema whose field reference this follows.
+const ecsVersion = "8.11.0"
+
+// appendECS appends the line in the format ecs: one JSON document by the Elastic Common Schema 8.11. What
+// the schema has no field for is below sluice, which is a name that it leaves to us; there, what a service
+// wrote and nobody knows is in the list sluice.extra, because as fields it would fill up an index's mapping.
+// Only IP addresses reach fields of the type ip, which otherwise refuse the document.
+func (l *line) appendECS(b []byte) ([]byte, error) {
+	w := &writer{b: append(b, '{')}
+	w.time("@timestamp", l.when())
+	w.begin("ecs", '{')
+	w.text("version", ecsVersion)
+	w.end()
+	w.text("message", l.ecsMessage())
+	l.writeECSEvent(w)
+	if l.Kind == formats.Alert {
+		w.begin("rule", '{')
+		w.text("id", l.Type)
+		w.text("name", l.Title)
+		w.end()
+	}
+	l.writeECSThreat(w)
+	others := l.writeECSWho(w)
+	w.begin("cloud", '{')
+	w.begin("service", '{')
+	if l.Origin != formats.DefenderForIdentity {
+		w.text("name", l.App)
+	}
+	w.end()
+	w.end()
+	w.begin("user_agent", '{')
+	w.text("original", l.Extra["requestClientApplication"])
+	w.end()
+	vendor, name := product(l.Service)
+	w.begin("observer", '{')
+	w.text("vendor", vendor)
+	w.text("product", name)
+	w.end()
+	l.writeECSOwn(w, others)
+	return append(w.b, '}'), nil
+}
+
+func (l *line) ecsMessage() string {
+	if text := l.text(); text != "" {
+		return text
+	}
+	_, name := l.names()
+	return name
+}
+
+func (l *line) writeECSEvent(w *writer) {
+	w.begin("event", '{')
+	if l.Kind == formats.Alert {
+		w.text("kind", "alert")
+	} else {
+		w.text("kind", "event")
+	}
+	categories, types := l.ecsClass()
+	w.texts("category", categories)
+	w.texts("type", types)
+	w.text("id", string(l.EventKey))
+	w.text("code", l.Type)
+	if l.Kind == formats.Activity {
+		w.text("action", l.Title)
+	}
+	if d := l.did(); d.failed {
+		w.text("outcome", "failure")
+	} else if d.verb == login {
+		w.text("outcome", "success")
+	}
+	w.text("provider", string(l.Service))
+	w.text("module", "sluice")
+	w.text("dataset", "sluice."+string(l.Kind))
+	if s := ecsSeverity(l.Severity); s > 0 {
+		w.number("severity", s)
+	}
+	w.time("created", l.Arrived)
+	w.time("start", l.Start)
+	w.time("end", l.End)
+	if !nobodys(l.Start) && !nobodys(l.End) && l.End.After(l.Start) {
+		w.number("duration", l.End.Sub(l.Start).Nanoseconds())
+	}
+	w.text("url", l.URL)
+	if utf8.Valid(l.Raw) {
+		w.text("original", string(l.Raw))
+	}
+	w.end()
+}
+
+// ecsClass gives event.category and event.type, by the values that the schema expects together.
+func (l *line) ecsClass() (categories, types []string) {
+	switch l.Kind {
+	case formats.Alert:
+		if len(l.Users) > 0 {
+			return []string{"intrusion_detection", "iam"}, []string{"info"}
+		}
+		return []string{"intrusion_detection"}, []string{"info"}
+	case formats.Health:
+		return []string{"host"}, []string{"info"}
+	case formats.Activity:
+		return l.did().ecsClass()
+	}
+	return nil, []string{"info"}
+}
+
+func (d deed) ecsClass() (categories, types []string) {
+	switch {
+	case d.verb == login:
+		return []string{"authentication"}, []string{"start"}
+	case d.verb == logout:
+		return []string{"authentication"}, []string{"end"}
+	case d.file:
+		categories = []string{"file"}
+	case d.user:
+		categories, types = []string{"iam"}, []string{"user"}
+	default:
+		return nil, []string{"info"}
+	}
+	switch d.verb {
+	case create, upload, duplicate, restore:
+		return categories, append(types, "creation")
+	case read, download:
+		if d.file {
+			return categories, []string{"access"}
+		}
+	case remove:
+		return categories, append(types, "deletion")
+	case change, rename, move, share, unshare, enable, disable:
+		return categories, append(types, "change")
+	}
+	return categories, append(types, "info")
+}
+
+// ecsSeverity is a severity as Elastic's own rules number it; 0 for none.
+func ecsSeverity(s formats.Severity) int64 {
+	switch s {
+	case formats.Informational, formats.Low:
+		return 21
+	case formats.Medium:
+		return 47
+	case formats.High:
+		return 73
+	}
+	return 0
+}
+
+func (l *line) writeECSThreat(w *writer) {
+	if len(l.Tactics)+len(l.Techniques) == 0 {
+		return
+	}
+	var tactics, tacticNames, techniques, techniqueNames, subs, subNames []string
+	for _, t := range l.Tactics {
+		tactics, tacticNames = append(tactics, t.ID), append(tacticNames, t.Name)
+	}
+	for _, t := range l.Techniques {
+		name := t.Name
+		if t.Sub() {
+			subs, subNames, name = append(subs, t.ID), append(subNames, t.Name), t.Parent
+		}
+		if !slices.Contains(techniques, t.Base()) {
+			techniques, techniqueNames = append(techniques, t.Base()), append(techniqueNames, name)
+		}
+	}
+	w.begin("threat", '{')
+	w.text("framework", "MITRE ATT&CK")
+	w.begin("tactic", '{')
+	w.texts("id", tactics)
+	w.texts("name", tacticNames)
+	w.end()
+	w.begin("technique", '{')
+	w.texts("id", techniques)
+	w.texts("name", techniqueNames)
+	w.begin("subtechnique", '{')
+	w.texts("id", subs)
+	w.texts("name", subNames)
+	w.end()
+	w.end()
+	w.end()
+}
+
+// writeECSWho writes accounts, devices and addresses, and gives the addresses that are none.
+func (l *line) writeECSWho(w *writer) (others []string) {
+	if len(l.Users) > 0 {
+		who := accountOf(l.Users[0])
+		w.begin("user", '{')
+		w.text("id", who.ID)
+		w.text("name", who.Name)
+		w.text("domain", who.Domain)
+		w.text("email", who.UPN)
+		w.text("full_name", who.Full)
+		w.end()
+	}
+	ips, others := addresses(l.Addresses)
+	w.begin("source", '{')
+	w.firstIP("ip", ips)
+	w.end()
+	if len(l.Hosts) > 0 {
+		w.begin("host", '{')
+		w.text("name", l.Hosts[0])
+		w.text("hostname", l.Hosts[0])
+		w.end()
+	}
+	w.begin("related", '{')
+	w.texts("user", l.Users)
+	w.ips("ip", ips)
+	w.texts("hosts", l.Hosts)
+	w.end()
+	return others
+}
+
+// writeECSOwn writes what the schema has no field for.
+func (l *line) writeECSOwn(w *writer, others []string) {
+	w.begin("sluice", '{')
+	w.text("event_key", string(l.EventKey))
+	w.text("alert_id", l.AlertID)
+	w.text("kind", string(l.Kind))
+	w.text("service", string(l.Service))
+	w.text("claims", string(l.Claims))
+	w.text("notification_id", l.NotificationID)
+	w.text("origin", string(l.Origin))
+	w.text("class", l.Class)
+	w.text("app", l.App)
+	w.text("managed_in", l.ManagedIn)
+	w.text("decision", l.Decision)
+	w.text("would", l.Would)
+	w.text("rule", l.Rule)
+	w.text("reason", string(l.Reason))
+	w.text("relation", string(l.Relation))
+	w.set("update", l.Update)
+	if l.Count > 0 {
+		w.number("count", int64(l.Count))
+	}
+	w.text("input", l.Input)
+	w.time("raised", l.Raised)
+	w.time("sent", l.Sent)
+	w.time("decided", l.Decided)
+	l.writeTwins(w, "twins")
+	w.texts("addresses", others)
+	w.texts("extra", l.extras())
+	w.set("truncated", l.Truncated)
+	w.set("shortened", l.Shortened)
+	if !utf8.Valid(l.Raw) {
+		w.text("raw_base64", base64.StdEncoding.EncodeToString(l.Raw))
+	}
+	w.end()
+}
+
+// writeTwins writes the other services' notifications of the alert.
+func (l *line) writeTwins(w *writer, key string) {
+	w.begin(key, '[')
+	for i := range l.Twins {
+		t := &l.Twins[i]
+		w.begin("", '{')
+		w.text("service", string(t.Service))
+		w.text("notification_id", t.NotificationID)
+		w.text("url", t.URL)
+		w.text("event_key", string(t.EventKey))
+		w.time("first", t.First)
+		w.end()
+	}
+	w.end()
+}
+
+// extras are the fields that nobody knows, each as one text.
+func (l *line) extras() []string {
+	out := make([]string, 0, len(l.Extra))
+	for _, key := range slices.Sorted(maps.Keys(l.Extra)) {
+		out = append(out, strings.Join([]string{key, l.Extra[key]}, "="))
+	}
+	return out
+}
