@@ -2,9 +2,7 @@ package render
 
 import (
 	"encoding/base64"
-	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -255,29 +253,4 @@ func (l *line) writeECSOwn(w *writer, others []string) {
 		w.text("raw_base64", base64.StdEncoding.EncodeToString(l.Raw))
 	}
 	w.end()
-}
-
-// writeTwins writes the other services' notifications of the alert.
-func (l *line) writeTwins(w *writer, key string) {
-	w.begin(key, '[')
-	for i := range l.Twins {
-		t := &l.Twins[i]
-		w.begin("", '{')
-		w.text("service", string(t.Service))
-		w.text("notification_id", t.NotificationID)
-		w.text("url", t.URL)
-		w.text("event_key", string(t.EventKey))
-		w.time("first", t.First)
-		w.end()
-	}
-	w.end()
-}
-
-// extras are the fields that nobody knows, each as one text.
-func (l *line) extras() []string {
-	out := make([]string, 0, len(l.Extra))
-	for _, key := range slices.Sorted(maps.Keys(l.Extra)) {
-		out = append(out, strings.Join([]string{key, l.Extra[key]}, "="))
-	}
-	return out
 }

@@ -63,6 +63,30 @@ func FuzzAppendECS(f *testing.F) {
 	})
 }
 
+func FuzzAppendSentinel(f *testing.F) {
+	fuzzJSON(f, []string{"asim", "common_security_log", "sentinel_table"}, func(format string, doc map[string]any) map[string]any {
+		switch format {
+		case "asim":
+			return map[string]any{
+				"event key": doc["EventUid"], "alert id": at(doc, "AdditionalFields AlertKey"), "notification id": doc["EventOriginalUid"],
+				"url": doc["EventReportUrl"], "reason": at(doc, "AdditionalFields Reason"), "managed in": at(doc, "AdditionalFields ManagedIn"),
+			}
+		case "common_security_log":
+			rest, _ := doc["AdditionalExtensions"].(string)
+			_, managed, _ := strings.Cut(";"+rest, ";sluiceManagedIn=")
+			managed, _, _ = strings.Cut(managed, ";")
+			return map[string]any{
+				"event key": doc["DeviceCustomString2"], "alert id": doc["DeviceCustomString5"], "notification id": doc["FlexString1"],
+				"url": doc["DeviceCustomString1"], "reason": doc["Reason"], "managed in": managed,
+			}
+		}
+		return map[string]any{
+			"event key": doc["EventKey"], "alert id": doc["AlertKey"], "notification id": doc["NotificationId"],
+			"url": doc["Url"], "reason": doc["Reason"], "managed in": doc["ManagedIn"],
+		}
+	})
+}
+
 func TestAddresses(t *testing.T) {
 	ips, others := addresses([]string{"10.0.0.1", "::ffff:10.0.0.1", "fe80::1%eth0", "2001:DB8::1", "", "10.0.0.1:80", "none", "010.0.0.1"})
 	want := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}

@@ -34,11 +34,15 @@ func pick(format string, c *catalog.Catalog) (Func, error) {
 		return (&originalRenderer{cefRenderer{catalog: c}}).append, nil
 	}
 	write := map[string]func(*line, []byte) ([]byte, error){
-		"cef_rendered": (*line).appendRenderedCEF,
-		"ecs":          (*line).appendECS,
-		"json":         (*line).appendJSON,
-		"leef1":        (*line).appendLEEF1,
-		"leef2":        (*line).appendLEEF2,
+		"asim":                (*line).appendASIM,
+		"cef_rendered":        (*line).appendRenderedCEF,
+		"common_security_log": (*line).appendCommonSecurityLog,
+		"ecs":                 (*line).appendECS,
+		"json":                (*line).appendJSON,
+		"leef1":               (*line).appendLEEF1,
+		"leef2":               (*line).appendLEEF2,
+		"ocsf":                (*line).appendOCSF,
+		"sentinel_table":      (*line).appendSentinelTable,
 	}[format]
 	if write == nil {
 		return nil, fmt.Errorf("format %q: want one of %s", format, strings.Join(words(), ", "))
@@ -48,7 +52,9 @@ func pick(format string, c *catalog.Catalog) (Func, error) {
 
 // words are those by which the configuration names a format.
 func words() []string {
-	return []string{"cef", "cef_original", "cef_rendered", "ecs", "json", "leef1", "leef2"}
+	return []string{
+		"asim", "cef", "cef_original", "cef_rendered", "common_security_log", "ecs", "json", "leef1", "leef2", "ocsf", "sentinel_table",
+	}
 }
 
 // appendOne renders one entry and no other.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -127,8 +128,12 @@ func schemas(t testing.TB) map[string]*jsonschema.Schema {
 	c.AssertFormat()
 	out := map[string]*jsonschema.Schema{}
 	for format, file := range map[string]string{
-		"json": "stream.schema.json",
-		"ecs":  "testdata/schema/ecs.json",
+		"json":                "stream.schema.json",
+		"ecs":                 "testdata/schema/ecs.json",
+		"ocsf":                "testdata/schema/ocsf.json",
+		"asim":                "testdata/schema/asim.json",
+		"common_security_log": "testdata/schema/common_security_log.json",
+		"sentinel_table":      "testdata/schema/sentinel_table.json",
 	} {
 		s, err := c.Compile(file)
 		if err != nil {
@@ -229,7 +234,7 @@ func TestRendering(t *testing.T) {
 }
 
 func TestLongEventsFitTheLimit(t *testing.T) {
-	s := schemas(t)["json"]
+	s := schemas(t)
 	long := strings.Repeat(`ü=\|`, 20_000)
 	many := strings.Builder{}
 	for i := range 3000 {
@@ -253,14 +258,24 @@ func TestLongEventsFitTheLimit(t *testing.T) {
 	for name, e := range entries {
 		for _, limit := range []int{65_000, 20_000, 9_000} {
 			t.Run(name+" in "+strconv.Itoa(limit), func(t *testing.T) {
-				text, err := rendered("json", []byte("before"), &e, limit)
-				if text = text[len("before"):]; err != nil || len(text) > limit {
-					t.Fatalf("appendJSON() = %d bytes, %v; want at most %d", len(text), err, limit)
+				for _, format := range words() {
+					text, err := rendered(format, []byte("before"), &e, limit)
+					if text = text[len("before"):]; err != nil || len(text) > limit {
+						t.Fatalf("%s has %d bytes, %v; want at most %d", format, len(text), err, limit)
+					}
+					if !oneLine(text) && format != "leef1" {
+						t.Errorf("%s: not one clean line: %q", format, text)
+					}
+					if s[format] != nil {
+						check(t, s[format], text)
+					}
+					if !bytes.Contains(text, []byte(e.Key)) {
+						t.Errorf("%s has no event key: %s", format, text)
+					}
 				}
-				check(t, s, text)
-				text, err = rendered("cef", []byte("before"), &e, limit)
-				if text = text[len("before"):]; err != nil || len(text) > limit || !oneLine(text) {
-					t.Fatalf("appendCEF() = %d bytes, %v; want at most %d on one line", len(text), err, limit)
+				text, err := rendered("cef", nil, &e, limit)
+				if err != nil {
+					t.Fatal(err)
 				}
 				ev, err := cef.Parse(string(text))
 				if err != nil {
@@ -272,11 +287,43 @@ func TestLongEventsFitTheLimit(t *testing.T) {
 			})
 		}
 	}
-	if _, err := rendered("json", nil, &wide, 100); err == nil {
-		t.Error("appendJSON() into 100 bytes = nil, want an error")
+	for _, format := range words() {
+		if text, err := rendered(format, []byte("x"), &wide, 100); err == nil || string(text) != "x" {
+			t.Errorf("%s in 100 bytes = %q, %v; want an error", format, text, err)
+		}
 	}
-	if _, err := rendered("cef", nil, &wide, 100); err == nil {
-		t.Error("appendCEF() into 100 bytes = nil, want an error")
+}
+
+// TestColumnsFit: Azure Monitor cuts a longer value in silence, and then a list is no list any more.
+func TestColumnsFit(t *testing.T) {
+	e := paired(received(activity("ALERT_X", "n", "msg="+strings.Repeat("\x01ü", 50_000))))
+	for range 5000 {
+		e.Notification.Accounts = append(e.Notification.Accounts, formats.Entity{Name: strings.Repeat("\x01", 400) + strconv.Itoa(len(e.Notification.Accounts))})
+		e.Match.Evidence = append(e.Match.Evidence, dedup.Evidence{What: "x", How: strings.Repeat("é", 400)})
+		e.Twins = append(e.Twins, sighting())
+	}
+	e.Notification.Addresses = slices.Repeat([]string{strings.Repeat("x", 2000)}, 100)
+	e.Notification.Extra = map[string]string{"a": strings.Repeat("\"", 200_000), "b": strings.Repeat("x", 200_000)}
+	s := schemas(t)
+	for _, format := range []string{"asim", "common_security_log", "sentinel_table"} {
+		text, err := rendered(format, nil, &e, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, s[format], text)
+		var columns map[string]json.RawMessage
+		if err := json.Unmarshal(text, &columns); err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range columns {
+			var text string
+			if json.Unmarshal(value, &text) != nil {
+				text = string(value)
+			}
+			if len(text) > longestColumn {
+				t.Errorf("%s: %s has %d bytes", format, name, len(text))
+			}
+		}
 	}
 }
 

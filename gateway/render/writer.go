@@ -1,7 +1,9 @@
 package render
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -64,11 +66,30 @@ func (w *writer) text(key, value string) {
 }
 
 func (w *writer) texts(key string, values []string) {
+	start := len(w.b)
 	w.begin(key, '[')
 	for _, v := range values {
-		w.text("", v)
+		if w.full(start) {
+			break
+		}
+		w.text("", w.item(v))
 	}
 	w.end()
+}
+
+// full tells whether a list that began there has no room for one more item.
+func (w *writer) full(start int) bool {
+	return w.longest > 0 && len(w.b)-start > w.longest-8*longestItem
+}
+
+// longestItem is how many bytes a text in a list may have, where texts have a limit.
+const longestItem = 1 << 10
+
+func (w *writer) item(s string) string {
+	if w.longest > 0 {
+		return cut(s, longestItem)
+	}
+	return s
 }
 
 func (w *writer) ips(key string, ips []netip.Addr) {
@@ -112,4 +133,33 @@ func (w *writer) millis(key string, t time.Time) {
 	if !nobodys(t) {
 		w.number(key, t.UnixMilli())
 	}
+}
+
+// writeTwins writes the other services' notifications of the alert.
+func (l *line) writeTwins(w *writer, key string) {
+	start := len(w.b)
+	w.begin(key, '[')
+	for i := range l.Twins {
+		if w.full(start) {
+			break
+		}
+		t := &l.Twins[i]
+		w.begin("", '{')
+		w.text("service", string(t.Service))
+		w.text("notification_id", w.item(t.NotificationID))
+		w.text("url", w.item(t.URL))
+		w.text("event_key", string(t.EventKey))
+		w.time("first", t.First)
+		w.end()
+	}
+	w.end()
+}
+
+// extras are the fields that nobody knows, each as one text.
+func (l *line) extras() []string {
+	out := make([]string, 0, len(l.Extra))
+	for _, key := range slices.Sorted(maps.Keys(l.Extra)) {
+		out = append(out, key+"="+l.Extra[key])
+	}
+	return out
 }

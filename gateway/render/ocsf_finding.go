@@ -1,0 +1,102 @@
+package render
+
+import (
+	"net/netip"
+
+	"github.com/sluice-siem/sluice/formats/catalog"
+	"github.com/sluice-siem/sluice/gateway/policy"
+)
+
+// writeFinding writes what Detection Finding has.
+func (l *line) writeFinding(w *writer, ips []netip.Addr) {
+	uid := l.AlertID
+	if uid == "" {
+		uid = string(l.EventKey)
+	}
+	w.set("is_alert", true)
+	w.number("status_id", 1)
+	w.text("status", "New")
+	class, title := l.names()
+	w.begin("finding_info", '{')
+	w.text("uid", uid)
+	w.text("uid_alt", l.NotificationID)
+	w.text("title", title)
+	w.text("desc", l.Message)
+	w.text("src_url", l.URL)
+	w.millis("created_time", l.Raised)
+	w.millis("first_seen_time", l.Start)
+	w.millis("last_seen_time", l.End)
+	w.begin("analytic", '{')
+	w.number("type_id", 1)
+	w.text("type", "Rule")
+	w.text("uid", l.Type)
+	w.text("name", class)
+	w.end()
+	l.writeAttacks(w)
+	if l.Reason != policy.Separated {
+		l.writeRelated(w)
+	}
+	w.end()
+	if len(l.Users)+len(l.Hosts)+len(ips) > 0 {
+		w.begin("evidences", '[')
+		w.begin("", '{')
+		if len(l.Users) > 0 {
+			w.begin("actor", '{')
+			writeOCSFUser(w, "user", l.Users[0])
+			w.end()
+		}
+		l.writeEndpoint(w, ips)
+		w.end()
+		w.end()
+	}
+}
+
+// writeRelated writes the other services' notifications of the alert.
+func (l *line) writeRelated(w *writer) {
+	w.begin("related_events", '[')
+	for i := range l.Twins {
+		t := &l.Twins[i]
+		if t.NotificationID == "" {
+			continue
+		}
+		w.begin("", '{')
+		w.text("uid", t.NotificationID)
+		w.text("type", string(t.Service))
+		w.text("desc", t.URL)
+		w.millis("first_seen_time", t.First)
+		w.end()
+	}
+	w.end()
+}
+
+// writeAttacks writes each technique, and the tactics, in the way that MITRE ATT&CK numbers them.
+func (l *line) writeAttacks(w *writer) {
+	w.begin("attacks", '[')
+	for _, t := range l.Techniques {
+		w.begin("", '{')
+		name := t.Name
+		if t.Sub() {
+			name = t.Parent
+			w.begin("sub_technique", '{')
+			w.text("uid", t.ID)
+			w.text("name", t.Name)
+			w.end()
+		}
+		w.begin("technique", '{')
+		w.text("uid", t.Base())
+		w.text("name", name)
+		w.end()
+		w.text("version", catalog.AttackVersion)
+		w.end()
+	}
+	for _, t := range l.Tactics {
+		w.begin("", '{')
+		w.begin("tactic", '{')
+		w.text("uid", t.ID)
+		w.text("name", t.Name)
+		w.end()
+		w.text("version", catalog.AttackVersion)
+		w.end()
+	}
+	w.end()
+}
