@@ -23,7 +23,7 @@ func BenchmarkFrame(b *testing.B) {
 		`cs2Label=uniqueServiceAppIds cs2=APPID_BOX,APPID_X cs3Label=targetObjects cs3=,ines.abreu cs4Label=policyIDs cs4= ` +
 		`c6a1Label="Device IPv6 Address" c6a1=`
 	e := received([]byte(line))
-	for _, format := range []string{"cef", "json"} {
+	for _, format := range []string{"cef", "cef_original", "cef_rendered", "leef2", "json", "ecs", "ocsf", "asim", "common_security_log", "sentinel_table"} {
 		v, err := newEnvelope(format, "rfc5424", "gw1")
 		if err != nil {
 			b.Fatal(err)
