@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sluice-siem/sluice/config"
 )
@@ -72,10 +73,17 @@ type answer struct {
 	body   []byte // up to maxReply
 }
 
-// String gives the answer in a line, for an operator.
+// String gives the answer in a line, for an operator, without what a terminal would obey.
 func (a answer) String() string {
 	const most = 300
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(a.body[:min(len(a.body), 4*most)]), "\ufffd")), " ")
+	plain := func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}
+	text := strings.Map(plain, strings.ToValidUTF8(string(a.body[:min(len(a.body), 4*most)]), "\ufffd"))
+	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
