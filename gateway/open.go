@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -53,16 +54,18 @@ func (g *Gateway) openInput(c config.Input, m *input.Metrics) error {
 }
 
 // newTarget makes one target. A new type adds its case here.
-func newTarget(c config.Target, o Options, m *target.Metrics) (t Target, err error) {
+func newTarget(c config.Target, o Options, tm *target.Metrics) (t Target, err error) {
 	switch {
 	case c.Type == "syslog" && strings.HasPrefix(c.Address, "udp://"):
-		t, err = target.NewDatagrams(c, o.Hostname, m)
+		t, err = target.NewDatagrams(c, o.Hostname, tm)
 	case c.Type == "syslog":
-		t, err = target.NewSyslog(c, o.Hostname, o.Log, m)
+		t, err = target.NewSyslog(c, o.Hostname, o.Log, tm)
 	case c.Type == "file":
 		t, err = target.NewFile(c)
 	case c.Type == "stdout":
 		t, err = target.NewStdout(c, o.Stdout)
+	case c.Type == "sentinel":
+		t, err = target.NewSentinel(c, os.Getenv, time.Now, tm)
 	default:
 		err = fmt.Errorf("no type %q", c.Type)
 	}

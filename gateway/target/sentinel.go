@@ -1,0 +1,157 @@
+package target
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// Sentinel uploads entries to a data collection rule of Azure Monitor, which puts them into a table of the
+// workspace that Microsoft Sentinel watches. It speaks the Logs Ingestion API, version 2023-01-01
+// (https://learn.microsoft.com/azure/azure-monitor/logs/logs-ingestion-api-overview).
+//
+// The service takes a request whole or not at all, and knows no entry again: after an answer that was lost
+// the entries come twice, with the same event key in their rows.
+type Sentinel struct {
+	web     *web
+	shipper *shipper
+	tokens  *azureTokens
+	now     func() time.Time
+	url     string
+	room    []byte    // of the last body
+	denied  time.Time // when the first 403 came since something was taken
+}
+
+// Limits of the service.
+const (
+	sentinelRequest = 1 << 20   // bytes of a body, compressed or not; it says so itself with status 413
+	sentinelGrant   = time.Hour // a new role assignment takes up to 30 minutes to count, and has time to be made
+	sentinelDenied  = time.Minute
+)
+
+// NewSentinel makes a target of cfg.Rule and cfg.Stream at cfg.URL; nothing is dialled. The format must give
+// one JSON object for each entry. env is the environment, which says where a managed identity's tokens are
+// issued; now is the clock that tokens expire by.
+func NewSentinel(cfg config.Target, env func(string) string, now func() time.Time, m *Metrics) (*Sentinel, error) {
+	s := &Sentinel{now: now}
+	var err error
+	if s.web, err = newWeb(cfg, m); err != nil {
+		return nil, err
+	}
+	if s.tokens, err = newAzureTokens(cfg, env, now, m); err != nil {
+		return nil, err
+	}
+	if cfg.Batch.Size == 0 || cfg.Batch.Size > sentinelRequest {
+		cfg.Batch.Size = sentinelRequest
+	}
+	cfg.Batch.Size-- // n entries have n-1 commas between and two brackets around them
+	if s.shipper, err = newShipper(cfg, len(",")); err != nil {
+		return nil, err
+	}
+	s.url = strings.TrimRight(cfg.URL, "/") + "/dataCollectionRules/" + url.PathEscape(cfg.Rule) +
+		"/streams/" + url.PathEscape(cfg.Stream) + "?api-version=2023-01-01"
+	return s, nil
+}
+
+// Deliver uploads the batch. Delivered means that the service has answered 204: it has the entry, and the
+// row is seen some minutes later, unless the rule's transformation drops it. Nobody may call Deliver while
+// it runs.
+func (s *Sentinel) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
+	return s.shipper.ship(ctx, batch, s.send)
+}
+
+// Close closes the connections.
+func (s *Sentinel) Close() error {
+	s.web.close()
+	s.tokens.close()
+	return nil
+}
+
+// send is a [request].
+func (s *Sentinel) send(ctx context.Context, items []item) ([]Result, error) {
+	body := append(s.room[:0], '[')
+	for i := range items {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, items[i].body...)
+	}
+	body = append(body, ']')
+	s.room = body
+	a, err := s.upload(ctx, body)
+	if err == nil && a.status == http.StatusUnauthorized { // revoked, or our clock is wrong: once with a new one
+		s.tokens.forget()
+		a, err = s.upload(ctx, body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.judge(a, len(items))
+}
+
+func (s *Sentinel) upload(ctx context.Context, body []byte) (answer, error) {
+	token, err := s.tokens.get(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
+	a, err := s.web.post(ctx, s.url, header, body)
+	if err != nil {
+		return a, fmt.Errorf("upload: %w", err)
+	}
+	a.body = hideSecret(a.body, token)
+	return a, nil
+}
+
+// judge says what an answer means for the entries of a request.
+func (s *Sentinel) judge(a answer, entries int) ([]Result, error) {
+	switch {
+	case a.status == http.StatusNoContent || a.status == http.StatusOK || a.status == http.StatusAccepted:
+		s.denied = time.Time{}
+		return slices.Repeat([]Result{Delivered}, entries), nil
+	case a.status == http.StatusBadRequest && !aboutTheRule(a), a.status == http.StatusRequestEntityTooLarge:
+		return nil, fmt.Errorf("%w: %s", errSplit, a)
+	case a.status == http.StatusForbidden:
+		return nil, s.deny(a)
+	case a.status == http.StatusRequestTimeout || a.status == http.StatusTooManyRequests || a.status >= 500:
+		return nil, a.later("upload")
+	}
+	return nil, blocked(fmt.Errorf("upload: %s", a))
+}
+
+// deny: who may upload is a role on the rule, and a new assignment counts only after a while.
+func (s *Sentinel) deny(a answer) error {
+	now := s.now()
+	if s.denied.IsZero() {
+		s.denied = now
+	}
+	err := fmt.Errorf("upload: has the application the role Monitoring Metrics Publisher on the rule? %s", a)
+	if now.Sub(s.denied) >= sentinelGrant {
+		return blocked(err)
+	}
+	return later(max(sentinelDenied, a.after(now)), err)
+}
+
+// aboutTheRule says whether status 400 is about where the entries were sent, and so about every one of them,
+// such as InvalidStream: the rule declares no such stream.
+func aboutTheRule(a answer) bool {
+	code := a.header.Get("x-ms-error-code")
+	var said struct {
+		Error struct {
+			Code string `json:"code"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(a.body, &said) == nil && said.Error.Code != "" {
+		code = said.Error.Code
+	}
+	code = strings.ToLower(code)
+	return slices.ContainsFunc([]string{"stream", "rule", "apiversion"}, func(what string) bool { return strings.Contains(code, what) })
+}
