@@ -102,12 +102,12 @@ type worldKey struct{}
 type world struct {
 	env     *testscript.Env
 	daemons map[string]*daemon
-	siems   map[string]*siem
+	siems   map[string]*receiver
 	others  []*program
 }
 
 func newWorld(e *testscript.Env) *world {
-	return &world{env: e, daemons: map[string]*daemon{}, siems: map[string]*siem{}}
+	return &world{env: e, daemons: map[string]*daemon{}, siems: map[string]*receiver{}}
 }
 
 func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }

@@ -16,9 +16,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// siem is a fake SIEM. It tells octet counting and newline framing apart by a connection's first byte
+// receiver is a fake SIEM of syslog. It tells octet counting and newline framing apart by a connection's first byte
 // and takes nothing that isn't exactly right.
-type siem struct {
+type receiver struct {
 	network, address string
 	tls              *tls.Config
 	header           header
@@ -33,14 +33,14 @@ type siem struct {
 	problems []string
 }
 
-func newSIEM(network string, secure *tls.Config) *siem {
-	s := &siem{network: network, tls: secure, header: headers(), conns: map[net.Conn]bool{}, gate: make(chan struct{})}
+func newSIEM(network string, secure *tls.Config) *receiver {
+	s := &receiver{network: network, tls: secure, header: headers(), conns: map[net.Conn]bool{}, gate: make(chan struct{})}
 	close(s.gate)
 	return s
 }
 
 // up listens, on the same port as before where there was one.
-func (s *siem) up() error {
+func (s *receiver) up() error {
 	address := s.address
 	if address == "" { // it must be nobody else's while the SIEM is down
 		address = "127.0.0.1:" + somePort()
@@ -74,7 +74,7 @@ func (s *siem) up() error {
 }
 
 // close refuses from now on, and ends what is open.
-func (s *siem) close() {
+func (s *receiver) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listener != nil {
@@ -86,19 +86,19 @@ func (s *siem) close() {
 	}
 }
 
-func (s *siem) wrong() []string {
+func (s *receiver) wrong() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.problems)
 }
 
-func (s *siem) count() int {
+func (s *receiver) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.bodies)
 }
 
-func (s *siem) datagrams(c net.PacketConn) {
+func (s *receiver) datagrams(c net.PacketConn) {
 	// Judging takes longer than the kernel's buffer lasts.
 	messages := make(chan string, 1<<12)
 	defer close(messages)
@@ -118,7 +118,7 @@ func (s *siem) datagrams(c net.PacketConn) {
 }
 
 // serve reads one connection.
-func (s *siem) serve(raw net.Conn) {
+func (s *receiver) serve(raw net.Conn) {
 	s.mu.Lock()
 	if s.listener == nil {
 		s.mu.Unlock()
@@ -172,7 +172,7 @@ func (s *siem) serve(raw net.Conn) {
 }
 
 // take judges a message and keeps its body.
-func (s *siem) take(message string) {
+func (s *receiver) take(message string) {
 	body, err := judgeMessage(s.header, message)
 	if err != nil {
 		s.complain(err, message)
@@ -183,7 +183,7 @@ func (s *siem) take(message string) {
 	s.bodies = append(s.bodies, body)
 }
 
-func (s *siem) complain(err error, message string) {
+func (s *receiver) complain(err error, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.problems = append(s.problems, fmt.Sprintf("%v: %.2000q", err, message))
@@ -191,7 +191,7 @@ func (s *siem) complain(err error, message string) {
 
 // gated reads while the SIEM reads at all.
 type gated struct {
-	siem *siem
+	siem *receiver
 	net.Conn
 }
 
@@ -277,7 +277,7 @@ func cmdSIEM(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func (s *siem) misbehave(ts *testscript.TestScript, args []string) {
+func (s *receiver) misbehave(ts *testscript.TestScript, args []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch args[0] {
