@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/sluice-siem/sluice/config"
@@ -27,7 +28,9 @@ func Guarantees() []Guarantee {
 	return []Guarantee{
 		guaranteeOf("udp in"), guaranteeOf("stream in"), guaranteeOf("relp in"), guaranteeOf("http in"),
 		guaranteeOf("synced"), guaranteeOf("process"), guaranteeOf("hold"),
-		guaranteeOf("stream out"), guaranteeOf("udp out"), guaranteeOf("file out"), guaranteeOf("stdout out"),
+		guaranteeOf("stream out"), guaranteeOf("relp out"), guaranteeOf("udp out"), guaranteeOf("splunk_hec out"),
+		guaranteeOf("elasticsearch out"), guaranteeOf("sentinel out"), guaranteeOf("kafka out"), guaranteeOf("nats out"),
+		guaranteeOf("http out"), guaranteeOf("file out"), guaranteeOf("stdout out"),
 	}
 }
 
@@ -67,6 +70,13 @@ func guaranteeOf(what string) Guarantee {
 			"what is held", "released once, across restarts; what came due in a downtime after the inputs have listened for a minute",
 			"nothing that was recorded",
 		}
+	}
+	return outOf(what)
+}
+
+// outOf is what a target promises.
+func outOf(what string) Guarantee {
+	switch what {
 	case "stream out":
 		return Guarantee{
 			"TCP and TLS out",
@@ -78,6 +88,43 @@ func guaranteeOf(what string) Guarantee {
 				"over TLS, where the SIEM says goodbye first; else as after a reset. Lost is what the SIEM had left unread " +
 				"for longer than 10 seconds, or beyond 1 MiB, when it reset the connection; and a dead letter that was " +
 				"sent again by hand within 10 seconds before a reset, if a kill comes with it",
+		}
+	case "relp out":
+		return Guarantee{
+			"RELP out", "an event leaves the queue when the receiver has answered for it",
+			"doubled: what wasn't answered when a side died; its event key is equal",
+		}
+	case "splunk_hec out":
+		return Guarantee{
+			"splunk_hec", "an event leaves the queue when Splunk has accepted it, with `acknowledgement: true` when an indexer has it",
+			"doubled, with equal `event_key`: what was accepted and not answered, or not acknowledged within `ack_timeout`. Without " +
+				"acknowledgement lost is what Splunk had accepted and not yet written when it died",
+		}
+	case "elasticsearch out":
+		return Guarantee{
+			"elasticsearch", "an event leaves the queue when it is indexed; a repeated one has the same `_id`, and isn't taken twice",
+			"doubled: what is repeated after a data stream has rolled over, as an `_id` is unique in one backing index",
+		}
+	case "sentinel out":
+		return Guarantee{
+			"sentinel", "an event leaves the queue when the service has accepted it (204)",
+			"doubled, with equal `EventKey`: what was accepted and not answered. Lost is what the rule's transformation drops, of which " +
+				"the service says nothing",
+		}
+	case "kafka out":
+		return Guarantee{
+			"kafka", "an event leaves the queue when all replicas in sync have it (`acks=all`, idempotent producer)",
+			"doubled, with equal header `event_key`: what was written and not acknowledged, where the connection or Sluice died with it",
+		}
+	case "nats out":
+		return Guarantee{
+			"nats", "an event leaves the queue when JetStream has stored it; a repeated one has the same `Nats-Msg-Id`",
+			"doubled: what is repeated after the stream's duplicate window, which is two minutes where nobody sets it",
+		}
+	case "http out":
+		return Guarantee{
+			"http", "an event leaves the queue when the receiver has answered 2xx",
+			"doubled, with equal `webhook-id` and event key: what was taken and not answered",
 		}
 	case "udp out":
 		return Guarantee{"UDP out", "sent once", "anything"}
@@ -102,7 +149,7 @@ func Route(c config.Config) []Leg {
 	}
 	legs = append(legs, Leg{Role: "stream", Guarantee: guaranteeOf(c.Stream.Durability)}, Leg{Role: "hold", Guarantee: guaranteeOf("hold")})
 	for _, t := range c.Targets {
-		what, via := t.Type+" out", t.Path
+		what, via := t.Type+" out", cmp.Or(t.Path, t.URL, strings.Join(t.Brokers, " "))
 		if t.Type == "syslog" {
 			what, via = carrier(t.Address)+" out", t.Address
 		}
@@ -111,10 +158,13 @@ func Route(c config.Config) []Leg {
 	return legs
 }
 
-// carrier is udp, or stream for what acknowledges to the other kernel.
+// carrier is udp, relp, or stream for what acknowledges to the other kernel.
 func carrier(address string) string {
-	if strings.HasPrefix(address, "udp://") {
+	switch {
+	case strings.HasPrefix(address, "udp://"):
 		return "udp"
+	case strings.HasPrefix(address, "relp"):
+		return "relp"
 	}
 	return "stream"
 }

@@ -179,6 +179,13 @@ func TestEveryRouteHasAGuarantee(t *testing.T) {
 		{Name: "f", Type: "syslog", Address: "tls://h:1"},
 		{Name: "g", Type: "file", Path: "x"},
 		{Name: "h", Type: "stdout"},
+		{Name: "i", Type: "syslog", Address: "relp+tls://h:1"},
+		{Name: "j", Type: "splunk_hec", URL: "https://h"},
+		{Name: "k", Type: "elasticsearch", URL: "https://h"},
+		{Name: "l", Type: "sentinel", URL: "https://h"},
+		{Name: "m", Type: "kafka", Brokers: []string{"tcp://h:1"}},
+		{Name: "n", Type: "nats", URL: "nats://h"},
+		{Name: "o", Type: "http", URL: "https://h"},
 	}
 	var got []string
 	for _, l := range Route(c) {
@@ -191,6 +198,8 @@ func TestEveryRouteHasAGuarantee(t *testing.T) {
 		"input a: UDP in", "input b: TCP and TLS in", "input c: RELP in", "input d: HTTP in",
 		"stream : the stream, `durability: synced`", "hold : what is held",
 		"target e: UDP out", "target f: TCP and TLS out", "target g: file", "target h: stdout",
+		"target i: RELP out", "target j: splunk_hec", "target k: elasticsearch", "target l: sentinel", "target m: kafka",
+		"target n: nats", "target o: http",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -1,6 +1,10 @@
 package target
 
 import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/stream"
 	"github.com/sluice-siem/sluice/test/siem"
 )
@@ -135,6 +140,107 @@ func (c contract) poisoned(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, server.Keys()); diff != "" {
 			t.Errorf("poison at %d: the server has (-want +got):\n%s", at, diff)
+		}
+	}
+}
+
+// written is a target that writes lines of CEF to somewhere a test can read.
+type written struct {
+	deliverer
+	record *siem.Record
+	read   func() string
+	seen   int
+}
+
+// Deliver delivers, and notes what is there then.
+func (w *written) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
+	results, err := w.deliverer.Deliver(ctx, batch)
+	lines := strings.Split(strings.TrimSuffix(w.read(), "\n"), "\n")
+	for _, line := range lines[w.seen:] {
+		w.record.Take(siem.Event{Key: keyOf(line), Body: []byte(line)})
+	}
+	w.seen = len(lines)
+	return results, err
+}
+
+// TestLinesKeepTheContract: where nobody answers, order is what there is to keep. What a reset costs over TCP and
+// TLS, and what a full disk does to a file, are stories of their own.
+func TestLinesKeepTheContract(t *testing.T) {
+	overSyslog := func(network, framing string) func(t *testing.T) (deliverer, *siem.Record) {
+		return func(t *testing.T) (deliverer, *siem.Record) {
+			server, err := siem.ListenSyslog(network)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { server.Close() })
+			cfg := config.Target{Name: "siem", Address: server.Address(), Format: "cef", Framing: framing}
+			var target deliverer
+			if network == "udp" {
+				d, err := NewDatagrams(cfg, "gw1", NewMetrics(nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { d.Close() })
+				target = d
+			} else {
+				target = newTarget(t, cfg)
+			}
+			return &arriving{target, &server.Record, 0}, &server.Record
+		}
+	}
+	for name, open := range map[string]func(t *testing.T) (deliverer, *siem.Record){
+		"tcp, octet counting": overSyslog("tcp", "octet"),
+		"tcp, newlines":       overSyslog("tcp", "newline"),
+		"udp":                 overSyslog("udp", ""),
+		"file": func(t *testing.T) (deliverer, *siem.Record) {
+			name, record := filepath.Join(t.TempDir(), "out"), &siem.Record{}
+			read := func() string {
+				b, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(b)
+			}
+			return &written{newFile(t, name), record, read, 0}, record
+		},
+		"stdout": func(t *testing.T) (deliverer, *siem.Record) {
+			var out bytes.Buffer
+			record := &siem.Record{}
+			s, err := NewStdout(config.Target{Format: "cef"}, &out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &written{s, record, out.String, 0}, record
+		},
+	} {
+		t.Run(name, contract{open: open}.run)
+	}
+}
+
+// arriving waits until what was delivered has been read.
+type arriving struct {
+	deliverer
+	record *siem.Record
+	sent   int
+}
+
+// Deliver delivers, and waits.
+func (a *arriving) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
+	results, err := a.deliverer.Deliver(ctx, batch)
+	for _, r := range results {
+		if r == Delivered {
+			a.sent++
+		}
+	}
+	for {
+		more := a.record.More()
+		if len(a.record.Events()) >= a.sent {
+			return results, err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return results, ctx.Err()
 		}
 	}
 }
