@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 )
 
@@ -99,6 +100,9 @@ func formats() []string {
 func jsonFormats() []string {
 	return []string{"json", "ecs", "ocsf", "asim", "common_security_log", "sentinel_table"}
 }
+
+// JSON says whether the format is one JSON object for each entry, and not a text.
+func (t *Target) JSON() bool { return slices.Contains(jsonFormats(), t.Format) }
 
 // use is a key that some types of targets have and others don't.
 type use struct {
