@@ -66,6 +66,8 @@ func newTarget(c config.Target, o Options, tm *target.Metrics) (t Target, err er
 		t, err = target.NewStdout(c, o.Stdout)
 	case c.Type == "sentinel":
 		t, err = target.NewSentinel(c, os.Getenv, time.Now, tm)
+	case c.Type == "splunk_hec":
+		t, err = target.NewSplunkHEC(c, o.Hostname, o.Log, tm)
 	default:
 		err = fmt.Errorf("no type %q", c.Type)
 	}

@@ -32,6 +32,7 @@ type web struct {
 	gzip    bool
 	agent   string
 	count   counters
+	jar     http.CookieJar // nil: cookies are forgotten
 
 	client *http.Client
 	files  string // of the certificates, as they were when client was made
@@ -199,7 +200,7 @@ func (w *web) open() (*http.Client, error) {
 		}
 		t.TLSClientConfig = settings
 	}
-	w.client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.client = &http.Client{Transport: t, Jar: w.jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	w.files = files
 	return w.client, nil
 }

@@ -1,0 +1,114 @@
+package target
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/render"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// hecEnvelope puts entries into the envelopes of Splunk's "Format events for HTTP Event Collector". It
+// writes no key that isn't named there: a collector silently ends the request at one that it doesn't know.
+type hecEnvelope struct {
+	render render.Func
+	object bool   // the format is a JSON object; else it goes as a string
+	meta   []byte // host, source, sourcetype and index, the same for all; what is empty is left to the token
+	body   []byte
+	quoted bytes.Buffer
+	head   []byte
+	tail   []byte
+}
+
+func newHECEnvelope(cfg config.Target, host string, r render.Func) *hecEnvelope {
+	v := &hecEnvelope{render: r, object: cfg.JSON()}
+	for _, m := range []struct{ key, value string }{
+		{"host", host}, {"source", cfg.Source}, {"sourcetype", cfg.SourceType}, {"index", cfg.Index},
+	} {
+		if m.value != "" {
+			v.meta = append(append(v.meta, `"`+m.key+`":`...), v.quote(m.value)...)
+			v.meta = append(v.meta, ',')
+		}
+	}
+	return v
+}
+
+// append is a [render.Func].
+func (v *hecEnvelope) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
+	v.wrap(e)
+	around := len(v.head) + len(v.tail)
+	room := 0
+	if limit > 0 {
+		if room = limit - around; room <= 0 {
+			return b, errors.New("it can't be shortened enough")
+		}
+	}
+	for range 8 {
+		var err error
+		if v.body, err = v.render(v.body[:0], e, room); err != nil {
+			return b, err
+		}
+		event := v.body
+		if !v.object {
+			event = v.quote(string(v.body))
+		}
+		if limit == 0 || around+len(event) <= limit {
+			return append(append(append(b, v.head...), event...), v.tail...), nil
+		}
+		room = max(1, len(v.body)*(limit-around)/len(event)) // quotes and backslashes are two bytes in a string
+	}
+	return b, errors.New("it can't be shortened enough")
+}
+
+// wrap makes what stands before the event and behind it.
+func (v *hecEnvelope) wrap(e *stream.Entry) {
+	n := &e.Notification
+	v.head = append(v.head[:0], '{')
+	if ms := happened(e).UnixMilli(); ms > 0 {
+		v.head = fmt.Appendf(v.head, `"time":%d.%03d,`, ms/1000, ms%1000)
+	}
+	v.head = append(append(v.head, v.meta...), `"event":`...)
+	kind := cmp.Or(n.Kind, formats.Unknown)
+	if e.Kind == stream.Link {
+		kind = formats.Link
+	}
+	v.tail = append(append(v.tail[:0], `,"fields":{"event_key":`...), v.quote(string(e.Key))...)
+	for _, f := range []struct{ key, value string }{
+		{"alert_id", string(e.Match.Alert)},
+		{"service", string(cmp.Or(n.Service, formats.UnknownService))},
+		{"kind", string(kind)},
+		{"severity", n.Severity.String()},
+	} {
+		if f.value != "" {
+			v.tail = append(append(v.tail, `,"`+f.key+`":`...), v.quote(f.value)...)
+		}
+	}
+	v.tail = append(v.tail, "}}"...)
+}
+
+// happened is the time by which Splunk finds an entry: when what it tells began, or else when the service
+// raised it, or else when it came. A time that no clock has shown is nobody's.
+func happened(e *stream.Entry) time.Time {
+	n := &e.Notification
+	for _, t := range []time.Time{n.Start, n.Raised, n.Arrived} {
+		if t.UnixMilli() > 0 {
+			return t
+		}
+	}
+	return e.Time
+}
+
+// quote gives s as a JSON string, until it is called again.
+func (v *hecEnvelope) quote(s string) []byte {
+	v.quoted.Reset()
+	to := json.NewEncoder(&v.quoted)
+	to.SetEscapeHTML(false)
+	_ = to.Encode(s) // a string can always be encoded
+	return bytes.TrimSuffix(v.quoted.Bytes(), []byte("\n"))
+}
