@@ -322,38 +322,71 @@ func TestSplunkTrouble(t *testing.T) {
 	for _, f := range []siem.Fault{siem.Refuse, siem.Throttle, siem.Reset, siem.Lie} {
 		for at := range 6 {
 			for _, acks := range []bool{false, true} {
-				server := newCollector(acks)
-				cfg := splunkConfig("http://hec")
-				if acks {
-					cfg = acknowledged(cfg)
-				}
-				cfg.Batch.Entries = 10
-				s := newSplunk(t, cfg, server, io.Discard)
-				s.first = time.Microsecond
-				server.Next(slices.Repeat([]siem.Fault{siem.None}, at)...)
-				server.Next(f)
-				batch := poisonedAt(10, []int{4, 7})
-				state := map[dedup.EventKey]Result{}
-				for tries := 0; len(batch) > 0 && tries < 5; tries++ {
-					results, _ := s.Deliver(t.Context(), batch)
-					var left []*stream.Entry
-					for i, r := range results {
-						state[batch[i].Key] = r
-						if r == Retry {
-							left = append(left, batch[i])
-						}
-					}
-					batch = left
-				}
-				for _, e := range numbered(1, 10) {
-					bad := e.Key == "k0005" || e.Key == "k0008"
-					there := slices.Contains(server.Keys(), string(e.Key))
-					if bad && state[e.Key] != Rejected || !bad && (state[e.Key] != Delivered || !there) {
-						t.Errorf("%v at request %d, acks %v: %s is %v, there: %v", f, at, acks, e.Key, state[e.Key], there)
-					}
+				for _, numbers := range []int{0, 1} {
+					t.Run(fmt.Sprint(f, at, acks, numbers), func(t *testing.T) {
+						server := newCollector(acks)
+						server.Numbers = numbers
+						server.Next(slices.Repeat([]siem.Fault{siem.None}, at)...)
+						server.Next(f)
+						troubled(t, server, acks)
+					})
 				}
 			}
 		}
+	}
+}
+
+func troubled(t *testing.T, server *siem.Splunk, acks bool) {
+	cfg := splunkConfig("http://hec")
+	if acks {
+		cfg = acknowledged(cfg)
+	}
+	cfg.Batch.Entries = 10
+	s := newSplunk(t, cfg, server, io.Discard)
+	s.first = time.Microsecond
+	batch := poisonedAt(10, []int{4, 7})
+	state := map[dedup.EventKey]Result{}
+	for tries := 0; len(batch) > 0 && tries < 5; tries++ {
+		results, _ := s.Deliver(t.Context(), batch)
+		var left []*stream.Entry
+		for i, r := range results {
+			state[batch[i].Key] = r
+			if r == Retry {
+				left = append(left, batch[i])
+			}
+		}
+		batch = left
+	}
+	for _, e := range numbered(1, 10) {
+		bad := e.Key == "k0005" || e.Key == "k0008"
+		there := slices.Contains(server.Keys(), string(e.Key))
+		if bad && state[e.Key] != Rejected || !bad && (state[e.Key] != Delivered || !there) {
+			t.Errorf("%s is %v, there: %v", e.Key, state[e.Key], there)
+		}
+	}
+}
+
+// TestSplunkTooLargeAmidst: a limit that is met only behind a refused event doubles nothing.
+func TestSplunkTooLargeAmidst(t *testing.T) {
+	server := newCollector(false)
+	posts := 0
+	cfg := splunkConfig("http://hec")
+	cfg.Batch.Entries = 10
+	s := newSplunk(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if posts++; posts == 3 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		server.ServeHTTP(w, r)
+	}), io.Discard)
+	results, err := s.Deliver(t.Context(), poisonedAt(10, []int{2}))
+	want := append([]Result{Delivered, Delivered, Rejected}, repeat(Retry, 7)...)
+	if diff := cmp.Diff(want, results); diff != "" || err == nil {
+		t.Errorf("results (-want +got):\n%s\n%v", diff, err)
+	}
+	deliver(t, s, numbered(4, 10))
+	if diff := cmp.Diff(slices.Delete(keys(numbered(1, 10)), 2, 3), server.Keys()); diff != "" {
+		t.Errorf("the collector has (-want +got):\n%s", diff)
 	}
 }
 
