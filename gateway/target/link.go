@@ -46,31 +46,51 @@ func (c *counted) Write(b []byte) (int, error) {
 
 // dialLink connects and, where secure isn't nil, shakes hands.
 func dialLink(ctx context.Context, address string, secure *config.TLS) (*link, error) {
+	conn, below, err := dial(ctx, address, secure)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{conn: conn, below: below, route: conn.LocalAddr().String() + " " + conn.RemoteAddr().String(), over: make(chan struct{})}
+	go l.watch()
+	return l, nil
+}
+
+// dial connects and, where secure isn't nil, shakes hands, within [patience]. conn is what is written to,
+// below what then goes over the wire. Files that can't be read, and a certificate that is not to be trusted,
+// the peer's or ours, are for an operator to mend.
+func dial(ctx context.Context, address string, secure *config.TLS) (conn net.Conn, below *counted, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var settings *tls.Config
 	if secure != nil {
-		var err error
 		if settings, err = clientTLS(*secure, address); err != nil {
-			return nil, err
+			return nil, nil, blocked(err)
 		}
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	wire, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	below := &counted{Conn: conn}
-	l := &link{conn: below, below: below, route: conn.LocalAddr().String() + " " + conn.RemoteAddr().String(), over: make(chan struct{})}
-	if settings != nil {
-		shaken := tls.Client(below, settings)
-		if err := shaken.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
+	below = &counted{Conn: wire}
+	if settings == nil {
+		return below, below, nil
+	}
+	shaken := tls.Client(below, settings)
+	if err := shaken.HandshakeContext(ctx); err != nil {
+		_ = wire.Close()
+		err = fmt.Errorf("TLS handshake with %s: %w", address, err)
+		if untrusted(err) || remoteAlert(err) {
+			err = blocked(err)
 		}
-		l.conn = shaken
+		return nil, nil, err
 	}
-	go l.watch()
-	return l, nil
+	return shaken, below, nil
+}
+
+// remoteAlert tells of an error that is what the other side of TLS complains about.
+func remoteAlert(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "remote error"
 }
 
 // clientTLS reads the files that cfg names. The server's name is that of the address unless cfg
