@@ -59,7 +59,7 @@ func newTarget(c config.Target, o Options, tm *target.Metrics) (t Target, err er
 	case c.Type == "syslog" && strings.HasPrefix(c.Address, "udp://"):
 		t, err = target.NewDatagrams(c, o.Hostname, tm)
 	case c.Type == "syslog" && c.RELP():
-		t, err = target.NewRELP(c, o.Hostname, g.log, tm)
+		t, err = target.NewRELP(c, o.Hostname, o.Log, tm)
 	case c.Type == "syslog":
 		t, err = target.NewSyslog(c, o.Hostname, o.Log, tm)
 	case c.Type == "file":

@@ -28,6 +28,18 @@ type server struct {
 // servers are the kinds of targets that have a server to be tried against.
 func servers() map[string]func(t *testing.T) server {
 	return map[string]func(t *testing.T) server{
+		"splunk": func(t *testing.T) server {
+			s := siem.NewSplunk(map[string]siem.SplunkToken{"a-token": {Acks: true}})
+			return server{fmt.Sprintf("type: splunk_hec, url: %q, token: a-token, acknowledgement: true", serve(t, s)), &s.Record, false}
+		},
+		"relp": func(t *testing.T) server {
+			s, err := siem.NewRELP(nil, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return server{fmt.Sprintf("type: syslog, address: \"relp://%s\"", s.Addr()), &s.Record, false}
+		},
 		"sentinel": func(t *testing.T) server {
 			s := siem.NewSentinel(time.Now)
 			url := serve(t, s)
@@ -64,7 +76,7 @@ func losesNothing(t *testing.T, s server) {
 	config := fmt.Sprintf(`data_dir: data
 inputs: [{name: push, type: http, listen: "tcp://127.0.0.1:0"}]
 targets:
-  - {name: siem, %s, timeout: 10s, batch: {entries: 40}}
+  - {name: siem, %s, batch: {entries: 40}}
   - {name: json, type: file, path: stream.jsonl}
 http: {listen: "127.0.0.1:0"}
 `, s.yaml)

@@ -101,6 +101,17 @@ func halve(ctx context.Context, items []item, send request) ([]Result, error) {
 		}
 		return results, reject(items[0].entry, err)
 	}
+	if left := leftOver(results); len(left) < len(items) { // it has taken, or refused, some of them
+		rest := make([]item, len(left))
+		for i, at := range left {
+			rest[i] = items[at]
+		}
+		got, err2 := halve(ctx, rest, send)
+		for i, at := range left {
+			results[at] = got[i]
+		}
+		return results, errors.Join(err, err2)
+	}
 	middle := len(items) / 2
 	first, err := halve(ctx, items[:middle], send)
 	for _, r := range first {
@@ -110,6 +121,17 @@ func halve(ctx context.Context, items []item, send request) ([]Result, error) {
 	}
 	second, err2 := halve(ctx, items[middle:], send)
 	return append(first, second...), errors.Join(err, err2)
+}
+
+// leftOver lists what is to be retried.
+func leftOver(results []Result) []int {
+	var left []int
+	for i, r := range results {
+		if r == Retry {
+			left = append(left, i)
+		}
+	}
+	return left
 }
 
 // refusal is the error for an item that is [Rejected], with what the other side said of it.
