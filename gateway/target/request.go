@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/render"
@@ -114,10 +115,8 @@ func halve(ctx context.Context, items []item, send request) ([]Result, error) {
 	}
 	middle := len(items) / 2
 	first, err := halve(ctx, items[:middle], send)
-	for _, r := range first {
-		if r == Retry {
-			return append(first, make([]Result, len(items)-middle)...), err
-		}
+	if slices.Contains(first, Retry) {
+		return append(first, make([]Result, len(items)-middle)...), err
 	}
 	second, err2 := halve(ctx, items[middle:], send)
 	return append(first, second...), errors.Join(err, err2)
