@@ -64,6 +64,8 @@ func newTarget(c config.Target, o Options, tm *target.Metrics) (t Target, err er
 		t, err = target.NewSyslog(c, o.Hostname, o.Log, tm)
 	case c.Type == "file":
 		t, err = target.NewFile(c)
+	case c.Type == "kafka":
+		t, err = target.NewKafka(c, tm)
 	case c.Type == "nats":
 		t, err = target.NewNATS(c, tm)
 	case c.Type == "stdout":

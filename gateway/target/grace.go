@@ -1,10 +1,14 @@
 package target
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"time"
+
+	"github.com/sluice-siem/sluice/config"
 )
 
 // grace is how long something may be missing on the other side, such as a topic that is just being made or
@@ -35,6 +39,19 @@ func distrusted(err error) bool {
 	}
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error"
+}
+
+// handshake begins TLS with a server at that address. Files that can't be read are for somebody to mend.
+func handshake(ctx context.Context, conn net.Conn, cfg config.TLS, address string) (net.Conn, error) {
+	settings, err := clientTLS(cfg, address)
+	if err != nil {
+		return nil, blocked(err)
+	}
+	secure := tls.Client(conn, settings)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return heard{secure}, nil
 }
 
 // heard is a TLS connection whose failing writes tell what the other side has said: with TLS 1.3 it

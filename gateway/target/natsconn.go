@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,15 +82,11 @@ func (c *natsConn) begin(ctx context.Context, address string, secure bool, setti
 	case c.reader.Buffered() > 0:
 		return errors.New("the server says something before TLS begins")
 	}
-	t, err := clientTLS(settings, address)
+	conn, err := handshake(ctx, c.Conn, settings, address)
 	if err != nil {
-		return blocked(err)
+		return err
 	}
-	conn := tls.Client(c.Conn, t)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("TLS handshake: %w", err)
-	}
-	c.Conn = heard{conn}
+	c.Conn = conn
 	c.reader = bufio.NewReaderSize(conn, longestLine)
 	return nil
 }
