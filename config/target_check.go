@@ -291,8 +291,11 @@ func (t *Target) checkKafka(p *problems, path string) {
 func (t *Target) checkNATS(p *problems, path string) {
 	t.checkURL(p, path, "nats", "tls")
 	t.checkLogin(p, path)
-	if t.Subject == "" || strings.ContainsAny(t.Subject, " *>\t") || slices.Contains(strings.Split(t.Subject, "."), "") {
+	if t.Subject == "" || strings.ContainsAny(t.Subject, " *>\t\r\n") || slices.Contains(strings.Split(t.Subject, "."), "") {
 		p.add(path+".subject", "found %s, expected a subject without wildcards, such as sluice.alerts", quote(t.Subject))
+	}
+	if strings.ContainsAny(t.Stream, " .*>/\\\t\r\n") {
+		p.add(path+".stream", "found %s, expected the name of a stream, without blanks, dots and wildcards", quote(t.Stream))
 	}
 	ways := 0
 	for _, set := range []bool{t.Username != "", t.Token != "", t.Credentials != ""} {
@@ -345,6 +348,26 @@ func (c *Config) checkOutputs(p *problems) {
 			continue
 		}
 		first[output] = i
+	}
+}
+
+// checkStreams finds targets that may publish the same entries into one stream of JetStream. It takes an
+// event key once, whatever the subject and the format: what the second target sends would be lost.
+func (c *Config) checkStreams(p *problems) {
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		for j := range i {
+			u := &c.Targets[j]
+			if t.Type != "nats" || u.Type != "nats" || t.URL != u.URL || t.URL == "" || fmt.Sprint(t.When) != fmt.Sprint(u.When) {
+				continue
+			}
+			if t.Stream == "" || u.Stream == "" || t.Stream == u.Stream {
+				p.add(fmt.Sprintf("targets[%d].stream", i),
+					"found %s, and %s in targets[%d] on the same server, expected two streams by name: a stream takes each event once, whatever its subject",
+					quote(t.Stream), quote(u.Stream), j)
+				break
+			}
+		}
 	}
 }
 

@@ -61,14 +61,14 @@ func NewKafka(cfg config.Target, m *Metrics) (*Kafka, error) {
 		k.secure = k.secure || scheme == "tls"
 		seeds = append(seeds, address)
 	}
-	least := func(d time.Duration) time.Duration { return max(d, 100*time.Millisecond) } // that the client takes
+	within := func(d time.Duration) time.Duration { return min(max(d, 100*time.Millisecond), 15*time.Minute) } // what the client takes
 	k.options = []kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.ClientID("sluice"), kgo.DefaultProduceTopic(cfg.Topic), kgo.DisableClientMetrics(),
 		kgo.WithHooks(k.notes), kgo.Dialer(k.dial),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ManualFlushing(), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.AllowIdempotentProduceCancellation(), kgo.RecordRetries(attempts), kgo.UnknownTopicRetries(attempts),
 		// A connection that says nothing ends in time to ask again on a new one.
-		kgo.ProduceRequestTimeout(least(cfg.Timeout / 2)), kgo.RequestTimeoutOverhead(least(cfg.Timeout / 4)),
+		kgo.ProduceRequestTimeout(within(cfg.Timeout / 2)), kgo.RequestTimeoutOverhead(within(cfg.Timeout / 4)),
 		kgo.RetryTimeout(cfg.Timeout), kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.BrokerMaxReadBytes(maxReply), kgo.FetchMaxBytes(maxReply), kgo.FetchMaxPartitionBytes(maxReply),
 		kgo.ProducerBatchCompression(codec(cfg.Compression)...),

@@ -492,7 +492,7 @@ func TestKafkaRestart(t *testing.T) {
 
 func TestKafkaEndsWithContext(t *testing.T) {
 	s := newKafka(t, siem.KafkaOptions{Topic: topic})
-	k := toKafka(t, s, func(c *config.Target) { c.Timeout = 10 * time.Minute })
+	k := toKafka(t, s, func(c *config.Target) { c.Timeout = 100 * time.Hour })
 	arrived := make(chan struct{})
 	s.Cluster().ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		close(arrived)
