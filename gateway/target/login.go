@@ -1,0 +1,48 @@
+package target
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/sluice-siem/sluice/config"
+)
+
+// basic is the Authorization header of RFC 7617.
+func basic(username string, password config.Secret) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+string(password)))
+}
+
+// checkHeader finds what can't stand in a header, such as the line end of a file that a secret was read from.
+// It doesn't show the value.
+func checkHeader(name, value string) error {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		return fmt.Errorf("%s: its value has a line end or another control character", name)
+	}
+	return nil
+}
+
+// hush takes secrets out of what a server said: some tell a client what it has sent.
+func (a answer) hush(secrets []string) answer {
+	for _, s := range secrets {
+		if s != "" {
+			a.body = bytes.ReplaceAll(a.body, []byte(s), []byte("(secret)"))
+		}
+	}
+	return a
+}
+
+// withoutURL takes the URL out of an error of web: whoever knows a webhook's may send to it.
+func withoutURL(err error) error {
+	pause := PauseOf(err)
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	if pause.Blocked {
+		return blocked(err)
+	}
+	return err
+}
