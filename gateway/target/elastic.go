@@ -31,7 +31,6 @@ type Elastic struct {
 	to      string
 	header  http.Header
 	secrets []string
-	body    []byte // of the last request
 }
 
 // elasticExtra is what a document takes in a request beside itself: the action with its key, two line
@@ -91,11 +90,7 @@ func (e *Elastic) Close() error {
 
 // send is a request.
 func (e *Elastic) send(ctx context.Context, items []item) ([]Result, error) {
-	e.body = appendBulk(e.body[:0], items)
-	a, err := e.web.post(ctx, e.to, e.header, e.body)
-	if cap(e.body) > maxReply {
-		e.body = nil // a rare large one isn't kept
-	}
+	a, err := e.web.post(ctx, e.to, e.header, bulk(items))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("bulk request: %w", err)
@@ -105,8 +100,14 @@ func (e *Elastic) send(ctx context.Context, items []item) ([]Result, error) {
 	return nil, e.refused(a)
 }
 
-// appendBulk appends the body of a request: two lines for each item.
-func appendBulk(b []byte, items []item) []byte {
+// bulk is the body of a request: two lines for each item. It has memory of its own: a connection may still
+// read it when the answer is there.
+func bulk(items []item) []byte {
+	size := 0
+	for _, i := range items {
+		size += len(i.body) + elasticExtra
+	}
+	b := make([]byte, 0, size)
 	for _, i := range items {
 		id, _ := json.Marshal(string(i.entry.Key)) // a string can always be
 		b = append(append(append(b, `{"create":{"_id":`...), id...), "}}\n"...)

@@ -37,7 +37,6 @@ type web struct {
 	client *http.Client
 	files  string // of the certificates, as they were when client was made
 	zip    *gzip.Writer
-	room   bytes.Buffer // of a compressed body
 }
 
 // maxReply is as much as is read of an answer.
@@ -114,14 +113,14 @@ func (a answer) later(what string) error {
 func (w *web) post(ctx context.Context, to string, header http.Header, body []byte) (answer, error) {
 	compressed := false
 	if w.gzip && len(body) > 0 {
-		w.room.Reset()
+		room := new(bytes.Buffer) // of this request: its connection may still read it when the answer is there
 		if w.zip == nil {
-			w.zip = gzip.NewWriter(&w.room)
+			w.zip = gzip.NewWriter(room)
 		}
-		w.zip.Reset(&w.room)
+		w.zip.Reset(room)
 		_, _ = w.zip.Write(body) // a buffer takes everything
 		_ = w.zip.Close()
-		body, compressed = w.room.Bytes(), true
+		body, compressed = room.Bytes(), true
 	}
 	return w.do(ctx, http.MethodPost, to, header, body, compressed)
 }
