@@ -90,7 +90,7 @@ func TestTargetsHaveTheDefaultsOfTheirType(t *testing.T) {
 			"webhook", `{name: t, type: http, url: "https://h", from: 2026-11-24T08:00:00+01:00}`,
 			config.Target{
 				URL: "https://h", Format: "json", From: config.From{Time: time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)}, Body: "one",
-				Signature: "none", Conflict: "refused", Compression: "gzip", Timeout: 30 * time.Second, Batch: config.Batch{Entries: 1},
+				Signature: "none", Conflict: "refused", Compression: "none", Timeout: 30 * time.Second, Batch: config.Batch{Entries: 1},
 			},
 		},
 		{"stdout", `{name: t, type: stdout, format: cef}`, config.Target{Format: "cef"}},

@@ -199,15 +199,16 @@ func (t *Target) complete(written func(key string) bool) {
 		}
 		complete(&t.Signature, "none", written("signature"))
 		complete(&t.Conflict, "refused", written("conflict"))
+		complete(&t.Compression, "none", written("compression")) // not every receiver reads anything else
 	}
 	complete(&t.Format, format, written("format"))
 	complete(&t.Batch.Entries, batch.Entries, written("batch.entries"))
 	complete(&t.Batch.Size, batch.Size, written("batch.size"))
 	switch t.Type {
-	case "splunk_hec", "elasticsearch", "sentinel", "http":
+	case "splunk_hec", "elasticsearch", "sentinel":
 		complete(&t.Compression, "gzip", written("compression"))
 		fallthrough
-	case "kafka", "nats":
+	case "kafka", "nats", "http":
 		complete(&t.Timeout, 30*time.Second, written("timeout"))
 	}
 }
