@@ -64,6 +64,8 @@ func newTarget(c config.Target, o Options, tm *target.Metrics) (t Target, err er
 		t, err = target.NewSyslog(c, o.Hostname, o.Log, tm)
 	case c.Type == "elasticsearch":
 		t, err = target.NewElastic(c, tm)
+	case c.Type == "http":
+		t, err = target.NewWebhook(c, time.Now, tm)
 	case c.Type == "file":
 		t, err = target.NewFile(c)
 	case c.Type == "kafka":
