@@ -67,7 +67,7 @@ func newTarget(c config.Target, o Options, tm *target.Metrics) (t Target, err er
 	case c.Type == "http":
 		t, err = target.NewWebhook(c, time.Now, tm)
 	case c.Type == "file":
-		t, err = target.NewFile(c)
+		t, err = target.NewFile(c, o.Log)
 	case c.Type == "kafka":
 		t, err = target.NewKafka(c, tm)
 	case c.Type == "nats":

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,7 +67,7 @@ func inFile(t *testing.T, name string) []string {
 
 func newFile(t *testing.T, name string) *File {
 	t.Helper()
-	f, err := NewFile(config.Target{Name: "archive", Type: "file", Path: name, Format: "cef"})
+	f, err := NewFile(config.Target{Name: "archive", Type: "file", Path: name, Format: "cef"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
