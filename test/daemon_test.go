@@ -164,12 +164,13 @@ func fetch(url string) (int, string, error) {
 //	                                                      listens, and $NAME_http
 //	sluice stop [NAME] [STATUS]                           SIGTERM, and the exit status it must have
 //	sluice kill [NAME]                                    SIGKILL
+//	sluice hangup [NAME]                                  SIGHUP
 //	sluice fails [NAME] REGEXP                            start, which must fail with this in its log
 //
 // NAME is "gw" where it isn't given. Its log is in NAME.log, its standard output in NAME.out.
 func cmdSluice(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: sluice start|stop|kill [NAME]")
+		ts.Fatalf("usage: sluice start|stop|kill|hangup [NAME]")
 	}
 	w := worldOf(ts)
 	name := "gw"
@@ -194,8 +195,10 @@ func cmdSluice(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "kill":
 		d.kill()
+	case "hangup":
+		ts.Check(d.cmd.Process.Signal(syscall.SIGHUP))
 	default:
-		ts.Fatalf("sluice %s: start, stop or kill", args[0])
+		ts.Fatalf("sluice %s: start, stop, kill or hangup", args[0])
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -39,6 +41,7 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err := warn(*path, log); err != nil {
 		return err
 	}
+	defer surviveHangups(log)()
 	g, err := open(ctx, c, stdout, log, nil)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		log.Info("stopped before it had started", "during", err)
@@ -48,6 +51,28 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	return g.Run(ctx)
+}
+
+// surviveHangups makes of SIGHUP what it is for a daemon: whoever renames its files, such as logrotate, wants
+// them opened anew. A file target looks at its path before each batch, so that nothing else is to be done.
+func surviveHangups(log *slog.Logger) (stop func()) {
+	if signal.Ignored(syscall.SIGHUP) { // by nohup
+		return func() {}
+	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangups {
+			log.Info("SIGHUP: a file that was renamed is opened anew with the next event")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
 }
 
 // open makes a gateway.
