@@ -224,10 +224,10 @@ func TestPausesAreAsLongAsAskedFor(t *testing.T) {
 	}{
 		{"the first failure", refused, 0, firstBackoff / 2, firstBackoff, 0},
 		{"the hundredth", refused, 99, longestBackoff / 2, longestBackoff, 0},
-		{"asked to wait", &target.Pause{After: time.Minute, Err: refused}, 0, time.Minute, 67 * time.Second, 0},
-		{"asked to wait, deep in others", errors.Join(refused, fmt.Errorf("x: %w", &target.Pause{After: time.Minute, Err: refused})), 0, time.Minute, 67 * time.Second, 0},
-		{"blocked", &target.Pause{Blocked: true, Err: refused}, 0, longestBackoff, 34 * time.Second, 1},
-		{"blocked for long", &target.Pause{Blocked: true, Err: refused}, 5000, probe, probe * 12 / 10, 1},
+		{"asked to wait", &target.PauseError{After: time.Minute, Err: refused}, 0, time.Minute, 67 * time.Second, 0},
+		{"asked to wait, deep in others", errors.Join(refused, fmt.Errorf("x: %w", &target.PauseError{After: time.Minute, Err: refused})), 0, time.Minute, 67 * time.Second, 0},
+		{"blocked", &target.PauseError{Blocked: true, Err: refused}, 0, longestBackoff, 34 * time.Second, 1},
+		{"blocked for long", &target.PauseError{Blocked: true, Err: refused}, 5000, probe, probe * 12 / 10, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -83,15 +83,15 @@ func TestElasticKeepsTheContract(t *testing.T) {
 	}
 }
 
-// outcome is what Deliver made of an answer.
-type outcome struct {
+// madeOf is what Deliver made of an answer.
+type madeOf struct {
 	results []Result
 	wait    time.Duration
 	blocked bool
 	words   string // in the error
 }
 
-func (o outcome) check(t *testing.T, results []Result, err error) {
+func (o madeOf) check(t *testing.T, results []Result, err error) {
 	t.Helper()
 	if diff := cmp.Diff(o.results, results); diff != "" {
 		t.Errorf("results (-want +got):\n%s\nerror: %v", diff, err)
@@ -145,7 +145,7 @@ func TestElasticItems(t *testing.T) {
 			e, server := newElastic(t, nil)
 			server.Items(siem.ElasticItem{}, siem.ElasticItem{Status: tt.status, Type: tt.kind, Reason: tt.reason})
 			results, err := e.Deliver(t.Context(), numbered(1, 3))
-			o := outcome{results: []Result{Delivered, tt.want, Delivered}, blocked: tt.blocked, words: tt.reason}
+			o := madeOf{results: []Result{Delivered, tt.want, Delivered}, blocked: tt.blocked, words: tt.reason}
 			if tt.want == Delivered {
 				o.words = ""
 			}
@@ -163,7 +163,7 @@ func TestElasticSendsAgainOnlyWhatWasThrottled(t *testing.T) {
 	server.Items(siem.ElasticItem{}, busy, siem.ElasticItem{}, busy, busy)
 	batch := numbered(1, 5)
 	results, err := e.Deliver(t.Context(), batch)
-	outcome{results: []Result{Delivered, Retry, Delivered, Retry, Retry}, words: "queue capacity"}.check(t, results, err)
+	madeOf{results: []Result{Delivered, Retry, Delivered, Retry, Retry}, words: "queue capacity"}.check(t, results, err)
 	deliver(t, e, []*stream.Entry{batch[1], batch[3], batch[4]})
 	if diff := cmp.Diff([]string{"k0001", "k0003", "k0002", "k0004", "k0005"}, server.Keys()); diff != "" {
 		t.Errorf("the server has (-want +got):\n%s", diff)
@@ -179,38 +179,38 @@ func TestElasticRequests(t *testing.T) {
 	tests := []struct {
 		name string
 		says siem.HTTPAnswer
-		want outcome
+		want madeOf
 	}{
-		{"401", siem.HTTPAnswer{Status: 401, Body: failure("security_exception", "unable to authenticate")}, outcome{three, 0, true, "unable to authenticate"}},
-		{"403", siem.HTTPAnswer{Status: 403, Body: failure("security_exception", "unauthorized")}, outcome{three, 0, true, "unauthorized"}},
-		{"404 of a proxy", siem.HTTPAnswer{Status: 404, Body: page}, outcome{three, 0, true, "404 Not Found"}},
-		{"400 without a handler", siem.HTTPAnswer{Status: 400, Body: `{"error":"no handler found for uri","status":400}`}, outcome{three, 0, true, "no handler"}},
-		{"400 of a proxy", siem.HTTPAnswer{Status: 400, Body: page}, outcome{three, 0, true, "<h1>Bad"}},
-		{"400 for a parameter", siem.HTTPAnswer{Status: 400, Body: failure("illegal_argument_exception", "request [/x/_bulk] contains unrecognized parameter: [filter_path]")}, outcome{three, 0, true, "unrecognized"}},
-		{"406", siem.HTTPAnswer{Status: 406, Body: `{"error":"Content-Type header [x] is not supported"}`}, outcome{three, 0, true, "406"}},
-		{"302", siem.HTTPAnswer{Status: 302, Header: map[string]string{"Location": "/login"}}, outcome{three, 0, true, "302 Found"}},
-		{"429", siem.HTTPAnswer{Status: 429, Body: failure("es_rejected_execution_exception", "busy")}, outcome{three, 0, false, "busy"}},
-		{"429 with Retry-After", siem.HTTPAnswer{Status: 429, Header: map[string]string{"Retry-After": "7"}}, outcome{three, 7 * time.Second, false, "429"}},
-		{"500", siem.HTTPAnswer{Status: 500}, outcome{three, 0, false, "500"}},
-		{"502", siem.HTTPAnswer{Status: 502, Body: page}, outcome{three, 0, false, "502"}},
-		{"503", siem.HTTPAnswer{Status: 503, Header: map[string]string{"Retry-After": "30"}}, outcome{three, 30 * time.Second, false, "503"}},
-		{"504", siem.HTTPAnswer{Status: 504}, outcome{three, 0, false, "504"}},
-		{"408", siem.HTTPAnswer{Status: 408}, outcome{three, 0, false, "408"}},
+		{"401", siem.HTTPAnswer{Status: 401, Body: failure("security_exception", "unable to authenticate")}, madeOf{three, 0, true, "unable to authenticate"}},
+		{"403", siem.HTTPAnswer{Status: 403, Body: failure("security_exception", "unauthorized")}, madeOf{three, 0, true, "unauthorized"}},
+		{"404 of a proxy", siem.HTTPAnswer{Status: 404, Body: page}, madeOf{three, 0, true, "404 Not Found"}},
+		{"400 without a handler", siem.HTTPAnswer{Status: 400, Body: `{"error":"no handler found for uri","status":400}`}, madeOf{three, 0, true, "no handler"}},
+		{"400 of a proxy", siem.HTTPAnswer{Status: 400, Body: page}, madeOf{three, 0, true, "<h1>Bad"}},
+		{"400 for a parameter", siem.HTTPAnswer{Status: 400, Body: failure("illegal_argument_exception", "request [/x/_bulk] contains unrecognized parameter: [filter_path]")}, madeOf{three, 0, true, "unrecognized"}},
+		{"406", siem.HTTPAnswer{Status: 406, Body: `{"error":"Content-Type header [x] is not supported"}`}, madeOf{three, 0, true, "406"}},
+		{"302", siem.HTTPAnswer{Status: 302, Header: map[string]string{"Location": "/login"}}, madeOf{three, 0, true, "302 Found"}},
+		{"429", siem.HTTPAnswer{Status: 429, Body: failure("es_rejected_execution_exception", "busy")}, madeOf{three, 0, false, "busy"}},
+		{"429 with Retry-After", siem.HTTPAnswer{Status: 429, Header: map[string]string{"Retry-After": "7"}}, madeOf{three, 7 * time.Second, false, "429"}},
+		{"500", siem.HTTPAnswer{Status: 500}, madeOf{three, 0, false, "500"}},
+		{"502", siem.HTTPAnswer{Status: 502, Body: page}, madeOf{three, 0, false, "502"}},
+		{"503", siem.HTTPAnswer{Status: 503, Header: map[string]string{"Retry-After": "30"}}, madeOf{three, 30 * time.Second, false, "503"}},
+		{"504", siem.HTTPAnswer{Status: 504}, madeOf{three, 0, false, "504"}},
+		{"408", siem.HTTPAnswer{Status: 408}, madeOf{three, 0, false, "408"}},
 		// The worst replies.
-		{"200 and a page", siem.HTTPAnswer{Status: 200, Body: page}, outcome{three, 0, false, "invalid character"}},
-		{"200 and nothing", siem.HTTPAnswer{Status: 200}, outcome{three, 0, false, "is none"}},
-		{"204", siem.HTTPAnswer{Status: 204}, outcome{three, 0, false, "is none"}},
-		{"null", siem.HTTPAnswer{Status: 200, Body: "null"}, outcome{three, 0, false, "speaks of 0"}},
-		{"no errors", siem.HTTPAnswer{Status: 200, Body: `{"items":[{"create":{"status":201}},{"create":{"status":201}},{"create":{"status":201}}]}`}, outcome{three, 0, false, "speaks of 3"}},
-		{"fewer items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"create":{"status":201}}]}`}, outcome{three, 0, false, "speaks of 1"}},
-		{"more items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{},{},{},{}]}`}, outcome{three, 0, false, "speaks of 4"}},
-		{"no items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false}`}, outcome{three, 0, false, "speaks of 0"}},
-		{"other items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"index":{"status":201}},{},null]}`}, outcome{three, 0, false, "doesn't tell"}},
-		{"no status", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"create":{}},{"create":{"status":201}},{"create":{"status":-201}}]}`}, outcome{[]Result{Retry, Delivered, Retry}, 0, false, "not taken"}},
-		{"errors that lie", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"create":{"status":429,"error":"full"}},{"create":{"status":201}},{"create":{"status":400,"error":7}}]}`}, outcome{[]Result{Retry, Delivered, Rejected}, 0, false, "full"}},
-		{"a torn reply", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[`, Torn: true}, outcome{three, 0, false, "read the answer"}},
-		{"a reply without an end", siem.HTTPAnswer{Status: 200, Body: `{"errors":`, Slow: true}, outcome{three, 0, false, "read the answer"}},
-		{"an early close", siem.HTTPAnswer{Early: true}, outcome{three, 0, false, "bulk request"}},
+		{"200 and a page", siem.HTTPAnswer{Status: 200, Body: page}, madeOf{three, 0, false, "invalid character"}},
+		{"200 and nothing", siem.HTTPAnswer{Status: 200}, madeOf{three, 0, false, "is none"}},
+		{"204", siem.HTTPAnswer{Status: 204}, madeOf{three, 0, false, "is none"}},
+		{"null", siem.HTTPAnswer{Status: 200, Body: "null"}, madeOf{three, 0, false, "speaks of 0"}},
+		{"no errors", siem.HTTPAnswer{Status: 200, Body: `{"items":[{"create":{"status":201}},{"create":{"status":201}},{"create":{"status":201}}]}`}, madeOf{three, 0, false, "speaks of 3"}},
+		{"fewer items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"create":{"status":201}}]}`}, madeOf{three, 0, false, "speaks of 1"}},
+		{"more items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{},{},{},{}]}`}, madeOf{three, 0, false, "speaks of 4"}},
+		{"no items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false}`}, madeOf{three, 0, false, "speaks of 0"}},
+		{"other items", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"index":{"status":201}},{},null]}`}, madeOf{three, 0, false, "doesn't tell"}},
+		{"no status", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"create":{}},{"create":{"status":201}},{"create":{"status":-201}}]}`}, madeOf{[]Result{Retry, Delivered, Retry}, 0, false, "not taken"}},
+		{"errors that lie", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[{"create":{"status":429,"error":"full"}},{"create":{"status":201}},{"create":{"status":400,"error":7}}]}`}, madeOf{[]Result{Retry, Delivered, Rejected}, 0, false, "full"}},
+		{"a torn reply", siem.HTTPAnswer{Status: 200, Body: `{"errors":false,"items":[`, Torn: true}, madeOf{three, 0, false, "read the answer"}},
+		{"a reply without an end", siem.HTTPAnswer{Status: 200, Body: `{"errors":`, Slow: true}, madeOf{three, 0, false, "read the answer"}},
+		{"an early close", siem.HTTPAnswer{Early: true}, madeOf{three, 0, false, "bulk request"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestElasticDividesWhatIsRefusedAsAWhole(t *testing.T) {
 		e, server := newElastic(t, nil)
 		server.Answer(says, says) // all three, then the first
 		results, err := e.Deliver(t.Context(), numbered(1, 3))
-		outcome{results: []Result{Rejected, Delivered, Delivered}, words: says.Body[:8]}.check(t, results, err)
+		madeOf{results: []Result{Rejected, Delivered, Delivered}, words: says.Body[:8]}.check(t, results, err)
 	}
 }
 
@@ -248,7 +248,7 @@ func TestElasticDividesForALongReply(t *testing.T) {
 	deliver(t, e, numbered(1, 3))
 	server.Answer(siem.HTTPAnswer{Status: 200, Take: true, Body: strings.Repeat(" ", 2*maxReply)})
 	results, err := e.Deliver(t.Context(), numbered(4, 4))
-	outcome{results: repeat(Retry, 1), words: "is none"}.check(t, results, err)
+	madeOf{results: repeat(Retry, 1), words: "is none"}.check(t, results, err)
 	deliver(t, e, numbered(4, 5))
 	if diff := cmp.Diff(keys(numbered(1, 5)), server.Keys()); diff != "" {
 		t.Errorf("the server has (-want +got):\n%s", diff)
@@ -274,7 +274,7 @@ func TestElasticRefusalsOfTheServerItself(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			e, _ := newElastic(t, tt.change)
 			results, err := e.Deliver(t.Context(), numbered(1, 3))
-			outcome{results: repeat(Retry, 3), blocked: true, words: tt.words}.check(t, results, err)
+			madeOf{results: repeat(Retry, 3), blocked: true, words: tt.words}.check(t, results, err)
 		})
 	}
 }
@@ -290,7 +290,7 @@ func TestElasticFailureStoreIsNoDelivery(t *testing.T) {
 		}
 	})
 	results, err := e.Deliver(t.Context(), numbered(1, 3))
-	outcome{results: []Result{Delivered, Rejected, Delivered}, words: "failure store"}.check(t, results, err)
+	madeOf{results: []Result{Delivered, Rejected, Delivered}, words: "failure store"}.check(t, results, err)
 	if n := len(server.Failures()); n != 1 {
 		t.Errorf("%d documents in the failure store, want 1", n)
 	}
@@ -448,7 +448,7 @@ func TestElasticOverTLS(t *testing.T) {
 
 	cfg.TLS.ServerName = "other.example"
 	results, err := openElastic(t, cfg).Deliver(t.Context(), numbered(5, 5))
-	outcome{results: repeat(Retry, 1), blocked: true, words: "other.example"}.check(t, results, err)
+	madeOf{results: repeat(Retry, 1), blocked: true, words: "other.example"}.check(t, results, err)
 
 	cfg.TLS = config.TLS{CA: server.ca, ServerName: "elastic.example"}
 	if results, err = openElastic(t, cfg).Deliver(t.Context(), numbered(5, 5)); err == nil || results[0] != Retry {
@@ -465,7 +465,7 @@ func TestElasticStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	results, err := e.Deliver(ctx, numbered(1, 1))
-	outcome{results: repeat(Retry, 1), words: "context deadline exceeded"}.check(t, results, err)
+	madeOf{results: repeat(Retry, 1), words: "context deadline exceeded"}.check(t, results, err)
 }
 
 func TestElasticKeyInBase64OrNot(t *testing.T) {

@@ -131,32 +131,32 @@ func TestNATSOutcomes(t *testing.T) {
 	tests := []struct {
 		name, answer string
 		want         Result
-		pause        Pause // without its error
+		pause        PauseError // without its error
 		words        string
 	}{
-		{"PubAck", `{"stream":"ALERTS","seq":42}`, Delivered, Pause{}, ""},
-		{"PubAck of a duplicate", `{"stream":"ALERTS","seq":42,"duplicate":true}`, Delivered, Pause{}, ""},
-		{"PubAck with more in it", `{"stream":"ALERTS","seq":42,"domain":"hub","val":"7","new":{}}`, Delivered, Pause{}, ""},
-		{"PubAck of another stream", `{"stream":"OTHER","seq":42}`, Retry, Pause{Blocked: true}, "OTHER"},
-		{"no quorum", fail(503, 10008, "JetStream system temporarily unavailable"), Retry, Pause{}, "temporarily unavailable"},
-		{"no leader", fail(500, 10009, "JetStream cluster can not handle request"), Retry, Pause{}, "10009"},
-		{"offline", fail(500, 10118, "stream is offline"), Retry, Pause{}, "offline"},
-		{"too many requests", fail(429, 10167, "too many requests"), Retry, Pause{After: time.Second}, "too many"},
-		{"maximum messages exceeded", fail(503, 10077, "maximum messages exceeded"), Retry, Pause{After: full}, "maximum messages"},
-		{"account's resources exceeded", fail(400, 10002, "resource limits exceeded for account"), Retry, Pause{After: full}, "limits"},
-		{"insufficient storage", fail(500, 10047, "insufficient storage resources available"), Retry, Pause{After: full}, "insufficient"},
-		{"duplicate in process", fail(409, 10158, "duplicate message id is in process"), Retry, Pause{}, "in process"},
-		{"expected stream mismatch", fail(400, 10060, "expected stream does not match"), Retry, Pause{Blocked: true}, "does not match"},
-		{"wrong last sequence", fail(400, 10071, "wrong last sequence: 7"), Retry, Pause{Blocked: true}, "wrong last"},
-		{"sealed", fail(400, 10109, "invalid operation on sealed stream"), Retry, Pause{Blocked: true}, "sealed"},
-		{"message over max_msg_size", fail(400, 10054, "message size exceeds maximum allowed"), Rejected, Pause{}, "max_msg_size"},
-		{"headers too long", fail(400, 10097, "header size exceeds maximum allowed of 64k"), Rejected, Pause{}, "64k"},
-		{"error without anything", `{"error":{}}`, Retry, Pause{}, "error 0"},
-		{"garbage", "\xff\x00 OK", Retry, Pause{}, "somebody else"},
-		{"an empty object", `{}`, Retry, Pause{}, "{}"},
-		{"nothing", ``, Retry, Pause{}, "1 of 1 messages are unanswered"},
-		{"an array of arrays", strings.Repeat("[", 100_000), Retry, Pause{}, "somebody else"},
-		{"no answer", "-", Retry, Pause{}, "deadline exceeded"},
+		{"PubAck", `{"stream":"ALERTS","seq":42}`, Delivered, PauseError{}, ""},
+		{"PubAck of a duplicate", `{"stream":"ALERTS","seq":42,"duplicate":true}`, Delivered, PauseError{}, ""},
+		{"PubAck with more in it", `{"stream":"ALERTS","seq":42,"domain":"hub","val":"7","new":{}}`, Delivered, PauseError{}, ""},
+		{"PubAck of another stream", `{"stream":"OTHER","seq":42}`, Retry, PauseError{Blocked: true}, "OTHER"},
+		{"no quorum", fail(503, 10008, "JetStream system temporarily unavailable"), Retry, PauseError{}, "temporarily unavailable"},
+		{"no leader", fail(500, 10009, "JetStream cluster can not handle request"), Retry, PauseError{}, "10009"},
+		{"offline", fail(500, 10118, "stream is offline"), Retry, PauseError{}, "offline"},
+		{"too many requests", fail(429, 10167, "too many requests"), Retry, PauseError{After: time.Second}, "too many"},
+		{"maximum messages exceeded", fail(503, 10077, "maximum messages exceeded"), Retry, PauseError{After: full}, "maximum messages"},
+		{"account's resources exceeded", fail(400, 10002, "resource limits exceeded for account"), Retry, PauseError{After: full}, "limits"},
+		{"insufficient storage", fail(500, 10047, "insufficient storage resources available"), Retry, PauseError{After: full}, "insufficient"},
+		{"duplicate in process", fail(409, 10158, "duplicate message id is in process"), Retry, PauseError{}, "in process"},
+		{"expected stream mismatch", fail(400, 10060, "expected stream does not match"), Retry, PauseError{Blocked: true}, "does not match"},
+		{"wrong last sequence", fail(400, 10071, "wrong last sequence: 7"), Retry, PauseError{Blocked: true}, "wrong last"},
+		{"sealed", fail(400, 10109, "invalid operation on sealed stream"), Retry, PauseError{Blocked: true}, "sealed"},
+		{"message over max_msg_size", fail(400, 10054, "message size exceeds maximum allowed"), Rejected, PauseError{}, "max_msg_size"},
+		{"headers too long", fail(400, 10097, "header size exceeds maximum allowed of 64k"), Rejected, PauseError{}, "64k"},
+		{"error without anything", `{"error":{}}`, Retry, PauseError{}, "error 0"},
+		{"garbage", "\xff\x00 OK", Retry, PauseError{}, "somebody else"},
+		{"an empty object", `{}`, Retry, PauseError{}, "{}"},
+		{"nothing", ``, Retry, PauseError{}, "1 of 1 messages are unanswered"},
+		{"an array of arrays", strings.Repeat("[", 100_000), Retry, PauseError{}, "somebody else"},
+		{"no answer", "-", Retry, PauseError{}, "deadline exceeded"},
 	}
 	s := newNATS(t, nil)
 	for _, test := range tests {
@@ -224,29 +224,29 @@ func TestNATSRealRefusals(t *testing.T) {
 		stream func(*jetstream.StreamConfig)
 		target func(*config.Target)
 		want   []Result
-		pause  Pause
+		pause  PauseError
 		words  string
 	}{
 		{
 			"full, discard new", func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 2, jetstream.DiscardNew }, nil,
 			[]Result{Delivered, Delivered, Retry},
-			Pause{After: full},
+			PauseError{After: full},
 			"maximum messages exceeded",
 		},
 		{
 			"expected another stream", nil, func(c *config.Target) { c.Stream = "OTHER" },
 			[]Result{Retry, Retry, Retry},
-			Pause{Blocked: true},
+			PauseError{Blocked: true},
 			"expected stream does not match",
 		},
 		{
 			"messages too long", func(c *jetstream.StreamConfig) { c.MaxMsgSize = 100 }, nil,
 			[]Result{Rejected, Rejected, Rejected},
-			Pause{},
+			PauseError{},
 			"message size exceeds",
 		},
 		{
-			"sealed", func(c *jetstream.StreamConfig) { c.Sealed = true }, nil, []Result{Retry, Retry, Retry}, Pause{Blocked: true}, "sealed",
+			"sealed", func(c *jetstream.StreamConfig) { c.Sealed = true }, nil, []Result{Retry, Retry, Retry}, PauseError{Blocked: true}, "sealed",
 		},
 	}
 	for _, test := range tests {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Pause is an error of Deliver that knows when to try again: what wasn't delivered is to be retried, but
+// PauseError is an error of Deliver that knows when to try again: what wasn't delivered is to be retried, but
 // not before. It wraps what the other side said.
-type Pause struct {
+type PauseError struct {
 	// After is the least time to wait, as the other side asked for; 0 where it asked for nothing.
 	After time.Duration
 	// Blocked says that it takes somebody to mend it, such as a token that is refused: nothing more gets
@@ -18,7 +18,7 @@ type Pause struct {
 }
 
 // Error implements error.
-func (p *Pause) Error() string {
+func (p *PauseError) Error() string {
 	if p.After > 0 {
 		return fmt.Sprintf("%v (asked to wait %v)", p.Err, p.After)
 	}
@@ -26,18 +26,18 @@ func (p *Pause) Error() string {
 }
 
 // Unwrap implements errors.Is.
-func (p *Pause) Unwrap() error { return p.Err }
+func (p *PauseError) Unwrap() error { return p.Err }
 
 // blocked is the error for what an operator must mend.
-func blocked(err error) error { return &Pause{Blocked: true, Err: err} }
+func blocked(err error) error { return &PauseError{Blocked: true, Err: err} }
 
 // later is the error for what the other side will take after some time.
-func later(after time.Duration, err error) error { return &Pause{After: after, Err: err} }
+func later(after time.Duration, err error) error { return &PauseError{After: after, Err: err} }
 
 // PauseOf finds what err says of when to try again, anywhere in it.
-func PauseOf(err error) Pause {
-	if p, ok := errors.AsType[*Pause](err); ok {
+func PauseOf(err error) PauseError {
+	if p, ok := errors.AsType[*PauseError](err); ok {
 		return *p
 	}
-	return Pause{Err: err}
+	return PauseError{Err: err}
 }

@@ -109,7 +109,7 @@ func (a answer) later(what string) error {
 }
 
 // post sends a body and returns the answer. An error says that it isn't known what became of the body,
-// except for a [Pause] that is blocked: the certificate is not to be trusted, or ours can't be read.
+// except for a [PauseError] that is blocked: the certificate is not to be trusted, or ours can't be read.
 func (w *web) post(ctx context.Context, to string, header http.Header, body []byte) (answer, error) {
 	compressed := false
 	if w.gzip && len(body) > 0 {

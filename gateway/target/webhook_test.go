@@ -106,7 +106,7 @@ func TestWebhookStatuses(t *testing.T) {
 				w, server := newWebhook(t, nil)
 				server.Answer(siem.HTTPAnswer{}, says)
 				results, err := w.Deliver(t.Context(), numbered(1, 3))
-				o := outcome{results: []Result{Delivered, want.result, Delivered}, blocked: want.blocked, words: words}
+				o := madeOf{results: []Result{Delivered, want.result, Delivered}, blocked: want.blocked, words: words}
 				if want.result == Retry {
 					o.results[2] = Retry // what comes later waits
 				}
@@ -122,7 +122,7 @@ func TestWebhookStatuses(t *testing.T) {
 				w, server := newWebhook(t, inLines)
 				server.Answer(says, says) // all three, then, where it is divided, the first
 				results, err := w.Deliver(t.Context(), numbered(1, 3))
-				o := outcome{results: repeat(want.result, 3), blocked: want.blocked, words: words}
+				o := madeOf{results: repeat(want.result, 3), blocked: want.blocked, words: words}
 				switch want {
 				case dead:
 					o.results = []Result{Rejected, Delivered, Delivered}
@@ -155,7 +155,7 @@ func TestWebhookWaits(t *testing.T) {
 			w, server := newWebhook(t, nil)
 			server.Answer(siem.HTTPAnswer{Status: status, Header: map[string]string{"Retry-After": header}})
 			results, err := w.Deliver(t.Context(), numbered(1, 1))
-			outcome{results: repeat(Retry, 1), wait: want, words: fmt.Sprint(status)}.check(t, results, err)
+			madeOf{results: repeat(Retry, 1), wait: want, words: fmt.Sprint(status)}.check(t, results, err)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func TestWebhookOutcomesThatNobodyKnows(t *testing.T) {
 			}
 			server.Answer(tt.says)
 			results, err := w.Deliver(t.Context(), numbered(1, 1))
-			outcome{results: repeat(Retry, 1), words: tt.words}.check(t, results, err)
+			madeOf{results: repeat(Retry, 1), words: tt.words}.check(t, results, err)
 			deliver(t, w, numbered(1, 1))
 			if diff := cmp.Diff([]string{"k0001"}, server.IDs()); diff != "" {
 				t.Errorf("the server has (-want +got):\n%s", diff)
@@ -195,7 +195,7 @@ func TestWebhookReadsABoundedAnswer(t *testing.T) {
 	w.web.timeout = 10 * time.Second
 	server.Answer(siem.HTTPAnswer{Status: 400, Body: strings.Repeat("long ", maxReply)})
 	results, err := w.Deliver(t.Context(), numbered(1, 1))
-	outcome{results: repeat(Rejected, 1), words: "400 Bad Request long long"}.check(t, results, err)
+	madeOf{results: repeat(Rejected, 1), words: "400 Bad Request long long"}.check(t, results, err)
 	if n := len(err.Error()); n > 1000 {
 		t.Errorf("the error has %d bytes", n)
 	}
@@ -225,7 +225,7 @@ func TestWebhookAnsweredEarly(t *testing.T) {
 		client.Transport = server
 		for i := range 3 {
 			results, err := w.Deliver(t.Context(), numbered(i+1, i+1))
-			outcome{results: repeat(Rejected, 1), words: "413"}.check(t, results, err)
+			madeOf{results: repeat(Rejected, 1), words: "413"}.check(t, results, err)
 		}
 		for i, body := range server.bodies {
 			z, err := gzip.NewReader(body)
@@ -249,7 +249,7 @@ func TestWebhookTooLarge(t *testing.T) {
 	results, err := divided.Deliver(t.Context(), batch)
 	want := repeat(Delivered, 10)
 	want[4] = Rejected
-	outcome{results: want, words: "batch.size"}.check(t, results, err)
+	madeOf{results: want, words: "batch.size"}.check(t, results, err)
 
 	w, server := newWebhook(t, func(s *siem.Webhook, c *config.Target) { s.Limit, c.Batch.Size = 2000, 2000 })
 	deliver(t, w, batch)
@@ -307,9 +307,9 @@ func TestWebhookSignsForReceiversOldAndNew(t *testing.T) {
 					c.Signature, c.Secrets, c.Compression = style, []config.Secret{older, newer}, "gzip"
 				})
 				results, err := w.Deliver(t.Context(), numbered(1, 1))
-				want := outcome{results: repeat(Delivered, 1)}
+				want := madeOf{results: repeat(Delivered, 1)}
 				if style == "github" && i == 1 { // there is one header, of the first secret
-					want = outcome{results: repeat(Retry, 1), blocked: true, words: "no signature matches"}
+					want = madeOf{results: repeat(Retry, 1), blocked: true, words: "no signature matches"}
 				}
 				want.check(t, results, err)
 				if want.results[0] == Delivered && len(server.IDs()) != 1 {
@@ -351,7 +351,7 @@ func TestWebhookRetriesWithTheSameIDAndAFreshSignature(t *testing.T) {
 
 		w.now = func() time.Time { return clock().Add(-6 * time.Minute) }
 		results, err := w.Deliver(t.Context(), numbered(2, 2))
-		outcome{results: repeat(Retry, 1), blocked: true, words: "too old or too new"}.check(t, results, err)
+		madeOf{results: repeat(Retry, 1), blocked: true, words: "too old or too new"}.check(t, results, err)
 	}
 }
 
@@ -469,7 +469,7 @@ func TestWebhookOverTLS(t *testing.T) {
 
 	cfg.TLS.ServerName = "other.example"
 	results, err := openWebhook(t, cfg, time.Now).Deliver(t.Context(), numbered(4, 4))
-	outcome{results: repeat(Retry, 1), blocked: true, words: "other.example"}.check(t, results, err)
+	madeOf{results: repeat(Retry, 1), blocked: true, words: "other.example"}.check(t, results, err)
 	if strings.Contains(err.Error(), "very-secret") {
 		t.Errorf("the error tells the URL: %v", err)
 	}
@@ -484,5 +484,5 @@ func TestWebhookStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	results, err := w.Deliver(ctx, numbered(1, 3))
-	outcome{results: []Result{Delivered, Retry, Retry}, words: "context deadline exceeded"}.check(t, results, err)
+	madeOf{results: []Result{Delivered, Retry, Retry}, words: "context deadline exceeded"}.check(t, results, err)
 }
