@@ -15,14 +15,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/sluice-siem/sluice/test/siem"
 )
 
-// server is one a target is tried against: the lines of its configuration, and what it has taken.
+// server is one a target is tried against: the lines of its configuration, what it has taken, and how it is
+// made to fail.
 type server struct {
 	yaml  string
-	taken *siem.Record
+	keys  func() []string
+	next  func(...siem.Fault)
 	exact bool // it knows an event again by its key, and takes it once whatever happens
+}
+
+func newServer(r *siem.Record, exact bool, format string, args ...any) server {
+	return server{fmt.Sprintf(format, args...), r.Keys, r.Next, exact}
 }
 
 // servers are the kinds of targets that have a server to be tried against.
@@ -30,7 +38,31 @@ func servers() map[string]func(t *testing.T) server {
 	return map[string]func(t *testing.T) server{
 		"splunk": func(t *testing.T) server {
 			s := siem.NewSplunk(map[string]siem.SplunkToken{"a-token": {Acks: true}})
-			return server{fmt.Sprintf("type: splunk_hec, url: %q, token: a-token, acknowledgement: true", serve(t, s)), &s.Record, false}
+			return newServer(&s.Record, false, "type: splunk_hec, url: %q, token: a-token, acknowledgement: true", serve(t, s))
+		},
+		"elasticsearch": func(t *testing.T) server {
+			s := &siem.Elastic{Index: "logs-sluice.alert-default", DataStream: true, APIKey: "aWQ6a2V5"}
+			return newServer(&s.Record, true, "type: elasticsearch, url: %q, api_key: aWQ6a2V5", serve(t, s))
+		},
+		"sentinel": func(t *testing.T) server {
+			s := siem.NewSentinel(time.Now)
+			url := serve(t, s)
+			return newServer(&s.Record, false,
+				"type: sentinel, url: %q, authority: %q, rule: %s, stream: %s, tenant: %s, client_id: %s, client_secret: %q",
+				url, url, s.Rule, s.Streams[0], s.Tenant, s.ClientID, s.ClientSecret)
+		},
+		"kafka": func(t *testing.T) server {
+			s, err := siem.NewKafka(siem.KafkaOptions{Topic: "sluice.alerts", Partitions: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Stop)
+			return newServer(&s.Record, false, "type: kafka, brokers: [%q], topic: sluice.alerts", "tcp://"+s.Addresses()[0])
+		},
+		"nats": natsServer,
+		"http": func(t *testing.T) server {
+			s := &siem.Webhook{Token: "a-bearer-token", Lines: true, KeyField: "event_key"}
+			return newServer(&s.Record, false, "type: http, url: %q, token: a-bearer-token, body: ndjson", serve(t, s))
 		},
 		"relp": func(t *testing.T) server {
 			s, err := siem.NewRELP(nil, false)
@@ -38,15 +70,41 @@ func servers() map[string]func(t *testing.T) server {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { s.Close() })
-			return server{fmt.Sprintf("type: syslog, address: \"relp://%s\"", s.Addr()), &s.Record, false}
-		},
-		"sentinel": func(t *testing.T) server {
-			s := siem.NewSentinel(time.Now)
-			url := serve(t, s)
-			return server{fmt.Sprintf("type: sentinel, url: %q, authority: %q, rule: %s, stream: %s, tenant: %s, client_id: %s, client_secret: %q",
-				url, url, s.Rule, s.Streams[0], s.Tenant, s.ClientID, s.ClientSecret), &s.Record, false}
+			return newServer(&s.Record, false, `type: syslog, address: "relp://%s"`, s.Addr())
 		},
 	}
+}
+
+// natsServer is a real one, whose connections break.
+func natsServer(t *testing.T) server {
+	s, err := siem.NewNATS(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	st, err := s.Stream(t.Context(), jetstream.StreamConfig{Name: "ALERTS", Subjects: []string{"sluice.alerts"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := func() []string {
+		info, err := st.Info(t.Context())
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		var out []string
+		for i := max(1, info.State.FirstSeq); i <= info.State.LastSeq; i++ {
+			m, err := st.GetMsg(t.Context(), i)
+			if err != nil {
+				t.Error(err)
+				return out
+			}
+			out = append(out, m.Header.Get("Nats-Msg-Id"))
+		}
+		return out
+	}
+	yaml := fmt.Sprintf("type: nats, url: \"nats://%s\", subject: sluice.alerts, stream: ALERTS", s.Address())
+	return server{yaml, keys, func(...siem.Fault) { s.Disconnect() }, true}
 }
 
 // serve serves a fake over HTTP.
@@ -89,12 +147,12 @@ http: {listen: "127.0.0.1:0"}
 		// The gateway pauses for each: few, so that the test ends soon.
 		faults := []siem.Fault{siem.None, siem.Refuse, siem.Reset, siem.Lie}
 		rand.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
-		s.taken.Next(faults[:3]...)
+		s.next(faults[:3]...)
 		lies += 40
 		push(t, d, round*each, each)
-		want := len(s.taken.Keys()) + rand.IntN(each)
+		want := len(s.keys()) + rand.IntN(each)
 		_ = poll(func() error { // it is killed in any case
-			if len(s.taken.Keys()) >= want {
+			if len(s.keys()) >= want {
 				return nil
 			}
 			return errors.New("too early to crash")
@@ -125,7 +183,7 @@ http: {listen: "127.0.0.1:0"}
 	}
 	slices.Sort(sent)
 	sent = slices.Compact(sent)
-	got := s.taken.Keys()
+	got := s.keys()
 	slices.Sort(got)
 	once := slices.Compact(slices.Clone(got))
 	if len(sent) != rounds*each || !slices.Equal(sent, once) {
