@@ -103,3 +103,23 @@ func schema(t reflect.Type, path string) []string {
 	}
 	return out
 }
+
+// TestTheReadmesConfigurations: each of the README's blocks is one that Sluice takes, once its files are there and
+// its variables set.
+func TestTheReadmesConfigurations(t *testing.T) {
+	data, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)\n```yaml\n(.*?)\n```").FindAllStringSubmatch(string(data), -1)
+	if len(blocks) < 5 {
+		t.Fatalf("found %d blocks, want some", len(blocks))
+	}
+	set := func(string) (string, bool) { return "a-secret-of-the-environment", true }
+	for _, b := range blocks {
+		c, p := parse("README.md", []byte(b[1]), set)
+		if _, err := p.result(c); err != nil {
+			t.Errorf("%v in\n%s", err, b[1])
+		}
+	}
+}

@@ -92,13 +92,16 @@ func outOf(what string) Guarantee {
 	case "relp out":
 		return Guarantee{
 			"RELP out", "an event leaves the queue when the receiver has answered for it",
-			"doubled: what wasn't answered when a side died; its event key is equal",
+			"doubled, with equal event key: what was sent and not answered when a side died. Lost is what the receiver " +
+				"answered for and lost itself, such as rsyslog's queue in memory",
 		}
 	case "splunk_hec out":
 		return Guarantee{
-			"splunk_hec", "an event leaves the queue when Splunk has accepted it, with `acknowledgement: true` when an indexer has it",
-			"doubled, with equal `event_key`: what was accepted and not answered, or not acknowledged within `ack_timeout`. Without " +
-				"acknowledgement lost is what Splunk had accepted and not yet written when it died",
+			"splunk_hec", "an event leaves the queue when Splunk has accepted it, with `acknowledgement: true` when an indexer has " +
+				"it",
+			"doubled, with equal `event_key`: what was not answered, or not acknowledged within `ack_timeout` or " +
+				"before Sluice ended, and what stood before an event that Splunk refuses. Without acknowledgement lost is " +
+				"what Splunk accepted and lost before indexing",
 		}
 	case "elasticsearch out":
 		return Guarantee{
@@ -124,12 +127,17 @@ func outOf(what string) Guarantee {
 	case "http out":
 		return Guarantee{
 			"http", "an event leaves the queue when the receiver has answered 2xx",
-			"doubled, with equal `webhook-id` and event key: what was taken and not answered",
+			"doubled: what was taken and not answered comes again under the same `webhook-id`, or, with `body: " +
+				"ndjson`, perhaps cut into other requests; the event keys are equal",
 		}
 	case "udp out":
 		return Guarantee{"UDP out", "sent once", "anything"}
 	case "file out":
-		return Guarantee{"file", "whole lines, synced", "doubled after a crash or a power cut, which may also leave lines that were being written cut short: their events come again"}
+		return Guarantee{
+			"file", "whole lines, synced; `rotate` cuts no line and loses none",
+			"doubled after a crash or a power cut, which may also leave lines that were being written cut short: their " +
+				"events come again. What is beyond `rotate.keep` is removed on purpose",
+		}
 	case "stdout out":
 		return Guarantee{"stdout", "whole lines, given to the operating system", "what whoever reads them had not read when it died; doubled after a crash"}
 	}
