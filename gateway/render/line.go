@@ -140,14 +140,26 @@ func (l *line) text() string {
 	return strings.TrimRight(string(l.Raw), "\r\n\x00")
 }
 
-// when is the time of what the line tells of, as well as anybody knows it.
+// when is [Happened] for the line.
 func (l *line) when() time.Time {
-	for _, t := range [...]time.Time{l.Start, l.Raised, l.End, l.Sent, l.Arrived} {
+	return happened(l.Start, l.Raised, l.End, l.Sent, l.Arrived, l.Decided)
+}
+
+// Happened is when what an entry tells happened, as well as anybody knows: when it began, or else when the
+// service raised it, when it ended, when it was sent, when it arrived. It is a time that RFC 3339 can write.
+func Happened(e *stream.Entry) time.Time {
+	n := &e.Notification
+	return happened(n.Start, n.Raised, n.End, n.Sent, n.Arrived, e.Time).UTC()
+}
+
+// happened is the first time that is one, or else the last.
+func happened(times ...time.Time) time.Time {
+	for _, t := range times {
 		if !nobodys(t) {
 			return t
 		}
 	}
-	return l.Decided
+	return times[len(times)-1]
 }
 
 // appendNames lists entities, each spelling once. The lists are short.

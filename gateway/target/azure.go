@@ -1,7 +1,6 @@
 package target
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -154,7 +153,7 @@ func (p *azureApplication) refusal(said *oauth2.RetrieveError) error {
 	if said.ErrorCode != "" {
 		a.body = []byte(said.ErrorCode + ": " + said.ErrorDescription)
 	}
-	a.body = hideSecret(a.body, p.config.ClientSecret)
+	a = a.hush([]string{p.config.ClientSecret})
 	const what = "the authority refuses"
 	switch {
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooManyRequests, a.status >= 500,
@@ -165,14 +164,3 @@ func (p *azureApplication) refusal(said *oauth2.RetrieveError) error {
 }
 
 func (p *azureApplication) close() { p.web.close() }
-
-// hideSecret takes a secret out of a server's words, should it say it back to us.
-func hideSecret(words []byte, secret string) []byte {
-	if secret == "" {
-		return words
-	}
-	for _, form := range []string{secret, url.QueryEscape(secret)} {
-		words = bytes.ReplaceAll(words, []byte(form), []byte("(secret)"))
-	}
-	return words
-}

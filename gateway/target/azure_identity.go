@@ -81,7 +81,7 @@ func (id *azureIdentity) issue(ctx context.Context) (string, time.Duration, erro
 			return "", 0, blocked(fmt.Errorf("the managed identity's proof: %w", err))
 		}
 		a, err = id.ask(ctx, key)
-		a.body = hideSecret(a.body, key)
+		a = a.hush([]string{key})
 	}
 	switch {
 	case err != nil:
@@ -122,7 +122,7 @@ func (id *azureIdentity) ask(ctx context.Context, key string) (answer, error) {
 	if a.body, err = io.ReadAll(io.LimitReader(reply.Body, maxReply)); err != nil {
 		return answer{}, fmt.Errorf("read the answer: %w", err)
 	}
-	a.body = hideSecret(a.body, id.header.Get("X-Identity-Header"))
+	a = a.hush([]string{id.header.Get("X-Identity-Header")})
 	return a, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/render"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -124,7 +125,7 @@ func appendStamped(b []byte, i item) []byte {
 		return append(b, i.body...)
 	}
 	b = append(b, `{"@timestamp":"`...)
-	b = append(elasticTime(i.entry).AppendFormat(b, time.RFC3339Nano), '"')
+	b = append(render.Happened(i.entry).AppendFormat(b, time.RFC3339Nano), '"')
 	if len(rest) > 1 {
 		b = append(b, ',')
 	}
@@ -146,15 +147,4 @@ func hasTimestamp(object []byte) bool {
 	}
 	_, ok := members["@timestamp"]
 	return ok
-}
-
-// elasticTime is when it happened, as well as anybody knows.
-func elasticTime(e *stream.Entry) time.Time {
-	n := &e.Notification
-	for _, t := range [...]time.Time{n.Start, n.Raised, n.End, n.Sent, n.Arrived} {
-		if t = t.UTC(); !t.IsZero() && t.Year() >= 0 && t.Year() <= 9999 {
-			return t
-		}
-	}
-	return e.Time.UTC()
 }

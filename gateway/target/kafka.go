@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/render"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -231,10 +232,8 @@ func occurred(e *stream.Entry) time.Time {
 	if last.IsZero() {
 		last = e.Time
 	}
-	for _, t := range []time.Time{n.Start, n.Raised, n.Sent} {
-		if t.Unix() > 0 && t.Before(last) {
-			return t
-		}
+	if t := render.Happened(e); t.Unix() > 0 && t.Before(last) {
+		return t
 	}
 	return last
 }

@@ -25,11 +25,15 @@ func checkHeader(name, value string) error {
 	return nil
 }
 
-// hush takes secrets out of what a server said: some tell a client what it has sent.
+// hush takes secrets out of what a server said, as they are and as a form has them: some tell a client what it
+// has sent.
 func (a answer) hush(secrets []string) answer {
 	for _, s := range secrets {
-		if s != "" {
-			a.body = bytes.ReplaceAll(a.body, []byte(s), []byte("(secret)"))
+		if s == "" {
+			continue
+		}
+		for _, form := range []string{s, url.QueryEscape(s)} {
+			a.body = bytes.ReplaceAll(a.body, []byte(form), []byte("(secret)"))
 		}
 	}
 	return a

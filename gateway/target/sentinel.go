@@ -107,7 +107,7 @@ func (s *Sentinel) upload(ctx context.Context, body []byte) (answer, error) {
 	if err != nil {
 		return a, fmt.Errorf("upload: %w", err)
 	}
-	a.body = hideSecret(a.body, token)
+	a = a.hush([]string{token})
 	return a, nil
 }
 

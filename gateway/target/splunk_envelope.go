@@ -70,8 +70,11 @@ func (v *hecEnvelope) append(b []byte, e *stream.Entry, limit int) ([]byte, erro
 func (v *hecEnvelope) wrap(e *stream.Entry) {
 	n := &e.Notification
 	v.head = append(v.head[:0], '{')
-	if ms := happened(e).UnixMilli(); ms > 0 {
-		v.head = fmt.Appendf(v.head, `"time":%d.%03d,`, ms/1000, ms%1000)
+	for _, t := range []time.Time{render.Happened(e), n.Arrived, e.Time} {
+		if ms := t.UnixMilli(); ms > 0 { // Splunk has no time before 1970
+			v.head = fmt.Appendf(v.head, `"time":%d.%03d,`, ms/1000, ms%1000)
+			break
+		}
 	}
 	v.head = append(append(v.head, v.meta...), `"event":`...)
 	kind := cmp.Or(n.Kind, formats.Unknown)
@@ -90,18 +93,6 @@ func (v *hecEnvelope) wrap(e *stream.Entry) {
 		}
 	}
 	v.tail = append(v.tail, "}}"...)
-}
-
-// happened is the time by which Splunk finds an entry: when what it tells began, or else when the service
-// raised it, or else when it came. A time that no clock has shown is nobody's.
-func happened(e *stream.Entry) time.Time {
-	n := &e.Notification
-	for _, t := range []time.Time{n.Start, n.Raised, n.Arrived} {
-		if t.UnixMilli() > 0 {
-			return t
-		}
-	}
-	return e.Time
 }
 
 // quote gives s as a JSON string, until it is called again.
