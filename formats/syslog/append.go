@@ -14,9 +14,14 @@ type Header struct {
 	App      string
 	Proc     string
 	MsgID    string
+	Data     []Param // RFC 5424 only
 }
 
-// AppendRFC5424 appends h, in RFC 5424's form without structured data, and the body to b. Bytes that a
+// Param is a parameter of the one element of structured data that we send, sluice@32473; the number is that of
+// documents (RFC 5612), as Sluice has none of its own.
+type Param struct{ Name, Value string }
+
+// AppendRFC5424 appends h, in RFC 5424's form, and the body to b. Bytes that a
 // field can't have become underscores and a field that is too long is cut, so no field can forge
 // another one; line ends and NULs in the body become blanks, so it can't forge a second message.
 func AppendRFC5424(b []byte, h Header, body []byte) []byte {
@@ -34,8 +39,40 @@ func AppendRFC5424(b []byte, h Header, body []byte) []byte {
 		b = append(b, ' ')
 		b = appendToken(b, field.text, field.most, "")
 	}
-	b = append(b, " - "...)
+	b = append(b, ' ')
+	b = append(appendData(b, h.Data), ' ')
 	return appendBody(b, body)
+}
+
+// appendData appends structured data (RFC 5424 section 6.3). A parameter without a value is left out.
+func appendData(b []byte, data []Param) []byte {
+	start := len(b)
+	for _, p := range data {
+		if p.Value == "" {
+			continue
+		}
+		if len(b) == start {
+			b = append(b, "[sluice@32473"...)
+		}
+		b = append(b, ' ')
+		b = appendToken(b, p.Name, 32, `=]"`)
+		b = append(b, '=', '"')
+		for _, c := range []byte(p.Value) {
+			switch {
+			case c == '"' || c == '\\' || c == ']':
+				b = append(b, '\\', c)
+			case c < ' ' || c > '~':
+				b = append(b, '_')
+			default:
+				b = append(b, c)
+			}
+		}
+		b = append(b, '"')
+	}
+	if len(b) == start {
+		return append(b, '-')
+	}
+	return append(b, ']')
 }
 
 // AppendRFC3164 appends h, in RFC 3164's form with the time in UTC, and the body to b, as careful as

@@ -21,7 +21,7 @@ func TestAppend(t *testing.T) {
 	}{
 		{
 			"whole",
-			syslog.Header{36, at, "gw1", "sluice", "7", "alert"},
+			syslog.Header{36, at, "gw1", "sluice", "7", "alert", nil},
 			"CEF:0|a",
 			"<36>1 2023-03-06T08:59:12.044567Z gw1 sluice 7 alert - CEF:0|a", "<36>Mar  6 08:59:12 gw1 sluice[7]: CEF:0|a",
 		},
@@ -33,13 +33,13 @@ func TestAppend(t *testing.T) {
 		},
 		{
 			"nothing can be forged",
-			syslog.Header{-1, at, "a b\n<1>", "x: y]", "1]", "é"},
+			syslog.Header{-1, at, "a b\n<1>", "x: y]", "1]", "é", []syslog.Param{{"a =]", "x\"\\]\n<1>é"}, {"none", ""}, {"b", "]"}}},
 			"one\r\n<36>two\x00",
-			"<13>1 2023-03-06T08:59:12.044567Z a_b_<1> x:_y] 1] __ - one  <36>two ", "<13>Mar  6 08:59:12 a_b_<1> x__y_[1_]: one  <36>two ",
+			"<13>1 2023-03-06T08:59:12.044567Z a_b_<1> x:_y] 1] __ [sluice@32473 a___=\"x\\\"\\\\\\]_<1>__\" b=\"\\]\"] one  <36>two ", "<13>Mar  6 08:59:12 a_b_<1> x__y_[1_]: one  <36>two ",
 		},
 		{
 			"too long",
-			syslog.Header{999, at, strings.Repeat("h", 300), strings.Repeat("a", 60), strings.Repeat("p", 200), strings.Repeat("m", 40)},
+			syslog.Header{999, at, strings.Repeat("h", 300), strings.Repeat("a", 60), strings.Repeat("p", 200), strings.Repeat("m", 40), nil},
 			"",
 			"<13>1 2023-03-06T08:59:12.044567Z " + strings.Repeat("h", 255) + " " + strings.Repeat("a", 48) + " " + strings.Repeat("p", 128) + " " + strings.Repeat("m", 32) + " - ",
 			"<13>Mar  6 08:59:12 " + strings.Repeat("h", 255) + " " + strings.Repeat("a", 32) + "[" + strings.Repeat("p", 32) + "]: ",
@@ -62,7 +62,7 @@ func FuzzAppend(f *testing.F) {
 	f.Add("gw", "sluice", "1", "m", []byte("CEF:0|a\n<1>b"))
 	f.Add("", "[", "]", " ", []byte("\ufeff-"))
 	f.Fuzz(func(t *testing.T, host, app, proc, id string, body []byte) {
-		h := syslog.Header{Priority: 36, Time: time.Date(2023, 3, 6, 0, 0, 0, 0, time.UTC), Host: host, App: app, Proc: proc, MsgID: id}
+		h := syslog.Header{Priority: 36, Time: time.Date(2023, 3, 6, 0, 0, 0, 0, time.UTC), Host: host, App: app, Proc: proc, MsgID: id, Data: []syslog.Param{{Name: "host", Value: host}, {Name: "id", Value: string(body)}}}
 		line := syslog.AppendRFC5424(nil, h, body)
 		if bytes.ContainsAny(line, "\r\n\x00") {
 			t.Fatalf("line end in %q", line)

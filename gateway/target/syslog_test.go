@@ -15,7 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/syslog"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -401,4 +403,26 @@ func TestDatagramsAreRetriedWhenNobodyListens(t *testing.T) {
 	}
 	defer conn.Close()
 	deliver(t, d, numbered(1, 3))
+}
+
+// TestOriginalEventsHaveOurKeysInTheHeader: cef_original has nothing of ours in the event.
+func TestOriginalEventsHaveOurKeysInTheHeader(t *testing.T) {
+	const event = "CEF:0|MCAS|SIEM_Agent|0.271.3|EVENT_CATEGORY_LOGIN|Log on|0|externalId=1_20893_0c180415-c5f1-4cf2-226a-08dd44be8110 " +
+		"rt=1678093152044 start=1678093152044 end=1678093152044 msg=Log on suser=ines@harbour.example destinationServiceName=Box"
+	e := received([]byte("2023-03-06T08:59:12.044Z hb-agent " + event))
+	e.Match.Alert = "a1"
+	e.Twins = []dedup.Sighting{{Service: formats.DefenderForIdentity, ID: `9"]`}}
+	v, err := newEnvelope("cef_original", "rfc5424", "gw1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := v.pack(nil, &e)
+	want := `<134>1 2031-05-06T07:08:09.123456Z gw1 sluice - activity [sluice@32473 eventKey="e5f60718293a4b5c6d7e8f9011223344" ` +
+		`alertId="a1" reason="by_kind" twin="defender_for_identity:9\"\]"] ` + event
+	if diff := cmp.Diff(want, string(got)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, err := syslog.Parse(got, arrived); err != nil {
+		t.Errorf("our own parser: %v", err)
+	}
 }
