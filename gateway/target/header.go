@@ -87,8 +87,10 @@ func (v *envelope) header(e *stream.Entry) syslog.Header {
 	}
 	if v.tagged {
 		h.Data = []syslog.Param{
-			{Name: "eventKey", Value: string(e.Key)}, {Name: "alertId", Value: string(e.Match.Alert)},
-			{Name: "managedIn", Value: string(e.Decision.ManagedIn)}, {Name: "reason", Value: string(e.Decision.Reason)},
+			{Name: "eventKey", Value: string(e.Key)},
+			{Name: "alertId", Value: string(e.Match.Alert)},
+			{Name: "managedIn", Value: string(e.Decision.ManagedIn)},
+			{Name: "reason", Value: string(e.Decision.Reason)},
 		}
 		if len(e.Twins) > 0 {
 			h.Data = append(h.Data, syslog.Param{Name: "twin", Value: string(e.Twins[0].Service) + ":" + e.Twins[0].ID})
