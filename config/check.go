@@ -44,7 +44,7 @@ func (c *Config) check(p *problems) {
 		c.Targets[i].check(p, fmt.Sprintf("targets[%d]", i), c.Services)
 	}
 	c.checkOutputs(p)
-	c.checkStreams(p)
+	c.checkKeys(p)
 	c.checkHTTP(p)
 	c.checkPorts(p)
 	c.checkLoops(p)

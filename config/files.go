@@ -17,6 +17,7 @@ func (c *Config) checkFiles(p *problems) {
 		path := fmt.Sprintf("targets[%d].tls", i)
 		t.TLS.checkPair(p, path)
 		checkAuthority(p, path+".ca", t.TLS.CA)
+		readPEM(p, fmt.Sprintf("targets[%d].credentials", i), t.Credentials)
 	}
 }
 

@@ -184,6 +184,9 @@ func (t *Target) complete(written func(key string) bool) {
 		complete(&t.Index, "logs-sluice.alert-default", written("index"))
 	case "sentinel":
 		format, batch = "sentinel_table", Batch{Entries: 1000, Size: 900 << 10} // of 1 MB that the service takes
+		if t.Stream == "Microsoft-CommonSecurityLog" {
+			format = "common_security_log"
+		}
 		complete(&t.Cloud, "public", written("cloud"))
 	case "kafka":
 		batch = Batch{Entries: 1000, Size: 1000 << 10} // of 1 MiB that a broker takes

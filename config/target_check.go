@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 func (t *Target) check(p *problems, path string, s Services) {
@@ -65,8 +66,11 @@ func (t *Target) checkUnused(p *problems, path string) {
 	}
 }
 
-// mostEntries bounds the memory that a batch takes.
-const mostEntries = 10_000
+// mostEntries bounds the memory that a batch takes, and longestWait what an alert waits for others.
+const (
+	mostEntries = 10_000
+	longestWait = time.Minute
+)
 
 func (t *Target) checkBatch(p *problems, path string) {
 	if t.Type == "stdout" || t.Type == "syslog" && scheme(t.Address) == "udp" {
@@ -81,8 +85,11 @@ func (t *Target) checkBatch(p *problems, path string) {
 	if t.Batch.Size != 0 && (t.Batch.Size < 64<<10 || t.Batch.Size > 64<<20) {
 		p.add(path+".batch.size", "found %s, expected 64KiB to 64MiB", t.Batch.Size)
 	}
-	if t.Batch.Wait < 0 {
-		p.add(path+".batch.wait", "found %s, expected 0s or more", show(t.Batch.Wait))
+	if t.Batch.Size != 0 && (t.Type == "syslog" || t.Type == "file") {
+		p.add(path+".batch.size", "found in a target of type %s, which has no requests; expected entries and wait only", t.Type)
+	}
+	if t.Batch.Wait < 0 || t.Batch.Wait > longestWait {
+		p.add(path+".batch.wait", "found %s, expected 0s to %s", show(t.Batch.Wait), show(longestWait))
 	}
 	if t.Timeout <= 0 && slices.Contains([]string{"splunk_hec", "elasticsearch", "sentinel", "kafka", "nats", "http"}, t.Type) {
 		positive(p, path+".timeout", t.Timeout)
@@ -234,6 +241,14 @@ func (t *Target) checkSentinel(p *problems, path string) {
 	if !regexp.MustCompile(`^(Custom|Microsoft)-\w+$`).MatchString(t.Stream) {
 		p.add(path+".stream", "found %s, expected the rule's stream, such as Custom-Sluice_CL or Microsoft-CommonSecurityLog", quote(t.Stream))
 	}
+	for _, built := range []struct{ stream, format string }{
+		{"Microsoft-CommonSecurityLog", "common_security_log"}, {"Microsoft-ASim", "asim"},
+	} {
+		if strings.HasPrefix(t.Stream, built.stream) && t.Format != built.format {
+			p.add(path+".format", "found %s beside stream: %s, expected %s: the service drops columns that the table doesn't have, and says nothing",
+				quote(t.Format), t.Stream, built.format)
+		}
+	}
 	oneOf(p, path+".cloud", t.Cloud, "public", "government", "china")
 	if t.Authority != "" {
 		if u, err := url.Parse(t.Authority); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
@@ -351,24 +366,32 @@ func (c *Config) checkOutputs(p *problems) {
 	}
 }
 
-// checkStreams finds targets that may publish the same entries into one stream of JetStream. It takes an
-// event key once, whatever the subject and the format: what the second target sends would be lost.
-func (c *Config) checkStreams(p *problems) {
+// checkKeys finds targets that may give the same events to one place that takes each event key once, whatever the
+// format: what the second one sends would be lost, and count as delivered. Whether their `when` are apart
+// nobody can tell, as an alert has many sightings.
+func (c *Config) checkKeys(p *problems) {
 	for i := range c.Targets {
 		t := &c.Targets[i]
 		for j := range i {
-			u := &c.Targets[j]
-			if t.Type != "nats" || u.Type != "nats" || t.URL != u.URL || t.URL == "" || fmt.Sprint(t.When) != fmt.Sprint(u.When) {
-				continue
-			}
-			if t.Stream == "" || u.Stream == "" || t.Stream == u.Stream {
-				p.add(fmt.Sprintf("targets[%d].stream", i),
-					"found %s, and %s in targets[%d] on the same server, expected two streams by name: a stream takes each event once, whatever its subject",
-					quote(t.Stream), quote(u.Stream), j)
+			if key, value, other := t.shares(&c.Targets[j]); key != "" {
+				p.add(fmt.Sprintf("targets[%d].%s", i, key), "found %s, and %s in targets[%d] on the same server, expected two by name: "+
+					"it takes each event once, so that what the second target sends would be lost", quote(value), quote(other), j)
 				break
 			}
 		}
 	}
+}
+
+// shares says by which key two targets give their events to one place that takes each event once.
+func (t *Target) shares(u *Target) (key, value, other string) {
+	switch {
+	case t.Type != u.Type || t.URL != u.URL || t.URL == "":
+	case t.Type == "nats" && (t.Stream == "" || u.Stream == "" || t.Stream == u.Stream):
+		return "stream", t.Stream, u.Stream
+	case t.Type == "elasticsearch" && t.Index == u.Index:
+		return "index", t.Index, u.Index
+	}
+	return "", "", ""
 }
 
 // output says by which key, and to what, a target writes, and what tells it from another target's. One
@@ -383,6 +406,8 @@ func (t *Target) output() (key, what, output string) {
 		key, what = "address", t.Address
 	case "kafka":
 		key, what = "topic", t.Topic
+	case "elasticsearch", "nats":
+		return "url", "", "" // see checkKeys
 	default:
 		key, what = "url", t.URL
 	}

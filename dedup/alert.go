@@ -108,6 +108,9 @@ type Alert struct {
 	Apart       []EventKey      `cbor:"10,keyasint,omitempty"` // notifications that were given back: never again a twin of this alert
 	Into        AlertID         `cbor:"11,keyasint,omitempty"` // what was held under this ID became part of that alert
 
+	// News is what updates said that had not been said before, as [Said] keeps it; of the first few.
+	News []formats.Notification `cbor:"12,keyasint,omitempty"`
+
 	// Facts holds the first notification of each service, without Raw, while it can still be paired: for
 	// the rules, which judge an alert by all that is said of it. [Batch.Facts] reads it.
 	Facts []formats.Notification `cbor:"-"`

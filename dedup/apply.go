@@ -82,6 +82,9 @@ func (b *Batch) sight(o *Outcome) (Alert, error) {
 		if g.ID == "" && n.ID != "" {
 			g.ID, g.URL = n.ID, n.URL // the first one was cut before its ID
 		}
+		if o.Match.Relation == Update {
+			a.hear(n)
+		}
 		return a, nil
 	}
 	a.Sightings = append(a.Sightings, Sighting{

@@ -118,7 +118,7 @@ func (b *Batch) keep(id AlertID, a *Alert) {
 // clone shares nothing with a that anybody changes. It leaves out the facts, which are not stored.
 func (a *Alert) clone() Alert {
 	c := *a
-	c.Sightings, c.Held, c.Apart, c.Facts = slices.Clone(a.Sightings), slices.Clone(a.Held), slices.Clone(a.Apart), nil
+	c.Sightings, c.Held, c.Apart, c.News, c.Facts = slices.Clone(a.Sightings), slices.Clone(a.Held), slices.Clone(a.Apart), slices.Clip(a.News), nil
 	return c
 }
 

@@ -36,7 +36,7 @@ func (d *decider) notification(b *dedup.Batch, entry *stream.Entry, t time.Time)
 	}
 	decision := d.policy.Decide(&alert, n, &match, t)
 	entry.Time, entry.Key = t, dedup.Key(n, t)
-	entry.Match, entry.Decision, entry.Twins, entry.Said = match, decision, alert.Others(n.Service), said(&alert)
+	entry.Match, entry.Decision, entry.Twins, entry.Said = match, decision, alert.Others(n.Service), alert.Said()
 	if err := b.Apply(outcome(entry)); err != nil {
 		return nil, err
 	}
@@ -56,22 +56,6 @@ func (d *decider) alert(b *dedup.Batch, id dedup.AlertID) (dedup.Alert, error) {
 		err = b.Facts(&a)
 	}
 	return a, err
-}
-
-// said is what of an alert's facts a target may ask for.
-func said(a *dedup.Alert) []formats.Notification {
-	if len(a.Facts) == 0 {
-		return nil
-	}
-	out := make([]formats.Notification, len(a.Facts))
-	for i := range a.Facts {
-		f := &a.Facts[i]
-		out[i] = formats.Notification{
-			Service: f.Service, Kind: f.Kind, Channel: f.Channel, Type: f.Type, Class: f.Class, Title: f.Title, Severity: f.Severity,
-			Accounts: f.Accounts, Devices: f.Devices, App: f.App,
-		}
-	}
-	return out
 }
 
 // match takes a pairing that is plausible but not certain only where it is now or never: n can't wait
@@ -134,7 +118,7 @@ func (d *decider) release(b *dedup.Batch, h *dedup.Held, m dedup.Match, t time.T
 	}
 	entry := &stream.Entry{
 		Kind: stream.Release, Time: t, Key: h.Key, Input: h.Input, Notification: h.Notification, Match: m,
-		Decision: d.policy.Release(&alert, h, &m), Twins: alert.Others(h.Service), Said: said(&alert),
+		Decision: d.policy.Release(&alert, h, &m), Twins: alert.Others(h.Service), Said: alert.Said(),
 	}
 	return entry, b.Apply(outcome(entry))
 }
@@ -185,7 +169,7 @@ func (d *decider) link(b *dedup.Batch, entries []*stream.Entry, id dedup.AlertID
 	entry := &stream.Entry{
 		Kind: stream.Link, Time: t, Key: dedup.Key(&n, t), Notification: n,
 		Match:    dedup.Match{Alert: id, Relation: dedup.Twin, Type: alert.Type},
-		Decision: d.policy.Link(&alert), Twins: alert.Sightings, Said: said(&alert),
+		Decision: d.policy.Link(&alert), Twins: alert.Sightings, Said: alert.Said(),
 	}
 	return append(entries, entry), nil
 }

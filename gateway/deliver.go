@@ -61,7 +61,8 @@ func newDelivery(c config.Target, t Target, r *stream.Reader, g *Gateway, m *met
 	if d.batch.Entries == 0 {
 		d.batch.Entries = deliverEntries
 	}
-	if c.RateLimit > 0 {
+	if c.RateLimit > 0 { // what goes out at once is no more than what may in a second
+		d.batch.Entries = min(d.batch.Entries, c.RateLimit)
 		d.limiter = rate.NewLimiter(rate.Limit(c.RateLimit), d.batch.Entries)
 	}
 	d.doubts.target, _ = t.(doubtful)
@@ -98,7 +99,7 @@ func (d *delivery) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			pause = backoff{}
-			d.deliver(ctx, d.gather(wait, entries))
+			d.deliver(ctx, d.gather(idle, entries))
 		case wait.Err() != nil:
 			return nil
 		case errors.Is(err, errTend):
@@ -136,12 +137,9 @@ func (d *delivery) gather(ctx context.Context, entries []*stream.Entry) []*strea
 func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 	done := ends{}
 	batch := d.wanted(make([]*stream.Entry, 0, len(entries)), entries, done)
-	if !d.throttle(ctx, len(batch)) {
-		return // nothing has gone out, and nothing is read any more
-	}
 	var pause backoff
 	var out outage
-	for len(batch) > 0 && ctx.Err() == nil {
+	for len(batch) > 0 && d.throttle(ctx, len(batch)) {
 		results, err := d.attempt(ctx, &batch, &entries, done)
 		left := d.settle(batch, results, err, done)
 		if len(left) < len(batch) {
@@ -174,7 +172,7 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 // throttle waits until n more entries may go out, or ctx ends.
 func (d *delivery) throttle(ctx context.Context, n int) bool {
 	if d.limiter == nil {
-		return true
+		return ctx.Err() == nil
 	}
 	timer := time.NewTimer(d.limiter.ReserveN(time.Now(), n).Delay())
 	defer timer.Stop()
@@ -252,12 +250,12 @@ func (d *delivery) attempt(ctx context.Context, batch, entries *[]*stream.Entry,
 	defer func() { d.turn <- struct{}{} }()
 	defer d.doubts.ask()
 	t, ok := d.target.(eager)
-	if !ok || d.limiter != nil {
+	if !ok {
 		return d.target.Deliver(ctx, *batch)
 	}
 	return t.DeliverMore(ctx, *batch, func() []*stream.Entry {
 		room := 2*d.batch.Entries - len(*entries)
-		if room <= 0 {
+		if room <= 0 || d.limiter != nil {
 			return nil
 		}
 		ready := d.reader.Ready(room)
@@ -294,17 +292,13 @@ func (d *delivery) settle(batch []*stream.Entry, results []target.Result, err er
 	var left []*stream.Entry
 	for i, e := range batch {
 		switch {
-		case i >= len(results) || results[i] == target.Retry:
+		case i >= len(results) || results[i] == target.Retry, results[i] == target.Rejected && !d.keep(e, err, now):
 			left = append(left, e)
 			continue
 		case !counted.Less(e.At):
 			d.metrics.delivered.WithLabelValues(d.name, "again").Inc()
 			continue
 		case results[i] == target.Rejected:
-			if !d.keep(e, err, now) {
-				left = append(left, e)
-				continue
-			}
 			done[e.At] = end{e, ledger.DeadLettered}
 		default:
 			done[e.At] = end{e, ledger.Delivered}

@@ -272,3 +272,34 @@ func TestARateIsALimit(t *testing.T) {
 		}
 	})
 }
+
+// greedy is a target that asks for more, as one that is to see what comes behind an entry does.
+type greedy struct {
+	picky
+	asked int
+}
+
+func (g *greedy) DeliverMore(ctx context.Context, batch []*stream.Entry, more func() []*stream.Entry) ([]target.Result, error) {
+	g.asked++
+	batch = append(batch, more()...)
+	return g.Deliver(ctx, batch)
+}
+
+// TestARateKeepsATargetsOwnWay: with a limit nothing more comes while a target waits, but it is still asked in its
+// own way; and no more goes out at once than may in a second.
+func TestARateKeepsATargetsOwnWay(t *testing.T) {
+	g := &greedy{picky: picky{take: func(string) target.Result { return target.Delivered }}}
+	d := deliveryTo(t, g, 9)
+	limited := newDelivery(config.Target{Name: "siem", RateLimit: 1000, Batch: config.Batch{Entries: 2}}, g, d.reader,
+		&Gateway{stream: d.stream, letters: d.letters, log: d.log}, newMetrics(prometheus.NewRegistry()))
+	limited.finish()
+	if err := limited.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if g.asked < 3 || len(g.got) != 6 {
+		t.Errorf("asked %d times for %d entries, want batches of two, six entries", g.asked, len(g.got))
+	}
+	if d := newDelivery(config.Target{RateLimit: 5, Batch: config.Batch{Entries: 1000}}, g, nil, &Gateway{log: d.log}, newMetrics(prometheus.NewRegistry())); d.batch.Entries != 5 {
+		t.Errorf("%d entries go out at once at 5 a second", d.batch.Entries)
+	}
+}

@@ -63,7 +63,10 @@ func (d *delivery) recall(ctx context.Context) {
 	doubt, at := d.reader.Doubt(), d.reader.Committed()
 	switch {
 	case doubt.None():
-	case d.doubts.target == nil, at.Less(doubt.From): // it was a target of another kind; the cursor went back
+	case at.Less(doubt.From): // the cursor went back
+		d.keepDoubt()
+	case d.doubts.target == nil: // it was a target of another kind, which nobody can ask any more
+		d.reader.Again(doubt.From)
 		d.keepDoubt()
 	case d.doubts.target.Arrived(ctx, doubt):
 		d.log.Info("Sluice had been killed; the SIEM has read everything that it acknowledged")

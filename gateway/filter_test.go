@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
@@ -62,5 +65,30 @@ func TestATargetJudgesAnAlertByAllItsSightings(t *testing.T) {
 				t.Errorf("judge() = %d, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestUpdatesGoWhereTheirAlertIs: an alert that once fitted stays a target's, whatever an update says; and what the
+// policy suppresses stands in once.
+func TestUpdatesGoWhereTheirAlertIs(t *testing.T) {
+	for updates, want := range map[string][]fate{
+		"forward":  {filtered, forwarded, forwarded, forwarded},
+		"suppress": {filtered, standingIn, notForTargets, notForTargets},
+	} {
+		ida := incident{number: 1, user: "ida.brook", host: "WS-17"}
+		st := newStory(t, with(func(c *config.Config) { c.Policy.Updates = updates }))
+		low := func(s string) string { return strings.Replace(s, "|10|", "|3|", 1) }
+		st.at(20*s, low(ida.mdi()))
+		st.at(5*m, ida.mdi("raised"))
+		st.at(10*m, low(ida.mdi("closed")))
+		st.at(15*m, ida.mdi("again"))
+		f := newFilter(config.When{Severity: []string{"high"}})
+		var got []fate
+		for _, e := range st.entries {
+			got = append(got, f.judge(e))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("updates: %s (-want +got):\n%s", updates, diff)
+		}
 	}
 }

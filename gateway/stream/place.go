@@ -108,8 +108,8 @@ func (s *Stream) end() mark {
 	return mark{At: Position{Sequence: s.last, Index: max(s.count-1, 0)}, Hash: s.hash, Total: s.total}
 }
 
-// beginning is a record before the first entry of start or later. The message before isn't there any more,
-// or isn't read, so it has no hash. Some of what was received in the hour of that entry may be before it.
+// beginning is a record before the first entry of start or later, with the proof of the message before, if that
+// is there. Some of what was received in the hour of that entry may be before it.
 func (s *Stream) beginning(ctx context.Context, start Start) (record, error) {
 	first, last := s.Bounds()
 	if first > last {
@@ -132,12 +132,30 @@ func (s *Stream) beginning(ctx context.Context, start Start) (record, error) {
 			continue // lost: it begins behind that
 		}
 		r := record{mark: mark{At: Position{Sequence: m.Sequence - 1, Index: lastIndex}, Total: m.Before}}
+		if start != Oldest {
+			r.Hash = s.hashOf(ctx, m.Sequence-1)
+		}
 		for _, e := range m.Entries {
 			r.Since = max(r.Since, hour(e.Notification.Arrived), hour(e.Time))
 		}
 		return r, nil
 	}
+	if start != Oldest {
+		return record{mark: s.end(), Since: hour(time.Now())}, nil
+	}
 	return record{mark: mark{At: Position{Sequence: last, Index: lastIndex}}, Since: hour(time.Now())}, nil
+}
+
+// hashOf is the proof of a message, or none where it isn't there or can't be read: then nobody can take the
+// cursor for one of another stream either.
+func (s *Stream) hashOf(ctx context.Context, sequence uint64) Hash {
+	for m, err := range s.Salvage(ctx, sequence) {
+		if err == nil && m != nil && m.Sequence == sequence {
+			return m.Hash
+		}
+		break
+	}
+	return Hash{}
 }
 
 // search finds the first message, from first to last, with an entry of that time or later, or the end: the

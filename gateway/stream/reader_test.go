@@ -152,13 +152,31 @@ func TestStarts(t *testing.T) {
 
 // TestStartAtATime: a reader begins with the first message that has something of that time or later.
 func TestStartAtATime(t *testing.T) {
-	s := openStream(t, Options{Dir: t.TempDir()})
+	o := Options{Dir: t.TempDir()}
+	s := openStream(t, o)
 	for i := range 20 {
 		appendEntries(t, s, 10*i, 2) // of second 10i and the one after
 	}
 	for _, purged := range []uint64{0, 6} {
 		if err := s.Purge(t.Context(), purged); err != nil {
 			t.Fatal(err)
+		}
+		for _, second := range []int{0, 100, 9999} { // begun, nothing delivered, and begun again
+			openReader(t, s, fmt.Sprint("again", purged, second), Since(entry(second).Time))
+		}
+		closeStream(t, s)
+		s = openStream(t, o)
+		for second, want := range map[int]string{0: "0000", 100: "0064"} {
+			if purged > 0 && second == 0 {
+				want = "0032"
+			}
+			r := openReader(t, s, fmt.Sprint("again", purged, second), Since(entry(second).Time))
+			if got := keys(next(t, r, 1, 1)); got[0] != want {
+				t.Errorf("purged %d, since second %d, opened again = %v, want %s", purged, second, got, want)
+			}
+		}
+		if r := openReader(t, s, fmt.Sprint("again", purged, 9999), Oldest); !atEnd(t, r) {
+			t.Errorf("purged %d, since the end, opened again: the reader has something", purged)
 		}
 		for _, tt := range []struct {
 			second int
