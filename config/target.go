@@ -12,7 +12,7 @@ type Target struct {
 	Format    string        `koanf:"format"`     // see formats
 	When      When          `koanf:"when"`       // what this target gets; everything where it is empty
 	From      From          `koanf:"from"`       // where a target begins that has no place in the stream yet
-	RateLimit int           `koanf:"rate_limit"` // entries a second; 0 is any
+	RateLimit int           `koanf:"rate_limit"` // entries a second, and at once; 0 is any
 	Batch     Batch         `koanf:"batch"`      //
 	Timeout   time.Duration `koanf:"timeout"`    // of one request
 	TLS       TLS           `koanf:"tls"`        //
