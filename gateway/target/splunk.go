@@ -22,6 +22,7 @@ import (
 //
 // With acknowledgement an entry is delivered when the indexer says that it has it. Without, or where the
 // token gives no acknowledgements, it is delivered when the collector has accepted it; the log says which.
+// It has accepted it with status 200 and its code for success, and with nothing else.
 // Splunk knows no event again, so what is sent twice is there twice, with the same field event_key.
 type SplunkHEC struct {
 	web      *web
@@ -214,15 +215,16 @@ func (s *SplunkHEC) post(ctx context.Context, items []item) (hecClass, hecReply,
 	}
 	reply := readHECReply(a.body)
 	class := reply.class(a.status)
-	if class == hecTaken && reply.code < 0 && (a.page() || s.ask) {
-		class = hecBlocked // not Splunk's word
-	}
 	switch class {
 	case hecTaken:
 		s.keepPace(a, reply)
 		return class, reply, nil
 	case hecBlocked:
-		return class, reply, blocked(s.words(a))
+		err = s.words(a)
+		if a.status/100 == 2 { // which alone reads as if all were well
+			err = fmt.Errorf("this is not how Splunk says that it has taken events: %w", err)
+		}
+		return class, reply, blocked(err)
 	case hecRetry:
 		return class, reply, later(a.after(time.Now()), s.words(a))
 	}

@@ -133,7 +133,7 @@ func (s *SplunkHEC) question(ctx context.Context, waiting map[int]bool) (done bo
 		s.warned = time.Time{}
 		s.warn("the collector says that acknowledgement is disabled for the token: events count as delivered when it has accepted them")
 		return true, words
-	case class == hecBlocked:
+	case class == hecBlocked && a.status/100 != 2: // a page in between may pass, and to give up doubles events
 		return true, blocked(words)
 	default:
 		return false, later(a.after(time.Now()), words)

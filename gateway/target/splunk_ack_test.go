@@ -241,15 +241,6 @@ func TestSplunkDisabled(t *testing.T) {
 	})
 }
 
-// TestSplunkNobodysWord: with acknowledgement, a 200 that isn't a collector's is no delivery.
-func TestSplunkNobodysWord(t *testing.T) {
-	for _, body := range []string{"", `"OK"`, `{"status":"fine"}`} {
-		s := newSplunk(t, acknowledged(splunkConfig("http://hec")), hecAnswers(200, nil, body), io.Discard)
-		results, err := s.Deliver(t.Context(), numbered(1, 2))
-		judge(t, "blocked", results, err)
-	}
-}
-
 // TestSplunkPoisonAmongAcknowledged: a collector gives no acknowledgement for what it took before it
 // stopped, so that is sent again.
 func TestSplunkPoisonAmongAcknowledged(t *testing.T) {

@@ -47,20 +47,20 @@ const (
 
 // class judges an answer by its code, and by its HTTP status where it has no code that is known: a proxy
 // answers with pages of its own. Neither alone makes an event delivered or refused where the other says
-// something else.
+// something else: a status of success without Splunk's code for it may be anybody's, such as a login.
 func (r hecReply) class(status int) hecClass {
 	byStatus := hecBlocked
 	switch {
 	case status == http.StatusRequestEntityTooLarge:
 		return hecSplit
-	case status/100 == 2:
-		byStatus = hecTaken
 	case status/100 == 5, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		byStatus = hecRetry
 	}
 	switch r.code {
 	case 0, 24, 25: // success; it is nearly full
-		return byStatus
+		if status == http.StatusOK {
+			return hecTaken
+		}
 	case 8, 9, 18, 19, 20, 23, 26, 27: // busy, full, or shutting down
 		return hecRetry
 	case 6, 12, 13, 15: // the format, no event, an empty event, the fields
@@ -78,6 +78,3 @@ func (r hecReply) class(status int) hecClass {
 	}
 	return byStatus
 }
-
-// page says whether the body is one for a browser: a login or an error of something between us and Splunk.
-func (a answer) page() bool { return bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")) }

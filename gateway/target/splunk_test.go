@@ -198,8 +198,17 @@ func TestSplunkStatuses(t *testing.T) {
 		want   string
 	}{
 		{"a page that says 200", 200, "\n<!doctype html><title>Log in</title>", "blocked"},
-		{"200 of what speaks another dialect", 200, `"OK"`, "delivered"},
-		{"200 without a word", 200, "", "delivered"},
+		{"a page behind a byte order mark", 200, "\ufeff<html>Log in", "blocked"},
+		{"a login in JSON", 200, `{"login":"required"}`, "blocked"},
+		{"a login in words", 200, "Please log in", "blocked"},
+		{"200 of what speaks another dialect", 200, `"OK"`, "blocked"},
+		{"200 in words", 200, "OK", "blocked"},
+		{"200 without a word", 200, "", "blocked"},
+		{"200 with success in a word", 200, `{"text":"Success"}`, "blocked"},
+		{"200 with a code of a version to come", 200, `{"text":"?","code":28}`, "blocked"},
+		{"201 that says success", 201, `{"text":"Success","code":0}`, "blocked"},
+		{"202 that says nearly full", 202, `{"text":"HEC queue is approaching its capacity limit","code":24}`, "blocked"},
+		{"204", 204, "", "blocked"},
 		{"302 to a login", 302, "<a href=/login>", "blocked"},
 		{"400 from a proxy", 400, "<html>The plain HTTP request was sent to HTTPS port", "blocked"},
 		{"401 from a proxy", 401, "<html>", "blocked"},
@@ -221,16 +230,21 @@ func TestSplunkStatuses(t *testing.T) {
 		{"200 that says busy", 200, `{"text":"Server is busy","code":9}`, "retry"},
 		{"503 that says invalid data", 503, `{"text":"Invalid data format","code":6,"invalid-event-number":0}`, "retry"},
 		{"a code as a text", 503, `{"text":"Server is busy","code":"9"}`, "retry"},
-		{"a code that is none", 200, `{"text":"?","code":-1.5e99}`, "delivered"},
+		{"a code that is none", 200, `{"text":"?","code":-1.5e99}`, "blocked"},
 		{"no number", 400, `{"text":"Invalid data format","code":6}`, "rejected"},
 		{"a number behind the end", 400, `{"text":"Invalid data format","code":6,"invalid-event-number":77}`, "rejected"},
 		{"a number before the start", 400, `{"text":"Invalid data format","code":6,"invalid-event-number":-1}`, "rejected"},
 		{"a number too large", 400, `{"text":"Invalid data format","code":6,"invalid-event-number":99999999999999999999}`, "rejected"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newSplunk(t, splunkConfig("http://hec"), hecAnswers(tt.status, nil, tt.body), io.Discard)
-			results, err := s.Deliver(t.Context(), numbered(1, 2))
-			judge(t, tt.want, results, err)
+			for _, cfg := range []config.Target{splunkConfig("http://hec"), acknowledged(splunkConfig("http://hec"))} {
+				s := newSplunk(t, cfg, hecAnswers(tt.status, nil, tt.body), io.Discard)
+				results, err := s.Deliver(t.Context(), numbered(1, 2))
+				judge(t, tt.want, results, err)
+				if !strings.Contains(fmt.Sprint(err), fmt.Sprint("the collector answers ", tt.status)) {
+					t.Errorf("Deliver() = %v, want the server's words", err)
+				}
+			}
 		})
 	}
 }
