@@ -64,10 +64,9 @@ func (r hecReply) class(status int) hecClass {
 	case 8, 9, 18, 19, 20, 23, 26, 27: // busy, full, or shutting down
 		return hecRetry
 	case 6, 12, 13, 15: // the format, no event, an empty event, the fields
-		if byStatus == hecRetry {
-			return hecRetry
+		if status == http.StatusBadRequest {
+			return hecStopped
 		}
-		return hecStopped
 	case 1, 2, 3, 4, 16, 21, 22, // the token
 		7,      // the index, which is the same for all events
 		10, 11, // the channel
