@@ -61,9 +61,9 @@ func NewSentinel(cfg config.Target, env func(string) string, now func() time.Tim
 	return s, nil
 }
 
-// Deliver uploads the batch. Delivered means that the service has answered 204: it has the entry, and the
-// row is seen some minutes later, unless the rule's transformation drops it. Nobody may call Deliver while
-// it runs.
+// Deliver uploads the batch. Delivered means that the service has answered 204, or another success without
+// a word: it has the entry, and the row is seen some minutes later, unless the rule's transformation drops
+// it. Nobody may call Deliver while it runs.
 func (s *Sentinel) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
 	return s.shipper.ship(ctx, batch, s.send)
 }
@@ -114,7 +114,7 @@ func (s *Sentinel) upload(ctx context.Context, body []byte) (answer, error) {
 // judge says what an answer means for the entries of a request.
 func (s *Sentinel) judge(a answer, entries int) ([]Result, error) {
 	switch {
-	case a.status == http.StatusNoContent || a.status == http.StatusOK || a.status == http.StatusAccepted:
+	case accepted(a):
 		s.denied = time.Time{}
 		return slices.Repeat([]Result{Delivered}, entries), nil
 	case a.status == http.StatusBadRequest && !aboutTheRule(a), a.status == http.StatusRequestEntityTooLarge:
@@ -124,7 +124,22 @@ func (s *Sentinel) judge(a answer, entries int) ([]Result, error) {
 	case a.status == http.StatusRequestTimeout || a.status == http.StatusTooManyRequests || a.status >= 500:
 		return nil, a.later("upload")
 	}
+	if a.status/100 == 2 { // which alone reads as if all were well
+		return nil, blocked(fmt.Errorf("upload: this is not how the service says that it has taken entries: %s", a))
+	}
 	return nil, blocked(fmt.Errorf("upload: %s", a))
+}
+
+// accepted says whether the service has taken a request: its word for that is 204, and it has nothing to
+// add to a success. A success with a body is somebody else's, such as the login of a proxy.
+func accepted(a answer) bool {
+	switch a.status {
+	case http.StatusNoContent:
+		return true
+	case http.StatusOK, http.StatusAccepted:
+		return len(a.body) == 0
+	}
+	return false
 }
 
 // deny: who may upload is a role on the rule, and a new assignment counts only after a while.

@@ -146,8 +146,14 @@ func TestSentinelAnswers(t *testing.T) {
 		words   string
 	}{
 		{"204", nil, verdict{results: "ddd"}, ""},
-		{"200", []siem.SentinelReply{{Status: 200, Body: "{}"}}, verdict{results: "ddd"}, ""},
+		{"200", []siem.SentinelReply{{Status: 200}}, verdict{results: "ddd"}, ""},
 		{"202", []siem.SentinelReply{{Status: 202}}, verdict{results: "ddd"}, ""},
+		{"200 and a login", []siem.SentinelReply{{Status: 200, Body: "<!doctype html><title>Log in</title>"}}, verdict{results: "rrr", blocked: true}, "<title>Log in"},
+		{"202 and a login", []siem.SentinelReply{{Status: 202, Body: "<!doctype html><title>Log in</title>"}}, verdict{results: "rrr", blocked: true}, "<title>Log in"},
+		{"200 and JSON", []siem.SentinelReply{{Status: 200, Body: "{}"}}, verdict{results: "rrr", blocked: true}, "200 OK {}"},
+		{"201", []siem.SentinelReply{{Status: 201}}, verdict{results: "rrr", blocked: true}, "201"},
+		{"203", []siem.SentinelReply{{Status: 203}}, verdict{results: "rrr", blocked: true}, "203"},
+		{"206", []siem.SentinelReply{{Status: 206}}, verdict{results: "rrr", blocked: true}, "206"},
 		{"400 InvalidStream", []siem.SentinelReply{azureSays(400, "InvalidStream", "no stream Custom-X")}, verdict{results: "rrr", blocked: true}, "no stream Custom-X"},
 		{"400 InvalidStream in the header only", []siem.SentinelReply{header(siem.SentinelReply{Status: 400}, "x-ms-error-code", "InvalidStream")}, verdict{results: "rrr", blocked: true}, "400 Bad Request"},
 		{"400 for the batch, not for its entries", []siem.SentinelReply{invalid}, verdict{results: "ddd"}, ""},
