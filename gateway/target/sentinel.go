@@ -117,7 +117,7 @@ func (s *Sentinel) judge(a answer, entries int) ([]Result, error) {
 	case accepted(a):
 		s.denied = time.Time{}
 		return slices.Repeat([]Result{Delivered}, entries), nil
-	case a.status == http.StatusBadRequest && !aboutTheRule(a), a.status == http.StatusRequestEntityTooLarge:
+	case a.status == http.StatusBadRequest && aboutTheEntries(a), a.status == http.StatusRequestEntityTooLarge:
 		return nil, fmt.Errorf("%w: %s", errSplit, a)
 	case a.status == http.StatusForbidden:
 		return nil, s.deny(a)
@@ -155,18 +155,24 @@ func (s *Sentinel) deny(a answer) error {
 	return later(max(sentinelDenied, a.after(now)), err)
 }
 
-// aboutTheRule says whether status 400 is about where the entries were sent, and so about every one of them,
-// such as InvalidStream: the rule declares no such stream.
-func aboutTheRule(a answer) bool {
-	code := a.header.Get("x-ms-error-code")
+// aboutTheEntries says whether status 400 is the service's own, and not about where the entries were sent,
+// which would be about every one of them: InvalidStream says that the rule declares no such stream. One
+// without the service's code is of something on the way, and would make dead letters of all there are.
+func aboutTheEntries(a answer) bool {
+	code := strings.ToLower(azureErrorCode(a))
+	of := func(what string) bool { return strings.Contains(code, what) }
+	return code != "" && !slices.ContainsFunc([]string{"stream", "rule", "apiversion"}, of)
+}
+
+// azureErrorCode finds the code that every error of the service has; "" where there is none.
+func azureErrorCode(a answer) string {
 	var said struct {
 		Error struct {
 			Code string `json:"code"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(a.body, &said) == nil && said.Error.Code != "" {
-		code = said.Error.Code
+		return said.Error.Code
 	}
-	code = strings.ToLower(code)
-	return slices.ContainsFunc([]string{"stream", "rule", "apiversion"}, func(what string) bool { return strings.Contains(code, what) })
+	return a.header.Get("x-ms-error-code")
 }

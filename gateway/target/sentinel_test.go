@@ -139,6 +139,7 @@ func TestSentinelAnswers(t *testing.T) {
 		return r
 	}
 	invalid := azureSays(400, "InvalidPayload", "bad JSON")
+	inHeader := header(siem.SentinelReply{Status: 400}, "x-ms-error-code", "InvalidPayload")
 	tests := []struct {
 		name    string
 		replies []siem.SentinelReply
@@ -159,7 +160,11 @@ func TestSentinelAnswers(t *testing.T) {
 		{"400 for the batch, not for its entries", []siem.SentinelReply{invalid}, verdict{results: "ddd"}, ""},
 		{"400 for one entry", []siem.SentinelReply{invalid, invalid}, verdict{results: "xdd"}, "bad JSON"},
 		{"400 for every entry", []siem.SentinelReply{invalid, invalid, invalid, invalid, invalid}, verdict{results: "xxx"}, "bad JSON"},
-		{"400 without a body", []siem.SentinelReply{{Status: 400}, {Status: 400}}, verdict{results: "xdd"}, "400 Bad Request"},
+		{"400 for one entry, said in the header only", []siem.SentinelReply{inHeader, inHeader}, verdict{results: "xdd"}, "400 Bad Request"},
+		{"400 without a body", []siem.SentinelReply{{Status: 400}}, verdict{results: "rrr", blocked: true}, "400 Bad Request"},
+		{"400 of a proxy", []siem.SentinelReply{{Status: 400, Body: "<html>Bad Request"}}, verdict{results: "rrr", blocked: true}, "<html>Bad Request"},
+		{"400 with an error of somebody else", []siem.SentinelReply{{Status: 400, Body: `{"error":"bad request"}`}}, verdict{results: "rrr", blocked: true}, "bad request"},
+		{"400 with an empty code", []siem.SentinelReply{azureSays(400, "", "nothing")}, verdict{results: "rrr", blocked: true}, "nothing"},
 		{"401 once", []siem.SentinelReply{azureSays(401, "InvalidToken", "expired")}, verdict{results: "ddd"}, ""},
 		{"401 with a new token too", []siem.SentinelReply{azureSays(401, "InvalidToken", "expired"), azureSays(401, "InvalidToken", "no")}, verdict{results: "rrr", blocked: true}, "no"},
 		{"403 soon", []siem.SentinelReply{azureSays(403, "OperationFailed", "no access")}, verdict{results: "rrr", after: time.Minute}, "Monitoring Metrics Publisher"},
@@ -376,7 +381,7 @@ func TestSentinelOutlastsBadServers(t *testing.T) {
 		say  func(w http.ResponseWriter, r *http.Request)
 		want verdict
 	}{
-		{"endless 400", func(w http.ResponseWriter, _ *http.Request) { endless(w, 400) }, verdict{results: "x"}},
+		{"endless 400", func(w http.ResponseWriter, _ *http.Request) { endless(w, 400) }, verdict{results: "r", blocked: true}},
 		{"endless 500", func(w http.ResponseWriter, _ *http.Request) { endless(w, 500) }, verdict{results: "r"}},
 		{"our token", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(500)
@@ -385,12 +390,12 @@ func TestSentinelOutlastsBadServers(t *testing.T) {
 		{"deep", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(400)
 			fmt.Fprint(w, `{"error":`, strings.Repeat("[", 100_000))
-		}, verdict{results: "x"}},
+		}, verdict{results: "r", blocked: true}},
 		{"other types", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(400)
 			fmt.Fprint(w, `{"error":{"code":["InvalidStream"],"message":null}}`)
-		}, verdict{results: "x"}},
-		{"null", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400); fmt.Fprint(w, "null") }, verdict{results: "x"}},
+		}, verdict{results: "r", blocked: true}},
+		{"null", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400); fmt.Fprint(w, "null") }, verdict{results: "r", blocked: true}},
 		{"bytes", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(503)
 			_, _ = w.Write([]byte("\xff\xfe\x00\x1b[31m\r\n"))
