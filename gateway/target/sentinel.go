@@ -26,7 +26,6 @@ type Sentinel struct {
 	tokens  *azureTokens
 	now     func() time.Time
 	url     string
-	room    []byte    // of the last body
 	denied  time.Time // when the first 403 came since something was taken
 }
 
@@ -77,15 +76,7 @@ func (s *Sentinel) Close() error {
 
 // send is a [request].
 func (s *Sentinel) send(ctx context.Context, items []item) ([]Result, error) {
-	body := append(s.room[:0], '[')
-	for i := range items {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = append(body, items[i].body...)
-	}
-	body = append(body, ']')
-	s.room = body
+	body := array(items)
 	a, err := s.upload(ctx, body)
 	if err == nil && a.status == http.StatusUnauthorized { // revoked, or our clock is wrong: once with a new one
 		s.tokens.forget()
@@ -95,6 +86,23 @@ func (s *Sentinel) send(ctx context.Context, items []item) ([]Result, error) {
 		return nil, err
 	}
 	return s.judge(a, len(items))
+}
+
+// array is the body of a request. It has memory of its own: a connection may still read it when the answer
+// is there.
+func array(items []item) []byte {
+	size := len("[]")
+	for _, i := range items {
+		size += len(i.body) + len(",")
+	}
+	b := append(make([]byte, 0, size), '[')
+	for n, i := range items {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, i.body...)
+	}
+	return append(b, ']')
 }
 
 func (s *Sentinel) upload(ctx context.Context, body []byte) (answer, error) {

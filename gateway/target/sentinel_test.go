@@ -199,6 +199,24 @@ func TestSentinelAnswers(t *testing.T) {
 	}
 }
 
+// TestSentinelAnsweredEarly: a connection may still send a request that is answered, so the next one may not
+// use its memory.
+func TestSentinelAnsweredEarly(t *testing.T) {
+	a := newAzure(t, func(cfg *config.Target, _ *siem.Sentinel) { cfg.Compression = "none" })
+	client, err := a.target.web.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &early{}
+	client.Transport = server
+	for i := range 3 {
+		if got, err := attempt(t, a.target, numbered(i+1, i+1)); got.results != "x" || !strings.Contains(fmt.Sprint(err), "413") {
+			t.Errorf("verdict %+v: %v", got, err)
+		}
+	}
+	server.sent(t)
+}
+
 func TestSentinelGivesARoleAnHour(t *testing.T) {
 	a := newAzure(t, nil)
 	denied := func(after time.Duration, want verdict) {

@@ -32,7 +32,6 @@ type SplunkHEC struct {
 	acks     string // the URL
 	header   http.Header
 	token    []byte
-	body     []byte
 	ask      bool          // for acknowledgements
 	patience time.Duration // with an acknowledgement
 	first    time.Duration // until it is asked for
@@ -205,11 +204,7 @@ func (s *SplunkHEC) post(ctx context.Context, items []item) (hecClass, hecReply,
 	if err := wait(ctx, time.Until(s.next)); err != nil {
 		return hecRetry, hecReply{}, err
 	}
-	s.body = s.body[:0]
-	for _, i := range items {
-		s.body = append(append(s.body, i.body...), '\n')
-	}
-	a, err := s.web.post(ctx, s.events, s.header, s.body)
+	a, err := s.web.post(ctx, s.events, s.header, eventLines(items))
 	if err != nil {
 		return hecRetry, hecReply{}, fmt.Errorf("send %d events: %w", len(items), err)
 	}
@@ -229,6 +224,20 @@ func (s *SplunkHEC) post(ctx context.Context, items []item) (hecClass, hecReply,
 		return class, reply, later(a.after(time.Now()), s.words(a))
 	}
 	return class, reply, s.words(a)
+}
+
+// eventLines is the body of a request: an event a line. It has memory of its own: a connection may still
+// read it when the answer is there.
+func eventLines(items []item) []byte {
+	size := 0
+	for _, i := range items {
+		size += len(i.body) + len("\n")
+	}
+	b := make([]byte, 0, size)
+	for _, i := range items {
+		b = append(append(b, i.body...), '\n')
+	}
+	return b
 }
 
 // words is an answer as an error. A page of a proxy may repeat what we sent to it, even the token.

@@ -434,6 +434,30 @@ func TestSplunkTooLarge(t *testing.T) {
 	}
 }
 
+// TestSplunkAnsweredEarly: a connection may still send a request that is answered, so the next one may not
+// use its memory.
+func TestSplunkAnsweredEarly(t *testing.T) {
+	for name, change := range map[string]func(config.Target) config.Target{
+		"accepted":     func(c config.Target) config.Target { return c },
+		"acknowledged": acknowledged,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := change(splunkConfig("http://hec"))
+			cfg.Compression = "none"
+			s := newSplunk(t, cfg, nil, io.Discard)
+			server := &early{}
+			s.web.client = &http.Client{Transport: server}
+			for i := range 3 {
+				results, err := s.Deliver(t.Context(), numbered(i+1, i+1))
+				if results[0] != Rejected || !strings.Contains(fmt.Sprint(err), "413") {
+					t.Errorf("Deliver() = %v, %v", results, err)
+				}
+			}
+			server.sent(t)
+		})
+	}
+}
+
 // TestSplunkWire compares requests byte for byte.
 func TestSplunkWire(t *testing.T) {
 	e := received([]byte(`<13>May  6 07:08:08 h brewd: a "quoted" <text> & \ more`))

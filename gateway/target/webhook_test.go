@@ -204,6 +204,19 @@ func TestWebhookReadsABoundedAnswer(t *testing.T) {
 // early answers requests before it has read them.
 type early struct{ bodies []io.Reader }
 
+// sent wants the n-th request to be about the entry of that number only.
+func (e *early) sent(t *testing.T) {
+	t.Helper()
+	for i, body := range e.bodies {
+		text, err := io.ReadAll(body)
+		for k := range e.bodies {
+			if key := keys(numbered(k+1, k+1))[0]; err != nil || strings.Contains(string(text), key) != (k == i) {
+				t.Errorf("request %d, and %s: %.300s, %v", i, key, text, err)
+			}
+		}
+	}
+}
+
 func (e *early) RoundTrip(r *http.Request) (*http.Response, error) {
 	e.bodies = append(e.bodies, r.Body)
 	return &http.Response{StatusCode: http.StatusRequestEntityTooLarge, Body: http.NoBody, Request: r}, nil
