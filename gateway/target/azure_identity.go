@@ -127,7 +127,7 @@ func (id *azureIdentity) ask(ctx context.Context, key string) (answer, error) {
 }
 
 // refusal sorts the errors as the document on tokens of virtual machines has it: 404, 410, 429 and 5xx pass,
-// after a second at least; with 410 the service is being updated, for up to 70 azureSeconds.
+// after a second at least; with 410 the service is being updated, for up to 70 seconds.
 func (id *azureIdentity) refusal(a answer) error {
 	err := fmt.Errorf("managed identity: %s", a)
 	switch wait := a.after(id.now()); {
