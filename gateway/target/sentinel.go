@@ -26,7 +26,7 @@ type Sentinel struct {
 	tokens  *azureTokens
 	now     func() time.Time
 	url     string
-	denied  time.Time // when the first 403 came since something was taken
+	role    grace // missing while 403 comes
 }
 
 // Limits of the service.
@@ -123,7 +123,7 @@ func (s *Sentinel) upload(ctx context.Context, body []byte) (answer, error) {
 func (s *Sentinel) judge(a answer, entries int) ([]Result, error) {
 	switch {
 	case accepted(a):
-		s.denied = time.Time{}
+		s.role.found()
 		return slices.Repeat([]Result{Delivered}, entries), nil
 	case a.status == http.StatusBadRequest && aboutTheEntries(a), a.status == http.StatusRequestEntityTooLarge:
 		return nil, fmt.Errorf("%w: %s", errSplit, a)
@@ -153,12 +153,9 @@ func accepted(a answer) bool {
 // deny: who may upload is a role on the rule, and a new assignment counts only after a while.
 func (s *Sentinel) deny(a answer) error {
 	now := s.now()
-	if s.denied.IsZero() {
-		s.denied = now
-	}
-	err := fmt.Errorf("upload: has the application the role Monitoring Metrics Publisher on the rule? %s", a)
-	if now.Sub(s.denied) >= sentinelGrant {
-		return blocked(err)
+	err := s.role.missing(now, sentinelGrant, fmt.Errorf("upload: has the application the role Monitoring Metrics Publisher on the rule? %s", a))
+	if PauseOf(err).Blocked {
+		return err
 	}
 	return later(max(sentinelDenied, a.after(now)), err)
 }
