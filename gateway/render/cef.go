@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -110,8 +111,8 @@ func (r *cefRenderer) event(e *stream.Entry) cef.Event {
 	if e.Kind == stream.Link || n.Kind == formats.Link {
 		return linkEvent(e)
 	}
-	if n.Kind == formats.Silence {
-		return silenceEvent(e)
+	if n.Service == formats.Sluice || n.Kind == formats.Silence {
+		return ourEvent(e)
 	}
 	if n.Parsed && n.Payload >= 0 && n.Payload <= len(n.Raw) {
 		payload := asText(bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00"))
@@ -247,18 +248,21 @@ func linkEvent(e *stream.Entry) cef.Event {
 	return ev
 }
 
-// silenceEvent is our own: the notification's origin has gone silent.
-func silenceEvent(e *stream.Entry) cef.Event {
+// ourEvent is any other event of our own, such as that a service has gone silent: what is in it is our own
+// word, and no message stands behind it.
+func ourEvent(e *stream.Entry) cef.Event {
 	n := &e.Notification
 	f := []cef.Field{{Key: "rt", Value: millis(e.Time)}}
 	if !n.Start.IsZero() {
 		f = append(f, cef.Field{Key: "start", Value: millis(n.Start)})
 	}
-	f = append(f, cef.Field{Key: "msg", Value: n.Message},
-		cef.Field{Key: "cs1Label", Value: "silentService"}, cef.Field{Key: "cs1", Value: string(n.Origin)})
+	f = append(f, cef.Field{Key: "msg", Value: n.Message})
+	if n.Kind == formats.Silence {
+		f = append(f, cef.Field{Key: "cs1Label", Value: "silentService"}, cef.Field{Key: "cs1", Value: string(n.Origin)})
+	}
 	return cef.Event{
 		Vendor: ourName, Product: ourName, Device: ourVersion,
-		Class: n.Type, Name: n.Title, Severity: rank(n.Severity), Extension: f,
+		Class: cmp.Or(n.Type, string(n.Kind)), Name: cmp.Or(n.Title, "Event of Sluice"), Severity: rank(n.Severity), Extension: f,
 	}
 }
 

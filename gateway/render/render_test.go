@@ -105,6 +105,30 @@ func linked() stream.Entry {
 	}
 }
 
+// tried is the event that an operator sends to try a target.
+func tried() stream.Entry {
+	return stream.Entry{
+		Kind: stream.Notification, Time: arrived, Key: "7e577e577e577e577e577e577e577e57",
+		Notification: formats.Notification{
+			Service: formats.Sluice, Kind: formats.Health, Channel: "sluice", Origin: formats.Sluice, Type: "test",
+			Title: "Sluice test event: nothing to do", Severity: formats.Informational, Start: arrived, End: arrived, Arrived: arrived, Parsed: true,
+			Message: "An operator of Sluice on gw1 tries target front. This is no alert, and nothing has happened.",
+		},
+		Decision: policy.Decision{Action: dedup.Forward, Reason: policy.Tested},
+	}
+}
+
+// silent is the event that tells of a service that has gone silent.
+func silent() stream.Entry {
+	e := tried()
+	e.Kind, e.Decision.Reason = stream.Silence, policy.ByKind
+	e.Notification.Kind, e.Notification.Origin, e.Notification.Type = formats.Silence, formats.CloudAppSecurity, "silence"
+	e.Notification.Title, e.Notification.Severity = "A service has gone silent", formats.Medium
+	e.Notification.Start, e.Notification.End = arrived.Add(-time.Hour), time.Time{}
+	e.Notification.Message = "Nothing was received from cloud_app_security since 2031-05-06T06:08:09Z, for longer than 30m0s"
+	return e
+}
+
 // known is the catalogue, which takes longer to read than an entry to render.
 var known = sync.OnceValues(catalog.New)
 
@@ -173,7 +197,7 @@ func message(a *txtar.Archive) (string, error) {
 }
 
 // The files hold a message as a Go string without its quotes; their comment may name variants: pair,
-// shadow, link.
+// shadow, link, test, silence.
 func TestRendering(t *testing.T) {
 	files, err := filepath.Glob("testdata/render/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -198,8 +222,10 @@ func TestRendering(t *testing.T) {
 			if strings.Contains(variants, "shadow") {
 				e.Decision.Would = dedup.Suppress
 			}
-			if strings.Contains(variants, "link") {
-				e = linked()
+			for variant, own := range map[string]func() stream.Entry{"link": linked, "test": tried, "silence": silent} {
+				if strings.Contains(variants, variant) {
+					e = own()
+				}
 			}
 			got := &txtar.Archive{Comment: a.Comment, Files: a.Files[:1:1]}
 			for _, format := range words() {
