@@ -29,6 +29,7 @@ type web struct {
 	host    string
 	proxy   func(*http.Request) (*url.URL, error)
 	timeout time.Duration
+	words   time.Duration // how long the body of an answer is waited for; 0: until the timeout
 	gzip    bool
 	agent   string
 	count   counters
@@ -108,8 +109,13 @@ func (a answer) later(what string) error {
 	return later(a.after(time.Now()), fmt.Errorf("%s: %s", what, a))
 }
 
+// errWords says that an answer came, but not all of its body.
+var errWords = errors.New("read the answer")
+
 // post sends a body and returns the answer. An error says that it isn't known what became of the body,
 // except for a [PauseError] that is blocked: the certificate is not to be trusted, or ours can't be read.
+// With errWords there is an answer, with the part of its body that came: what that is worth is for the
+// caller to say.
 func (w *web) post(ctx context.Context, to string, header http.Header, body []byte) (answer, error) {
 	compressed := false
 	if w.gzip && len(body) > 0 {
@@ -153,9 +159,12 @@ func (w *web) do(ctx context.Context, method, to string, header http.Header, bod
 	}
 	defer func() { _ = reply.Body.Close() }()
 	w.count.bytes.Add(float64(len(body)))
+	if w.words > 0 {
+		defer time.AfterFunc(w.words, cancel).Stop()
+	}
 	a := answer{status: reply.StatusCode, header: reply.Header}
 	if a.body, err = io.ReadAll(io.LimitReader(reply.Body, maxReply)); err != nil {
-		return answer{}, fmt.Errorf("read the answer: %w", err)
+		return a, fmt.Errorf("%w: %w", errWords, err)
 	}
 	return a, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -21,6 +22,9 @@ import (
 // key, or for lines a hash of the event keys in their order. A retry has the same id and body, and a
 // timestamp and signature of its own. After a restart, lines may be cut into requests in another way: then
 // only the event key in each line tells, and the same where a request was divided.
+//
+// The status alone is the answer. The body is only for people: a receiver that never ends it, or breaks it
+// off, has taken what it said it took.
 //
 // The operator chose the URL, so any address is allowed; a redirect is never followed.
 type Webhook struct {
@@ -41,6 +45,7 @@ func NewWebhook(cfg config.Target, now func() time.Time, m *Metrics) (*Webhook, 
 	if err != nil {
 		return nil, err
 	}
+	base.words = time.Second
 	w := &Webhook{web: base, to: cfg.URL, header: http.Header{}, lines: cfg.Body == "ndjson", conflict: Rejected, now: now}
 	content := "application/json"
 	switch {
@@ -127,7 +132,7 @@ func (w *Webhook) send(ctx context.Context, items []item) ([]Result, error) {
 	h.Set("Webhook-Id", id)
 	w.sign.set(h, id, w.now(), body)
 	a, err := w.web.post(ctx, w.to, h, body)
-	if err != nil {
+	if err != nil && !errors.Is(err, errWords) {
 		return nil, fmt.Errorf("webhook: %w", withoutURL(err))
 	}
 	return w.judge(items, a)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/stream"
@@ -166,9 +167,6 @@ func TestWebhookOutcomesThatNobodyKnows(t *testing.T) {
 		name, words string
 		says        siem.HTTPAnswer
 	}{
-		{"a slow body", "read the answer", siem.HTTPAnswer{Status: 200, Body: "o", Slow: true, Take: true}},
-		{"a torn body", "read the answer", siem.HTTPAnswer{Status: 200, Body: "o", Torn: true, Take: true}},
-		{"a torn refusal", "read the answer", siem.HTTPAnswer{Status: 400, Body: "o", Torn: true}},
 		{"an early close", "webhook:", siem.HTTPAnswer{Early: true}},
 		{"a header without an end", "webhook:", siem.HTTPAnswer{Status: 200, Header: map[string]string{"X": strings.Repeat("x", 11<<20)}, Take: true}},
 	}
@@ -176,9 +174,6 @@ func TestWebhookOutcomesThatNobodyKnows(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w, server := newWebhook(t, nil)
 			w.web.timeout = 2 * time.Second
-			if tt.says.Slow {
-				w.web.timeout = 200 * time.Millisecond
-			}
 			server.Answer(tt.says)
 			results, err := w.Deliver(t.Context(), numbered(1, 1))
 			madeOf{results: repeat(Retry, 1), words: tt.words}.check(t, results, err)
@@ -187,6 +182,53 @@ func TestWebhookOutcomesThatNobodyKnows(t *testing.T) {
 				t.Errorf("the server has (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A body that never ends, or breaks off, takes nothing away from the status.
+func TestWebhookNeedsNoBody(t *testing.T) {
+	tests := []struct {
+		name  string
+		says  siem.HTTPAnswer
+		want  Result
+		mend  bool
+		words string
+		keys  []string
+	}{
+		{"200, slow", siem.HTTPAnswer{Status: 200, Body: "o", Slow: true, Take: true}, Delivered, false, "", []string{"k0001"}},
+		{"200, torn", siem.HTTPAnswer{Status: 200, Body: "o", Torn: true, Take: true}, Delivered, false, "", []string{"k0001"}},
+		{"202, nothing of it", siem.HTTPAnswer{Status: 202, Torn: true, Take: true}, Delivered, false, "", []string{"k0001"}},
+		{"400, torn", siem.HTTPAnswer{Status: 400, Body: "no such field", Torn: true}, Rejected, false, "400 Bad Request no such field", nil},
+		{"401, slow", siem.HTTPAnswer{Status: 401, Body: "no", Slow: true}, Retry, true, "401 Unauthorized no", nil},
+		{"503, torn", siem.HTTPAnswer{Status: 503, Body: "later", Torn: true}, Retry, false, "503 Service Unavailable later", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w, server := newWebhook(t, nil)
+			w.web.timeout, w.web.words = 10*time.Second, 100*time.Millisecond
+			server.Answer(tt.says)
+			begun := time.Now()
+			results, err := w.Deliver(t.Context(), numbered(1, 1))
+			madeOf{results: repeat(tt.want, 1), blocked: tt.mend, words: tt.words}.check(t, results, err)
+			if took := time.Since(begun); took > 5*time.Second {
+				t.Errorf("it waited %v for the body", took)
+			}
+			if diff := cmp.Diff(tt.keys, server.Keys(), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("the server has (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A receiver that never ends a body holds up nothing: each entry comes once.
+func TestWebhookGoesOnWithoutBodies(t *testing.T) {
+	w, server := newWebhook(t, nil)
+	w.web.words = 50 * time.Millisecond
+	endless := siem.HTTPAnswer{Status: 200, Body: "o", Slow: true, Take: true}
+	server.Answer(endless, endless, endless)
+	deliver(t, w, numbered(1, 3))
+	if diff := cmp.Diff(keys(numbered(1, 3)), server.Keys()); diff != "" {
+		t.Errorf("the server has (-want +got):\n%s", diff)
 	}
 }
 
