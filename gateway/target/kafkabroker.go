@@ -39,7 +39,7 @@ func (k *Kafka) class(err error) error {
 		if k.cfg.SASL != "none" && errors.Is(err, io.EOF) {
 			err = fmt.Errorf("a broker closed the connection, as some do that don't take the user name and password: %w", err)
 		}
-		if distrusted(err) {
+		if untrusted(err) {
 			err = blocked(err)
 		}
 		if PauseOf(err).Blocked {
@@ -122,7 +122,7 @@ func (n *brokerNotes) note(err error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.err == nil || !distrusted(n.err) { // which explains most of what follows it
+	if n.err == nil || !untrusted(n.err) { // which explains most of what follows it
 		n.err = err
 	}
 }

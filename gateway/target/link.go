@@ -3,7 +3,6 @@ package target
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -79,49 +78,12 @@ func dial(ctx context.Context, address string, secure *config.TLS) (conn net.Con
 	if err := shaken.HandshakeContext(ctx); err != nil {
 		_ = wire.Close()
 		err = fmt.Errorf("TLS handshake with %s: %w", address, err)
-		if untrusted(err) || remoteAlert(err) {
+		if untrusted(err) {
 			err = blocked(err)
 		}
 		return nil, nil, err
 	}
 	return shaken, below, nil
-}
-
-// remoteAlert tells of an error that is what the other side of TLS complains about.
-func remoteAlert(err error) bool {
-	e, ok := errors.AsType[*net.OpError](err)
-	return ok && e.Op == "remote error"
-}
-
-// clientTLS reads the files that cfg names. The server's name is that of the address unless cfg
-// gives another; without an authority of its own the system's count.
-func clientTLS(cfg config.TLS, address string) (*tls.Config, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
-	if cfg.ServerName != "" {
-		t.ServerName = cfg.ServerName
-	}
-	if cfg.CA != "" {
-		pem, err := os.ReadFile(cfg.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read ca: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read ca %s: no certificate in it", cfg.CA)
-		}
-	}
-	if cfg.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
-		if err != nil {
-			return nil, fmt.Errorf("read %s and %s: %w", cfg.Cert, cfg.Key, err)
-		}
-		t.Certificates = []tls.Certificate{pair}
-	}
-	return t, nil
 }
 
 // watch reads, for a SIEM says nothing, so that the end of the connection is known at once, and not

@@ -144,7 +144,7 @@ func (n *NATS) class(err error) error {
 			return blocked(err)
 		}
 	}
-	if distrusted(err) {
+	if untrusted(err) {
 		return blocked(err)
 	}
 	return err

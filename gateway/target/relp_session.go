@@ -50,7 +50,7 @@ func openRELP(ctx context.Context, address string, secure *config.TLS, wait time
 	if err := s.open(ctx, wait); err != nil {
 		s.hangUp()
 		err = fmt.Errorf("open a session with %s: %w", address, err)
-		if remoteAlert(err) { // with TLS 1.3 a server refuses our certificate after the handshake
+		if untrusted(err) { // with TLS 1.3 a server refuses our certificate after the handshake
 			return nil, blocked(err)
 		}
 		return nil, err

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strconv"
@@ -150,9 +150,11 @@ func (w *web) do(ctx context.Context, method, to string, header http.Header, bod
 	if compressed {
 		r.Header.Set("Content-Encoding", "gzip")
 	}
-	reply, err := client.Do(r)
+	var conn net.Conn
+	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { conn = got.Conn }}
+	reply, err := client.Do(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
-		if untrusted(err) {
+		if err = unhidden(ctx, err, conn); untrusted(err) {
 			return answer{}, blocked(err)
 		}
 		return answer{}, err
@@ -167,12 +169,6 @@ func (w *web) do(ctx context.Context, method, to string, header http.Header, bod
 		return a, fmt.Errorf("%w: %w", errWords, err)
 	}
 	return a, nil
-}
-
-// untrusted says whether an error is about the server's certificate or our right to talk to it.
-func untrusted(err error) bool {
-	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
-	return verify
 }
 
 // open gives the client, a new one where the files of the certificates have changed.
