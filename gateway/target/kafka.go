@@ -22,6 +22,9 @@ import (
 // idempotent producer (KIP-98, KIP-360). The key is the alert ID, so that an alert's notifications stay in
 // one partition and in order; the event key where there is no alert.
 //
+// A record's time is when it is written: brokers keep and delete records by it, so that an old alert would be
+// gone at once. When it happened, as far as anybody knows, is in the header event_time.
+//
 // All records of a request are awaited. The client sends a record again by itself only while its producer
 // session can tell the broker that it is the same one. What isn't known to be stored when the time
 // is over is taken out of the client, which then raises the session's epoch: a request that still lies
@@ -35,7 +38,6 @@ type Kafka struct {
 	notes   *brokerNotes
 	now     func() time.Time // tests have their own
 	absent  grace            // the topic
-	present bool             // the topic takes no old timestamps: records have the present time
 
 	client *kgo.Client // nil: to be made
 }
@@ -208,6 +210,7 @@ func (k *Kafka) record(it item) *kgo.Record {
 	}
 	headers := []kgo.RecordHeader{{Key: "event_key", Value: []byte(e.Key)}, {Key: "format", Value: []byte(k.cfg.Format)}}
 	for _, h := range [...]struct{ name, value string }{
+		{"event_time", render.Happened(e).Format(time.RFC3339Nano)},
 		{"alert_id", string(e.Match.Alert)},
 		{"service", string(e.Notification.Service)},
 		{"kind", string(e.Notification.Kind)},
@@ -217,25 +220,7 @@ func (k *Kafka) record(it item) *kgo.Record {
 			headers = append(headers, kgo.RecordHeader{Key: h.name, Value: []byte(h.value)})
 		}
 	}
-	r := &kgo.Record{Key: []byte(key), Value: it.body, Headers: headers, Timestamp: occurred(e)}
-	if k.present {
-		r.Timestamp = k.now()
-	}
-	return r
-}
-
-// occurred is when what an entry tells happened, as far as it says so. It is never later than when it
-// arrived: brokers keep a segment as long as its latest record wants, and refuse what comes from the future.
-func occurred(e *stream.Entry) time.Time {
-	n := &e.Notification
-	last := n.Arrived
-	if last.IsZero() {
-		last = e.Time
-	}
-	if t := render.Happened(e); t.Unix() > 0 && t.Before(last) {
-		return t
-	}
-	return last
+	return &kgo.Record{Key: []byte(key), Value: it.body, Headers: headers, Timestamp: k.now()}
 }
 
 // open makes the client, unless there is one.

@@ -80,8 +80,9 @@ func TestKafkaRecord(t *testing.T) {
 	e := numbered(1, 2)
 	e[0].Match.Alert = "a1e7000000000000000000000000000a"
 	e[0].Notification.Start = arrived.Add(-time.Hour)
-	e[1].Notification.Start = arrived.Add(time.Hour) // not to be believed
-	e[1].Notification.Sent = time.Time{}
+	e[1].Notification.Start, e[1].Notification.Sent = time.Time{}, time.Time{}
+	now := arrived.Add(500 * 24 * time.Hour).Truncate(time.Millisecond) // what retention would make short work of
+	k.now = func() time.Time { return now }
 	deliver(t, k, e)
 	type record struct {
 		Key, Value string
@@ -97,13 +98,13 @@ func TestKafkaRecord(t *testing.T) {
 		got[one.Headers[0]] = one
 	}
 	body := func(i int) string { b, _ := k.shipper.render(nil, e[i], 0); return string(b) }
-	ms := time.Millisecond
+	at := func(t time.Time) string { return "event_time=" + t.UTC().Format(time.RFC3339Nano) }
 	want := map[string]record{
 		"event_key=k0001": {
-			"a1e7000000000000000000000000000a", body(0), arrived.Add(-time.Hour).Truncate(ms),
-			[]string{"event_key=k0001", "format=json", "alert_id=a1e7000000000000000000000000000a", "service=unknown", "kind=unknown", "reason=by_kind"},
+			"a1e7000000000000000000000000000a", body(0), now,
+			[]string{"event_key=k0001", "format=json", at(arrived.Add(-time.Hour)), "alert_id=a1e7000000000000000000000000000a", "service=unknown", "kind=unknown", "reason=by_kind"},
 		},
-		"event_key=k0002": {"k0002", body(1), arrived.Truncate(ms), []string{"event_key=k0002", "format=json", "service=unknown", "kind=unknown", "reason=by_kind"}},
+		"event_key=k0002": {"k0002", body(1), now, []string{"event_key=k0002", "format=json", at(arrived), "service=unknown", "kind=unknown", "reason=by_kind"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the topic has (-want +got):\n%s", diff)
@@ -172,6 +173,7 @@ func TestKafkaErrors(t *testing.T) {
 		{produce, kerr.RecordListTooLarge, Rejected, false},
 		{produce, kerr.InvalidRecord, Rejected, false},
 		{produce, kerr.CorruptMessage, Rejected, false},
+		{produce, kerr.InvalidTimestamp, Retry, true},
 		{produce, kerr.TopicAuthorizationFailed, Retry, true},
 		{produce, kerr.ClusterAuthorizationFailed, Retry, true},
 		{produce, kerr.PolicyViolation, Retry, true},
@@ -220,21 +222,6 @@ func TestKafkaCorruptOnce(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		s.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.CorruptMessage})
 		deliver(t, k, numbered(10*n, 10*n+n-1))
-	}
-}
-
-func TestKafkaTimestampRefused(t *testing.T) {
-	s := newKafka(t, siem.KafkaOptions{Topic: topic})
-	k := toKafka(t, s, nil)
-	now := time.Now().Truncate(time.Millisecond)
-	k.now = func() time.Time { return now }
-	s.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidTimestamp})
-	if results, err := k.Deliver(t.Context(), numbered(1, 2)); results[0] != Retry || PauseOf(err).Blocked {
-		t.Fatalf("Deliver() = %v, %v", results, err)
-	}
-	deliver(t, k, numbered(1, 2))
-	if got := s.Records()[0].Timestamp; !got.Equal(now) {
-		t.Errorf("the timestamp is %v, want the present", got)
 	}
 }
 

@@ -51,9 +51,9 @@ func (k *Kafka) class(err error) error {
 	case said == kerr.UnknownTopicOrPartition, said == kerr.UnknownTopicID: // perhaps it was made anew
 		k.drop()
 		return k.absent.missing(k.now(), unknown, fmt.Errorf("topic %s: %w", k.cfg.Topic, err))
-	case said == kerr.InvalidTimestamp:
-		k.present = true
-		return fmt.Errorf("topic %s takes no records of that age, they get the present time from now on: %w", k.cfg.Topic, err)
+	case said == kerr.InvalidTimestamp: // of records that have the present time
+		k.drop()
+		return blocked(fmt.Errorf("topic %s takes no records of the present time; is the clock wrong, here or there? %w", k.cfg.Topic, err))
 	case slices.Contains([]*kerr.Error{kerr.OutOfOrderSequenceNumber, kerr.UnknownProducerID, kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.InvalidProducerIDMapping}, said):
 		k.drop()
 		return err
