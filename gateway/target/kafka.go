@@ -10,7 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
+	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/sluice-siem/sluice/config"
@@ -82,7 +82,7 @@ func NewKafka(cfg config.Target, m *Metrics) (*Kafka, error) {
 	login := scram.Auth{User: cfg.Username, Pass: string(cfg.Password)}
 	switch cfg.SASL {
 	case "plain":
-		k.options = append(k.options, kgo.SASL(plain.Auth{User: login.User, Pass: login.Pass}.AsMechanism()))
+		k.options = append(k.options, kgo.SASL(saslplain.Auth{User: login.User, Pass: login.Pass}.AsMechanism()))
 	case "scram-sha-256":
 		k.options = append(k.options, kgo.SASL(login.AsSha256Mechanism()))
 	case "scram-sha-512":
@@ -139,7 +139,7 @@ func (k *Kafka) send(ctx context.Context, items []item) ([]Result, error) {
 		return results, failed
 	case len(items) == 1:
 		results[0] = Rejected
-		return results, refusal(items[0], "topic %s refuses it: %w", k.cfg.Topic, errs[0])
+		return results, refusal(items[0], "topic %s refuses it: %w", k.cfg.Topic, saidError{errs[0]})
 	}
 	for half := range slices.Chunk(spoilt, (len(spoilt)+1)/2) {
 		some := make([]item, 0, len(half))

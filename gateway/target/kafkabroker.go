@@ -28,11 +28,12 @@ func spoils(err error) bool {
 // of the Kafka protocol guide). Where the producer session can be of no use any more, a new one is begun.
 func (k *Kafka) class(err error) error {
 	wait, note := k.notes.seen()
+	err = saidError{err} // brokers say some in words of their own
 	said, fromBroker := errors.AsType[*kerr.Error](err)
 	if !fromBroker {
 		switch { // the client says only that it gave up
 		case note != nil && !errors.Is(err, note):
-			err = errors.Join(err, note)
+			err = errors.Join(err, saidError{note})
 		case errors.Is(err, kgo.ErrRecordRetries):
 			err = fmt.Errorf("the broker leaves open whether it is stored (a timeout, or too few replicas): %w", err)
 		}

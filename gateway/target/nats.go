@@ -136,6 +136,7 @@ func (n *NATS) message(it item, reply string) *nats.Msg {
 
 // class says whether somebody must mend what an error of the connection is about.
 func (n *NATS) class(err error) error {
+	err = saidError{err} // the client tells a server's words as they came
 	for _, fatal := range []error{
 		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
 		nats.ErrNkeysNotSupported, nats.ErrHeadersNotSupported,

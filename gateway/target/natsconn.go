@@ -71,7 +71,7 @@ func (c *natsConn) begin(ctx context.Context, address string, secure bool, setti
 	}
 	text, ok := bytes.CutPrefix(line, []byte("INFO "))
 	if !ok || json.Unmarshal(text, &info) != nil {
-		return fmt.Errorf("%s doesn't speak NATS: it says %.60q", address, line)
+		return fmt.Errorf("%s doesn't speak NATS: it says %q", address, plain(string(line)))
 	}
 	c.line = bytes.Clone(line)
 	switch {

@@ -102,10 +102,10 @@ func (w *window) answer(m *nats.Msg) {
 		w.nats.silence.found()
 		w.end(i, Delivered, nil)
 		if want := w.nats.cfg.Stream; want != "" && ack.Stream != want {
-			w.end(i, Retry, blocked(fmt.Errorf("%s leads to stream %.100q, expected %s", w.nats.cfg.Subject, ack.Stream, want)))
+			w.end(i, Retry, blocked(fmt.Errorf("%s leads to stream %q, expected %s", w.nats.cfg.Subject, plain(ack.Stream), want)))
 		}
 	default:
-		w.stray = fmt.Sprintf("%.100q", m.Data)
+		w.stray = fmt.Sprintf("%q", plain(string(m.Data)))
 		return
 	}
 	w.waiting--
@@ -131,7 +131,7 @@ func (w *window) results(broken error) ([]Result, error) {
 
 // refused says what an error of JetStream means (nats-server, errors.json).
 func refused(it item, code, number int, text string) (Result, error) {
-	err := fmt.Errorf("the stream says: %.300s (%d, error %d)", strings.ToValidUTF8(text, "\ufffd"), code, number)
+	err := fmt.Errorf("the stream says: %s (%d, error %d)", plain(text), code, number)
 	const (
 		badRequest, conflict, tooMany, internal = 400, 409, 429, 500
 

@@ -81,10 +81,10 @@ func (s *relpSession) open(ctx context.Context, wait time.Duration) error {
 	_, rest, _ := strings.Cut(string(f.Data), "\n")
 	theirs := relp.Offers([]byte(rest))
 	if _, ok := theirs["relp_version"]; !ok {
-		return blocked(fmt.Errorf("it offers no relp_version: %q", shorten(rest)))
+		return blocked(fmt.Errorf("it offers no relp_version: %q", plain(rest)))
 	}
 	if !slices.Contains(strings.Split(theirs["commands"], ","), "syslog") {
-		return blocked(fmt.Errorf("it takes no syslog: %q", shorten(rest)))
+		return blocked(fmt.Errorf("it takes no syslog: %q", plain(rest)))
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (s *relpSession) over() bool {
 	case f, ok := <-s.answers:
 		if ok {
 			s.hangUp()
-			s.why = fmt.Errorf("%s of transaction %d, unasked: %w", f.Command, f.Number, errRELP)
+			s.why = fmt.Errorf("%s of transaction %d, unasked: %w", plain(f.Command), f.Number, errRELP)
 		}
 		return true
 	default:
@@ -165,23 +165,9 @@ func answerOf(f relp.Frame) (code, text string, err error) {
 	line, _, _ := strings.Cut(string(f.Data), "\n")
 	code, text, _ = strings.Cut(line, " ")
 	if f.Command != "rsp" || len(code) != 3 || strings.Trim(code, "0123456789") != "" {
-		return "", "", fmt.Errorf("%s %q: %w", f.Command, shorten(line), errRELP)
+		return "", "", fmt.Errorf("%s %q: %w", plain(f.Command), plain(line), errRELP)
 	}
-	return code, shorten(text), nil
-}
-
-// shorten keeps as much of a receiver's words as a line of a log should have.
-func shorten(text string) string {
-	const most = 200
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\ufffd"))
+	return code, plain(text), nil
 }
 
 // hangUp ends the session at once.

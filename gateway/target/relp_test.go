@@ -164,7 +164,7 @@ func TestRELPAnswers(t *testing.T) {
 		{"a frame without an end", func(c net.Conn, _ relp.Frame) {
 			_, _ = io.WriteString(c, "2 rsp 999999999 "+strings.Repeat("x", 1<<20))
 		}, []Result{r, r, r}, "no answer for"},
-		{"many words", func(c net.Conn, f relp.Frame) { rsp(c, f.Number, "500 "+strings.Repeat("\x1b[31mx", 100_000)) }, []Result{r, d, d}, "500  [31mx"},
+		{"many words", func(c net.Conn, f relp.Frame) { rsp(c, f.Number, "500 "+strings.Repeat("\x1b[31mx", 100_000)) }, []Result{r, d, d}, "500 [31mx"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/sluice-siem/sluice/config"
 )
@@ -76,19 +75,7 @@ type answer struct {
 
 // String gives the answer in a line, for an operator, without what a terminal would obey.
 func (a answer) String() string {
-	const most = 300
-	plain := func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}
-	text := strings.Map(plain, strings.ToValidUTF8(string(a.body[:min(len(a.body), 4*most)]), "\ufffd"))
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s %s", a.status, http.StatusText(a.status), text))
+	return strings.TrimSpace(fmt.Sprintf("%d %s %s", a.status, http.StatusText(a.status), plain(string(a.body))))
 }
 
 // after is how long the server asks to wait, by Retry-After (RFC 9110 section 10.2.3), in seconds or as a
