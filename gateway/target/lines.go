@@ -75,7 +75,7 @@ type Stdout struct {
 	torn   bool   // the last line was written in part
 }
 
-// NewStdout makes a target of w. It fails for a format that is neither cef nor json.
+// NewStdout makes a target of w. It fails for a format that [render.For] does not know.
 func NewStdout(cfg config.Target, w io.Writer) (*Stdout, error) {
 	r, err := render.For(cfg.Format)
 	if err != nil {

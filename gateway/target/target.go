@@ -1,11 +1,13 @@
-// Package target delivers the stream's entries: to a SIEM over syslog, to a file, to standard output.
-// It tries once; to try again is the caller's part.
+// Package target delivers the stream's entries: to a SIEM over syslog or RELP, to Splunk, Elasticsearch,
+// Microsoft Sentinel or any endpoint over HTTP, to Kafka or NATS JetStream, to a file, to standard output. It
+// tries once; to try again is the caller's part.
 //
 // # Decisions
 //
 // Delivered means what the other side can prove: over TCP and TLS its kernel has acknowledged every
-// byte, a file is synced, a pipe has taken the line, a datagram has left. When it isn't known, the
-// entry is to be retried: twice with the same event key is better than never.
+// byte, over RELP, HTTP, Kafka and NATS the receiver says so of the entry or of the request it was in, a file
+// is synced, a pipe has taken the line, a datagram has left. When it isn't known, the entry is to be retried: twice with the same
+// event key is better than never.
 //
 // A SIEM's kernel acknowledges what the SIEM has not read, and throws it away in a reset. So what was
 // acknowledged not long ago is in doubt until the SIEM closes in order, which proves that it had read

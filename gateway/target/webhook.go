@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,7 +156,7 @@ func (w *Webhook) judge(items []item, a answer) ([]Result, error) {
 	said := a.hush(w.secrets)
 	switch s := a.status; {
 	case s/100 == 2:
-		return allDelivered(len(items)), nil
+		return slices.Repeat([]Result{Delivered}, len(items)), nil
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests:
 		return nil, said.later("webhook")
 	case s == http.StatusNotImplemented, s == http.StatusNetworkAuthenticationRequired:
@@ -167,7 +168,7 @@ func (w *Webhook) judge(items []item, a answer) ([]Result, error) {
 	case len(items) > 1:
 		return nil, fmt.Errorf("%w: %s", errSplit, said)
 	case s == http.StatusConflict && w.conflict == Delivered:
-		return allDelivered(1), nil
+		return []Result{Delivered}, nil
 	case s == http.StatusRequestEntityTooLarge:
 		return []Result{Rejected}, refusal(items[0], "%s; with a batch.size that the receiver takes, it is shortened", said)
 	}
@@ -184,12 +185,4 @@ func aboutTheEndpoint(status int) bool {
 		return true
 	}
 	return false
-}
-
-func allDelivered(n int) []Result {
-	results := make([]Result, n)
-	for i := range results {
-		results[i] = Delivered
-	}
-	return results
 }
