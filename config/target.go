@@ -16,7 +16,7 @@ type Target struct {
 	Batch     Batch         `koanf:"batch"`      //
 	Timeout   time.Duration `koanf:"timeout"`    // of one request
 	TLS       TLS           `koanf:"tls"`        //
-	Proxy     string        `koanf:"proxy"`      // http://, https:// or socks5://, or none; the environment's where empty
+	Proxy     string        `koanf:"proxy"`      // http://, https:// or socks5://, or none; where empty, over HTTP the environment's
 
 	Address string `koanf:"address"` // syslog: udp://, tcp://, tls://, relp:// or relp+tls:// with host and port
 	Header  string `koanf:"header"`  // syslog: rfc5424 | rfc3164
@@ -119,7 +119,7 @@ func (t *Target) uses() []use {
 		{"batch", t.Batch != Batch{}, append([]string{"syslog", "file"}, requests...)},
 		{"timeout", t.Timeout != 0, requests},
 		{"tls", t.TLS != TLS{}, append([]string{"syslog"}, requests...)},
-		{"proxy", t.Proxy != "", http},
+		{"proxy", t.Proxy != "", append([]string{"syslog"}, requests...)},
 		{"address", t.Address != "", []string{"syslog"}},
 		{"header", t.Header != "", []string{"syslog"}},
 		{"framing", t.Framing != "", []string{"syslog"}},

@@ -103,6 +103,11 @@ func (t *Target) checkSyslog(p *problems, path string) {
 	if t.Framing == "octet" && (scheme(t.Address) == "udp" || t.RELP()) {
 		p.add(path+".framing", "found octet beside address: %s, expected it with tcp:// or tls:// only", quote(t.Address))
 	}
+	t.checkProxy(p, path)
+	if t.Proxy != "" && !t.RELP() && p.known(path+".address") {
+		p.add(path+".proxy", "found beside address: %s, expected it with relp:// or relp+tls:// only: without answers a proxy would acknowledge "+
+			"in the SIEM's place", quote(t.Address))
+	}
 	t.checkTLS(p, path, "address", t.Address, scheme(t.wire()) != "tcp" && scheme(t.wire()) != "udp")
 }
 
@@ -190,6 +195,10 @@ func (t *Target) checkURL(p *problems, path string, schemes ...string) {
 func (t *Target) checkRequests(p *problems, path string) {
 	t.checkURL(p, path, "https", "http")
 	oneOf(p, path+".compression", t.Compression, "gzip", "none")
+	t.checkProxy(p, path)
+}
+
+func (t *Target) checkProxy(p *problems, path string) {
 	if t.Proxy == "" || t.Proxy == "none" {
 		return
 	}
@@ -277,6 +286,7 @@ func (t *Target) checkSentinel(p *problems, path string) {
 }
 
 func (t *Target) checkKafka(p *problems, path string) {
+	t.checkProxy(p, path)
 	if len(t.Brokers) == 0 {
 		p.add(path+".brokers", "found none, expected tcp:// or tls:// with host and port of at least one broker")
 	}
@@ -304,6 +314,7 @@ func (t *Target) checkKafka(p *problems, path string) {
 }
 
 func (t *Target) checkNATS(p *problems, path string) {
+	t.checkProxy(p, path)
 	t.checkURL(p, path, "nats", "tls")
 	t.checkLogin(p, path)
 	if t.Subject == "" || strings.ContainsAny(t.Subject, " *>\t\r\n") || slices.Contains(strings.Split(t.Subject, "."), "") {

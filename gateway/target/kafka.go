@@ -33,6 +33,7 @@ import (
 type Kafka struct {
 	cfg     config.Target
 	secure  bool
+	way     via
 	shipper *shipper
 	options []kgo.Opt
 	notes   *brokerNotes
@@ -57,7 +58,11 @@ func NewKafka(cfg config.Target, m *Metrics) (*Kafka, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kafka{cfg: cfg, shipper: s, notes: &brokerNotes{count: m.of(cfg.Name)}, now: time.Now}
+	way, err := newVia(cfg.Proxy)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kafka{cfg: cfg, way: way, shipper: s, notes: &brokerNotes{count: m.of(cfg.Name)}, now: time.Now}
 	var seeds []string
 	for _, b := range cfg.Brokers {
 		scheme, address, _ := strings.Cut(b, "://")

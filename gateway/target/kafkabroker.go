@@ -70,7 +70,7 @@ func (k *Kafka) class(err error) error {
 
 // dial connects to a broker, with the certificates as they are in their files now.
 func (k *Kafka) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, address)
+	conn, err := k.way.dial(ctx, network, address)
 	if err != nil || !k.secure {
 		return conn, err
 	}

@@ -45,7 +45,7 @@ func (c *counted) Write(b []byte) (int, error) {
 
 // dialLink connects and, where secure isn't nil, shakes hands.
 func dialLink(ctx context.Context, address string, secure *config.TLS) (*link, error) {
-	conn, below, err := dial(ctx, address, secure)
+	conn, below, err := dial(ctx, via{}, address, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func dialLink(ctx context.Context, address string, secure *config.TLS) (*link, e
 // dial connects and, where secure isn't nil, shakes hands, within [patience]. conn is what is written to,
 // below what then goes over the wire. Files that can't be read, and a certificate that is not to be trusted,
 // the peer's or ours, are for an operator to mend.
-func dial(ctx context.Context, address string, secure *config.TLS) (conn net.Conn, below *counted, err error) {
+func dial(ctx context.Context, way via, address string, secure *config.TLS) (conn net.Conn, below *counted, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var settings *tls.Config
@@ -66,7 +66,7 @@ func dial(ctx context.Context, address string, secure *config.TLS) (conn net.Con
 			return nil, nil, blocked(err)
 		}
 	}
-	wire, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	wire, err := way.dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -30,6 +30,7 @@ type NATS struct {
 	cfg     config.Target
 	address string
 	secure  bool
+	way     via
 	shipper *shipper
 	count   counters
 	now     func() time.Time // tests have their own
@@ -69,7 +70,11 @@ func NewNATS(cfg config.Target, m *Metrics) (*NATS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &NATS{cfg: cfg, address: address, secure: u.Scheme == "tls", shipper: s, count: m.of(cfg.Name), now: time.Now}, nil
+	way, err := newVia(cfg.Proxy)
+	if err != nil {
+		return nil, err
+	}
+	return &NATS{cfg: cfg, way: way, address: address, secure: u.Scheme == "tls", shipper: s, count: m.of(cfg.Name), now: time.Now}, nil
 }
 
 // Deliver publishes the batch, in order. What is acknowledged is delivered, also where something before it
@@ -174,7 +179,7 @@ func (n *NATS) connect(ctx context.Context) error {
 	var dialled *natsConn
 	var failed error // of the dialer; the client keeps some of it to itself
 	o.CustomDialer = natsDial(func(_, _ string) (net.Conn, error) {
-		dialled, failed = dialNATS(ctx, n.address, n.secure, n.cfg.TLS, n.count.bytes)
+		dialled, failed = dialNATS(ctx, n.way, n.address, n.secure, n.cfg.TLS, n.count.bytes)
 		return dialled, failed
 	})
 	conn, err := o.Connect()

@@ -44,8 +44,8 @@ func (d natsDial) SkipTLSHandshake() bool { return true }
 
 // dialNATS connects, reads the server's INFO, and starts TLS where we or the server want it: the protocol
 // begins in the clear (NATS client protocol, INFO). The connection ends with ctx, until it is told to stay.
-func dialNATS(ctx context.Context, address string, secure bool, settings config.TLS, sent prometheus.Counter) (*natsConn, error) {
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+func dialNATS(ctx context.Context, way via, address string, secure bool, settings config.TLS, sent prometheus.Counter) (*natsConn, error) {
+	raw, err := way.dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}

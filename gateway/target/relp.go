@@ -34,6 +34,7 @@ import (
 type RELP struct {
 	address  string
 	secure   *config.TLS // nil: no TLS
+	way      via
 	envelope *envelope
 	log      *slog.Logger
 	count    counters
@@ -73,8 +74,12 @@ func NewRELP(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*REL
 		return nil, err
 	}
 	v.limit = maxRELP
+	way, err := newVia(cfg.Proxy)
+	if err != nil {
+		return nil, err
+	}
 	scheme, address, _ := strings.Cut(cfg.Address, "://")
-	r := &RELP{
+	r := &RELP{way: way,
 		address: address, envelope: v, log: log.With("target", cfg.Name), count: m.of(cfg.Name), patience: patience,
 		window: relpWindow, suspects: map[dedup.EventKey]relpDoubts{},
 	}
@@ -132,7 +137,7 @@ func (r *RELP) connect(ctx context.Context) error {
 	if r.session != nil {
 		return nil
 	}
-	s, err := openRELP(ctx, r.address, r.secure, r.patience)
+	s, err := openRELP(ctx, r.way, r.address, r.secure, r.patience)
 	if err != nil {
 		return err
 	}

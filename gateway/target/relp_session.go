@@ -40,8 +40,8 @@ var errRELP = errors.New("not what RELP has in this place")
 
 // openRELP connects and opens a session, whose receiver has to answer within wait. What only an operator can
 // mend is blocked.
-func openRELP(ctx context.Context, address string, secure *config.TLS, wait time.Duration) (*relpSession, error) {
-	conn, _, err := dial(ctx, address, secure)
+func openRELP(ctx context.Context, way via, address string, secure *config.TLS, wait time.Duration) (*relpSession, error) {
+	conn, _, err := dial(ctx, way, address, secure)
 	if err != nil {
 		return nil, err
 	}
