@@ -46,8 +46,9 @@ type Kafka struct {
 const (
 	// unknown is how long a topic may be unknown: one that is just being made is.
 	unknown = 3 * time.Minute
-	// attempts is how often a record is sent in one Deliver after the first time, in its producer session.
-	attempts = 2
+	// attempts is how often a record is sent in one Deliver after the first time, in its producer session. A
+	// broken connection may take two of them: the metadata that is asked for then counts too.
+	attempts = 3
 	// overhead of a record in its batch: key, headers and lengths.
 	overhead = 512
 )
@@ -75,8 +76,8 @@ func NewKafka(cfg config.Target, m *Metrics) (*Kafka, error) {
 		kgo.WithHooks(k.notes), kgo.Dialer(k.dial),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ManualFlushing(), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.AllowIdempotentProduceCancellation(), kgo.RecordRetries(attempts), kgo.UnknownTopicRetries(attempts),
-		// A connection that says nothing ends in time to ask again on a new one.
-		kgo.ProduceRequestTimeout(within(cfg.Timeout / 2)), kgo.RequestTimeoutOverhead(within(cfg.Timeout / 4)),
+		// A connection that says nothing ends at half the time, so that the rest is for asking again on a new one.
+		kgo.ProduceRequestTimeout(within(cfg.Timeout / 4)), kgo.RequestTimeoutOverhead(within(cfg.Timeout / 4)),
 		kgo.RetryTimeout(cfg.Timeout), kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.BrokerMaxReadBytes(maxReply), kgo.FetchMaxBytes(maxReply), kgo.FetchMaxPartitionBytes(maxReply),
 		kgo.ProducerBatchCompression(codec(cfg.Compression)...),
