@@ -79,7 +79,8 @@ func NewRELP(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*REL
 		return nil, err
 	}
 	scheme, address, _ := strings.Cut(cfg.Address, "://")
-	r := &RELP{way: way,
+	r := &RELP{
+		way:     way,
 		address: address, envelope: v, log: log.With("target", cfg.Name), count: m.of(cfg.Name), patience: patience,
 		window: relpWindow, suspects: map[dedup.EventKey]relpDoubts{},
 	}
