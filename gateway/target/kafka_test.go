@@ -63,6 +63,7 @@ func TestKafkaContract(t *testing.T) {
 			return toKafka(t, s, func(c *config.Target) { c.Batch.Entries, c.Timeout = 3, 3*time.Second }), &s.Record
 		},
 		faults: []siem.Fault{siem.Refuse, siem.Reset, siem.Lie, siem.Stall},
+		unsure: []siem.Fault{siem.Stall}, // on a slow machine the broker may write what it was given up for
 		poison: true,
 	}.run(t)
 }
