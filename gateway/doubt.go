@@ -65,10 +65,7 @@ func (d *delivery) recall(ctx context.Context) {
 	case doubt.None():
 	case at.Less(doubt.From): // the cursor went back
 		d.keepDoubt()
-	case d.doubts.target == nil: // it was a target of another kind, which nobody can ask any more
-		d.reader.Again(doubt.From)
-		d.keepDoubt()
-	case d.doubts.target.Arrived(ctx, doubt):
+	case d.doubts.target != nil && d.doubts.target.Arrived(ctx, doubt): // of another kind of target nobody can ask
 		d.log.Info("Sluice had been killed; the SIEM has read everything that it acknowledged")
 		d.keepDoubt()
 	default:
@@ -99,6 +96,10 @@ func (d *delivery) next(ctx context.Context) ([]*stream.Entry, error) {
 // tend has the target send again what a reset has cost, and keeps what is in doubt now: after a while
 // without deliveries, nothing.
 func (d *delivery) tend(ctx context.Context, pause *backoff) {
+	if d.doubts.target == nil { // it was the doubt of another kind of target, and is over when all is sent again
+		d.keepDoubt()
+		return
+	}
 	select {
 	case <-d.turn:
 	case <-ctx.Done():
