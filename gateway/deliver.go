@@ -148,9 +148,6 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 		if len(left) == 0 {
 			out.over(ctx, d)
 			batch = nil
-			if p := target.PauseOf(err); p.After > 0 { // everything got through, but the other side wants it slower
-				pause.wait(ctx, p.After)
-			}
 			break
 		}
 		if len(left) < len(batch) {

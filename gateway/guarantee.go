@@ -110,7 +110,7 @@ func outOf(what string) Guarantee {
 		}
 	case "sentinel out":
 		return Guarantee{
-			"sentinel", "an event leaves the queue when the service has accepted it (204)",
+			"sentinel", "an event leaves the queue when the service has accepted it",
 			"doubled, with equal `EventKey`: what was accepted and not answered. Lost is what the rule's transformation drops, of which " +
 				"the service says nothing",
 		}
