@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -145,12 +146,29 @@ func rendered(format string, b []byte, e *stream.Entry, limit int) ([]byte, erro
 	return r(b, e, limit)
 }
 
-// schemas are the JSON Schemas by which what a format renders is valid.
-func schemas(t testing.TB) map[string]*jsonschema.Schema {
+// schema says what is wrong with a value.
+type schema interface{ Validate(v any) error }
+
+// both are two schemas, one of which may be missing.
+type both struct{ ours, published schema }
+
+// Validate asks both.
+func (b both) Validate(v any) error {
+	err := b.ours.Validate(v)
+	if b.published != nil {
+		err = errors.Join(err, b.published.Validate(v))
+	}
+	return err
+}
+
+// schemas are those by which what a format renders is valid: JSON Schemas of ours, and those that the format's makers
+// publish, where there are some and they are installed.
+func schemas(t testing.TB) map[string]schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	out := map[string]*jsonschema.Schema{}
+	out := map[string]schema{}
+	theirs, _ := published(t)
 	for format, file := range map[string]string{
 		"json":                "stream.schema.json",
 		"ecs":                 "testdata/schema/ecs.json",
@@ -163,13 +181,13 @@ func schemas(t testing.TB) map[string]*jsonschema.Schema {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[format] = s
+		out[format] = both{s, theirs[format]}
 	}
 	return out
 }
 
 // check tells what is wrong with a rendered JSON line.
-func check(t testing.TB, s *jsonschema.Schema, text []byte) {
+func check(t testing.TB, s schema, text []byte) {
 	t.Helper()
 	if !oneLine(text) {
 		t.Errorf("not one clean line: %q", text)
