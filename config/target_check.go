@@ -104,9 +104,9 @@ func (t *Target) checkSyslog(p *problems, path string) {
 		p.add(path+".framing", "found octet beside address: %s, expected it with tcp:// or tls:// only", quote(t.Address))
 	}
 	t.checkProxy(p, path)
-	if t.Proxy != "" && !t.RELP() && p.known(path+".address") {
-		p.add(path+".proxy", "found beside address: %s, expected it with relp:// or relp+tls:// only: without answers a proxy would acknowledge "+
-			"in the SIEM's place", quote(t.Address))
+	if t.Proxy != "" && scheme(t.Address) == "udp" {
+		p.add(path+".proxy", "found beside address: %s, expected it with tcp://, tls://, relp:// or relp+tls:// only: proxies pass no datagrams on",
+			quote(t.Address))
 	}
 	t.checkTLS(p, path, "address", t.Address, scheme(t.wire()) != "tcp" && scheme(t.wire()) != "udp")
 }

@@ -28,7 +28,7 @@ func Guarantees() []Guarantee {
 	return []Guarantee{
 		guaranteeOf("udp in"), guaranteeOf("stream in"), guaranteeOf("relp in"), guaranteeOf("http in"),
 		guaranteeOf("synced"), guaranteeOf("process"), guaranteeOf("hold"),
-		guaranteeOf("stream out"), guaranteeOf("relp out"), guaranteeOf("udp out"), guaranteeOf("splunk_hec out"),
+		guaranteeOf("stream out"), guaranteeOf("proxied stream out"), guaranteeOf("relp out"), guaranteeOf("udp out"), guaranteeOf("splunk_hec out"),
 		guaranteeOf("elasticsearch out"), guaranteeOf("sentinel out"), guaranteeOf("kafka out"), guaranteeOf("nats out"),
 		guaranteeOf("http out"), guaranteeOf("file out"), guaranteeOf("stdout out"),
 	}
@@ -88,6 +88,15 @@ func outOf(what string) Guarantee {
 				"over TLS, where the SIEM says goodbye first; else as after a reset. Lost is what the SIEM had left unread " +
 				"for longer than 10 seconds, or beyond 1 MiB, when it reset the connection; and a dead letter that was " +
 				"sent again by hand within 10 seconds before a reset, if a kill comes with it",
+		}
+	case "proxied stream out":
+		return Guarantee{
+			"TCP and TLS out through a proxy",
+			"what the proxy's kernel had not acknowledged is sent again; after every end of the connection, Sluice's own included, also what it had " +
+				"acknowledged in the 10 seconds before, up to 1 MiB, as the proxy acknowledges in the SIEM's place",
+			"doubled: what is sent again; `sluiceEventKey` is equal. Lost is what had been in flight between proxy and SIEM, or " +
+				"unread by the SIEM, for longer than 10 seconds, or beyond 1 MiB, when one of them died or reset the connection; " +
+				"and a dead letter that was sent again by hand within 10 seconds before that, if a kill comes with it",
 		}
 	case "relp out":
 		return Guarantee{
@@ -160,6 +169,9 @@ func Route(c config.Config) []Leg {
 		what, via := t.Type+" out", cmp.Or(t.Path, t.URL, strings.Join(t.Brokers, " "))
 		if t.Type == "syslog" {
 			what, via = carrier(t.Address)+" out", t.Address
+			if what == "stream out" && t.Proxy != "" && t.Proxy != "none" {
+				what = "proxied " + what
+			}
 		}
 		legs = append(legs, Leg{"target", t.Name, via, guaranteeOf(what)})
 	}

@@ -186,6 +186,9 @@ func TestEveryRouteHasAGuarantee(t *testing.T) {
 		{Name: "m", Type: "kafka", Brokers: []string{"tcp://h:1"}},
 		{Name: "n", Type: "nats", URL: "nats://h"},
 		{Name: "o", Type: "http", URL: "https://h"},
+		{Name: "p", Type: "syslog", Address: "tls://h:1", Proxy: "http://p:3128"},
+		{Name: "q", Type: "syslog", Address: "relp://h:1", Proxy: "http://p:3128"},
+		{Name: "r", Type: "syslog", Address: "tcp://h:1", Proxy: "none"},
 	}
 	var got []string
 	for _, l := range Route(c) {
@@ -199,7 +202,7 @@ func TestEveryRouteHasAGuarantee(t *testing.T) {
 		"stream : the stream, `durability: synced`", "hold : what is held",
 		"target e: UDP out", "target f: TCP and TLS out", "target g: file", "target h: stdout",
 		"target i: RELP out", "target j: splunk_hec", "target k: elasticsearch", "target l: sentinel", "target m: kafka",
-		"target n: nats", "target o: http",
+		"target n: nats", "target o: http", "target p: TCP and TLS out through a proxy", "target q: RELP out", "target r: TCP and TLS out",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -19,7 +19,8 @@ import (
 type link struct {
 	conn         net.Conn // what is written to: below itself, or TLS over it
 	below        *counted
-	route        string        // its addresses, ours first
+	socket       net.Conn      // below that, where TLS to a proxy is between
+	route        string        // its addresses, ours first; "" through a proxy
 	parting      atomic.Bool   // both sides close: the state of the socket tells no reset any more
 	acknowledged int64         // bytes on the wire, as last seen
 	over         chan struct{} // closed when the peer has closed or the connection has broken
@@ -44,12 +45,18 @@ func (c *counted) Write(b []byte) (int, error) {
 }
 
 // dialLink connects and, where secure isn't nil, shakes hands.
-func dialLink(ctx context.Context, address string, secure *config.TLS) (*link, error) {
-	conn, below, err := dial(ctx, via{}, address, secure)
+func dialLink(ctx context.Context, way via, address string, secure *config.TLS) (*link, error) {
+	conn, below, err := dial(ctx, way, address, secure)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{conn: conn, below: below, route: conn.LocalAddr().String() + " " + conn.RemoteAddr().String(), over: make(chan struct{})}
+	l := &link{conn: conn, below: below, socket: below.Conn, over: make(chan struct{})}
+	if outer, ok := below.Conn.(*tls.Conn); ok {
+		l.socket = outer.NetConn()
+	}
+	if way.proxy == nil {
+		l.route = conn.LocalAddr().String() + " " + conn.RemoteAddr().String()
+	}
 	go l.watch()
 	return l, nil
 }
@@ -101,7 +108,7 @@ func (l *link) watch() {
 	}
 	// Whoever meets a reset first is told of it, the writer or us; the other one sees an end.
 	switch {
-	case !l.parting.Load() && isReset(l.below.Conn):
+	case !l.parting.Load() && isReset(l.socket):
 		err = syscall.ECONNRESET
 	case err == nil, errors.Is(err, io.ErrUnexpectedEOF): // TLS without its goodbye
 		err = errClosed
@@ -119,8 +126,9 @@ func (l *link) ended() bool {
 	}
 }
 
-// inOrder tells of a connection that is over whether the peer closed it, and so had read what came.
-func (l *link) inOrder() bool { return errors.Is(l.why, errClosed) }
+// inOrder tells of a connection that is over whether the peer closed it, and so had read what came. A proxy
+// that closes says nothing of what the SIEM had read: it closes in order what the SIEM has reset.
+func (l *link) inOrder() bool { return l.route != "" && errors.Is(l.why, errClosed) }
 
 // wasReset tells whether the connection broke, so that the peer's kernel may have thrown away what
 // the SIEM had not read, and when that was noticed. It ends the connection.
@@ -175,7 +183,7 @@ func (l *link) confirm(ctx context.Context, more func() (wrote bool, err error))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		pending, err := unacknowledged(l.below.Conn)
+		pending, err := unacknowledged(l.socket) // under a proxy's TLS more than what is written of it, never less
 		if err != nil {
 			return fmt.Errorf("ask for what is unacknowledged: %w", err)
 		}
@@ -215,7 +223,7 @@ func noMore() (bool, error) { return false, nil }
 // A peer that has closed in order may still acknowledge, but nobody would read it.
 func (l *link) last() error {
 	if l.inOrder() {
-		if pending, err := unacknowledged(l.below.Conn); err == nil {
+		if pending, err := unacknowledged(l.socket); err == nil {
 			l.acknowledged = max(l.acknowledged, l.written()-pending)
 			if pending == 0 {
 				return nil
@@ -231,11 +239,13 @@ func (l *link) interrupt() { _ = l.below.SetDeadline(time.Unix(1, 0)) }
 // farewell ends our side of the connection and tells whether the peer ended its side before ctx did.
 func (l *link) farewell(ctx context.Context) (over bool) {
 	var err error
-	if secure, ok := l.conn.(*tls.Conn); ok {
-		_ = l.below.SetWriteDeadline(time.Now().Add(time.Second))
-		err = secure.CloseWrite()
+	for _, layer := range []net.Conn{l.conn, l.below.Conn} {
+		if secure, ok := layer.(*tls.Conn); ok && err == nil {
+			_ = l.below.SetWriteDeadline(time.Now().Add(time.Second))
+			err = secure.CloseWrite()
+		}
 	}
-	if tcp, ok := l.below.Conn.(*net.TCPConn); ok && err == nil {
+	if tcp, ok := l.socket.(*net.TCPConn); ok && err == nil {
 		l.parting.Store(true)
 		_ = tcp.CloseWrite() // where it fails, the connection is over
 	}
@@ -249,7 +259,7 @@ func (l *link) farewell(ctx context.Context) (over bool) {
 
 // close ends the connection: in order, or so that nothing of what is unacknowledged still arrives.
 func (l *link) close(inOrder bool) {
-	if tcp, ok := l.below.Conn.(*net.TCPConn); ok && !inOrder {
+	if tcp, ok := l.socket.(*net.TCPConn); ok && !inOrder {
 		_ = tcp.SetLinger(0)
 		_ = tcp.Close()
 	}

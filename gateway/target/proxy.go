@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,9 +16,11 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// via is the way to a server whose protocol isn't HTTP: straight, or through a proxy. What a SIEM acknowledges
-// by TCP alone goes straight only, as a proxy would acknowledge in its place.
-type via struct{ proxy *url.URL } // nil: straight
+// via is the way to a server whose protocol isn't HTTP: straight, or through a proxy.
+type via struct {
+	proxy *url.URL       // nil: straight
+	roots *x509.CertPool // of a proxy with https://; nil: the system's
+}
 
 // newVia reads the configuration's proxy: socks5://, http:// or https://, or none.
 func newVia(through string) (via, error) {
@@ -31,59 +34,70 @@ func newVia(through string) (via, error) {
 	if u.Scheme != "socks5" && u.Scheme != "http" && u.Scheme != "https" {
 		return via{}, errors.New("proxy: want socks5://, http:// or https://")
 	}
-	return via{u}, nil
+	return via{proxy: u}, nil
 }
 
-// dial connects to host:port, which the proxy looks up where there is one.
+// dial connects to host:port, which the proxy looks up where there is one. What it gives is the socket, or TLS
+// over it to a proxy with https://, so that the kernel can be asked about it.
 func (v via) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	straight := &net.Dialer{Timeout: 30 * time.Second}
 	if v.proxy == nil {
 		return straight.DialContext(ctx, network, address)
 	}
-	var conn net.Conn
-	var err error
-	if v.proxy.Scheme == "socks5" {
-		conn, err = v.socks(ctx, straight, network, address)
-	} else {
-		conn, err = v.connect(ctx, straight, address)
-	}
+	conn, err := v.through(ctx, straight, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("through the proxy %s: %w", v.proxy.Host, err)
 	}
 	return conn, nil
 }
 
+func (v via) through(ctx context.Context, straight *net.Dialer, network, address string) (net.Conn, error) {
+	conn, err := straight.DialContext(ctx, "tcp", v.proxy.Host)
+	if err != nil {
+		return nil, err
+	}
+	tunnel := conn
+	if v.proxy.Scheme == "socks5" {
+		err = v.socks(ctx, conn, network, address)
+	} else {
+		tunnel, err = v.connect(ctx, conn, address)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return tunnel, nil
+}
+
 // socks speaks SOCKS 5 (RFC 1928, with the login of RFC 1929).
-func (v via) socks(ctx context.Context, straight *net.Dialer, network, address string) (net.Conn, error) {
+func (v via) socks(ctx context.Context, conn net.Conn, network, address string) error {
 	var login *proxy.Auth
 	if u := v.proxy.User; u != nil {
 		password, _ := u.Password()
 		login = &proxy.Auth{User: u.Username(), Password: password}
 	}
-	d, err := proxy.SOCKS5("tcp", v.proxy.Host, login, straight)
+	d, err := proxy.SOCKS5("tcp", v.proxy.Host, login, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	over, ok := d.(proxy.ContextDialer)
+	over, ok := d.(interface {
+		DialWithConn(ctx context.Context, conn net.Conn, network, address string) (net.Addr, error)
+	})
 	if !ok {
-		return nil, errors.New("the dialer can't be ended")
+		return errors.New("the dialer takes no connection")
 	}
-	return over.DialContext(ctx, network, address)
+	_, err = over.DialWithConn(ctx, conn, network, address)
+	return err
 }
 
 // connect has an HTTP proxy make a tunnel (RFC 9110 section 9.3.6).
-func (v via) connect(ctx context.Context, straight *net.Dialer, address string) (net.Conn, error) {
-	conn, err := straight.DialContext(ctx, "tcp", v.proxy.Host)
-	if err != nil {
-		return nil, err
-	}
+func (v via) connect(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	tunnel, err := v.tunnel(ctx, conn, address)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		_ = conn.Close()
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	return tunnel, nil
@@ -91,7 +105,7 @@ func (v via) connect(ctx context.Context, straight *net.Dialer, address string) 
 
 func (v via) tunnel(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	if v.proxy.Scheme == "https" {
-		secure := tls.Client(conn, &tls.Config{ServerName: v.proxy.Hostname(), MinVersion: tls.VersionTLS12})
+		secure := tls.Client(conn, &tls.Config{ServerName: v.proxy.Hostname(), RootCAs: v.roots, MinVersion: tls.VersionTLS12})
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}

@@ -24,15 +24,22 @@ type middleman struct {
 	net.Listener
 	tunnels atomic.Int32
 	refuse  bool
+	wrap    func(net.Conn) net.Conn // TLS; nil: none
 }
 
 func newMiddleman(t *testing.T) *middleman {
+	t.Helper()
+	return newSecureMiddleman(t, nil)
+}
+
+// newSecureMiddleman has TLS to its clients.
+func newSecureMiddleman(t *testing.T, wrap func(net.Conn) net.Conn) *middleman {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &middleman{Listener: l}
+	m := &middleman{Listener: l, wrap: wrap}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -47,6 +54,9 @@ func newMiddleman(t *testing.T) *middleman {
 }
 
 func (m *middleman) serve(conn net.Conn) {
+	if m.wrap != nil {
+		conn = m.wrap(conn)
+	}
 	defer conn.Close()
 	r := bufio.NewReader(conn)
 	first, err := r.Peek(1)

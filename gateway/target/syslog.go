@@ -25,6 +25,7 @@ const (
 // opens when there is something to deliver. For UDP see [Datagrams].
 type Syslog struct {
 	address  string
+	way      via
 	secure   *config.TLS // nil: no TLS
 	envelope *envelope
 	log      *slog.Logger
@@ -50,8 +51,12 @@ func NewSyslog(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*S
 	default:
 		return nil, fmt.Errorf("framing %q: want octet or newline", cfg.Framing)
 	}
+	way, err := newVia(cfg.Proxy)
+	if err != nil {
+		return nil, err
+	}
 	scheme, address, _ := strings.Cut(cfg.Address, "://")
-	s := &Syslog{address: address, envelope: v, log: log.With("target", cfg.Name), count: m.of(cfg.Name)}
+	s := &Syslog{address: address, way: way, envelope: v, log: log.With("target", cfg.Name), count: m.of(cfg.Name)}
 	switch scheme {
 	case "tcp":
 	case "tls":
@@ -72,7 +77,8 @@ func (s *Syslog) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, 
 // part of the batch. What was acknowledged is delivered; but if the peer
 // reset the connection, its kernel threw away what the SIEM had not read, so nothing of the batch
 // counts as delivered, and what was delivered in the seconds before is sent again, first, on the next
-// connection. After any error the connection is closed. Nobody may call Deliver while it runs.
+// connection. Through a proxy, whose kernel acknowledges in the peer's place, every end of the connection counts as a
+// reset. After any error the connection is closed. Nobody may call Deliver while it runs.
 func (s *Syslog) DeliverMore(ctx context.Context, batch []*stream.Entry, more func() []*stream.Entry) ([]Result, error) {
 	results := make([]Result, len(batch))
 	if len(batch) == 0 {
@@ -138,7 +144,7 @@ func (s *Syslog) connect(ctx context.Context) error {
 	if s.link != nil {
 		return nil
 	}
-	l, err := dialLink(ctx, s.address, s.secure)
+	l, err := dialLink(ctx, s.way, s.address, s.secure)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,8 @@
 // everything, or some time has passed without a reset. Where the doubt begins is kept with the cursor,
 // before the cursor passes it. After a kill everything in doubt is sent again, as the reset may have come when
 // nobody was there to see it; but our kernel still knows if the SIEM has closed in order, so that a kill
-// alone doubles nothing.
+// alone doubles nothing. Of a SIEM behind a proxy it knows nothing: there every end of a connection is taken for a
+// reset.
 package target
 
 import (
