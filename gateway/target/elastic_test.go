@@ -196,6 +196,7 @@ func TestElasticRequests(t *testing.T) {
 		{"503", siem.HTTPAnswer{Status: 503, Header: map[string]string{"Retry-After": "30"}}, madeOf{three, 30 * time.Second, false, "503"}},
 		{"504", siem.HTTPAnswer{Status: 504}, madeOf{three, 0, false, "504"}},
 		{"408", siem.HTTPAnswer{Status: 408}, madeOf{three, 0, false, "408"}},
+		{"items of 200 and 201", siem.HTTPAnswer{Status: 200, Take: true, Body: `{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":200}},{"create":{"status":201}}]}`}, madeOf{results: repeat(Delivered, 3)}},
 		// The worst replies.
 		{"200 and a page", siem.HTTPAnswer{Status: 200, Body: page}, madeOf{three, 0, false, "invalid character"}},
 		{"200 and nothing", siem.HTTPAnswer{Status: 200}, madeOf{three, 0, false, "is none"}},
@@ -225,11 +226,13 @@ func TestElasticRequests(t *testing.T) {
 func TestElasticDividesWhatIsRefusedAsAWhole(t *testing.T) {
 	malformed := siem.HTTPAnswer{Status: 400, Body: `{"error":{"type":"illegal_argument_exception","reason":"Malformed action/metadata line [3]"},"status":400}`}
 	tooLarge := siem.HTTPAnswer{Status: 413, Body: "request entity too large"}
-	for _, says := range []siem.HTTPAnswer{malformed, tooLarge} {
-		e, server := newElastic(t, nil)
-		server.Answer(says, says) // all three, then the first
-		results, err := e.Deliver(t.Context(), numbered(1, 3))
-		madeOf{results: []Result{Rejected, Delivered, Delivered}, words: says.Body[:8]}.check(t, results, err)
+	for name, says := range map[string]siem.HTTPAnswer{"400 malformed action line": malformed, "413": tooLarge} {
+		t.Run(name, func(t *testing.T) {
+			e, server := newElastic(t, nil)
+			server.Answer(says, says) // all three, then the first
+			results, err := e.Deliver(t.Context(), numbered(1, 3))
+			madeOf{results: []Result{Rejected, Delivered, Delivered}, words: says.Body[:8]}.check(t, results, err)
+		})
 	}
 }
 
@@ -243,7 +246,7 @@ func TestElasticDividesByTheServersLimit(t *testing.T) {
 
 // A reply that is longer than what is read of it: the halves have shorter ones, and double nothing.
 func TestElasticDividesForALongReply(t *testing.T) {
-	e, server := newElastic(t, nil)
+	e, server := newElastic(t, func(_ *siem.Elastic, c *config.Target) { c.Timeout = time.Minute }) // however busy the machine is
 	server.Answer(siem.HTTPAnswer{Status: 200, Take: true, Body: `{"errors":false,"items":[` + strings.Repeat(" ", maxReply)})
 	deliver(t, e, numbered(1, 3))
 	server.Answer(siem.HTTPAnswer{Status: 200, Take: true, Body: strings.Repeat(" ", 2*maxReply)})

@@ -3,14 +3,18 @@ package target
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -310,8 +314,8 @@ func TestTLSChecksTheSIEM(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("Deliver() = %v, want an error with %q", err, tt.want)
 				}
-				if diff := cmp.Diff(repeat(Retry, 2), results); diff != "" {
-					t.Errorf("results (-want +got):\n%s", diff)
+				if diff := cmp.Diff(repeat(Retry, 2), results); diff != "" || !PauseOf(err).Blocked {
+					t.Errorf("%v, want it blocked; results (-want +got):\n%s", err, diff)
 				}
 				return
 			}
@@ -373,6 +377,61 @@ func TestDatagramsSendOneMessageEach(t *testing.T) {
 					t.Errorf("datagram %d of %d bytes: %.200q", i, n, text)
 				}
 			}
+		})
+	}
+}
+
+// TestSyslogTimesOut: what a SIEM doesn't take within [patience] is sent again, on another connection.
+func TestSyslogTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := newTarget(t, config.Target{Address: "tcp://siem.example:514"})
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		below := &counted{Conn: ours}
+		target.link = &link{conn: below, below: below, socket: ours, over: make(chan struct{})}
+		go target.link.watch()
+		begun := time.Now()
+		results, err := target.Deliver(t.Context(), numbered(1, 3))
+		if !errors.Is(err, os.ErrDeadlineExceeded) || PauseOf(err).Blocked || time.Since(begun) != patience || target.link != nil {
+			t.Errorf("Deliver() = %v after %v, want that the connection is given up after %v", err, time.Since(begun), patience)
+		}
+		if diff := cmp.Diff(repeat(Retry, 3), results); diff != "" {
+			t.Errorf("results (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestDatagramOutcomes: of UDP there is little to know. That nobody listens is a test of its own.
+func TestDatagramOutcomes(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, tt := range []struct {
+		name, address string
+		limit, text   int
+		want          Result
+		blocked       bool
+		words         string
+	}{
+		{"write", conn.LocalAddr().String(), maxDatagram, 10, Delivered, false, ""},
+		{"too big, and shortened", conn.LocalAddr().String(), maxDatagram, 80_000, Delivered, false, ""},
+		{"too big for the way", conn.LocalAddr().String(), 0, 80_000, Rejected, false, "message too long"},
+		{"too big however short", conn.LocalAddr().String(), 100, 10, Rejected, false, "shortened"},
+		{"name resolution", "siem..invalid:514", maxDatagram, 10, Retry, true, "no such host"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, err := NewDatagrams(config.Target{Address: "udp://" + tt.address, Format: "cef"}, "gate.example", NewMetrics(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			d.envelope.limit = tt.limit
+			batch := numbered(1, 1)
+			batch[0].Notification.Raw = []byte(strings.Repeat("x", tt.text))
+			results, err := d.Deliver(t.Context(), batch)
+			madeOf{results: repeat(tt.want, 1), blocked: tt.blocked, words: tt.words}.check(t, results, err)
 		})
 	}
 }

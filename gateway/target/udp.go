@@ -50,6 +50,9 @@ func (d *Datagrams) Deliver(ctx context.Context, batch []*stream.Entry) ([]Resul
 		dialling, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		conn, err := new(net.Dialer).DialContext(dialling, "udp", d.address)
+		if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
+			return results, blocked(err) // whereas a name server that doesn't answer will
+		}
 		if err != nil {
 			return results, err
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -511,6 +512,40 @@ func TestWebhookTellsNoSecrets(t *testing.T) {
 		if _, err := NewWebhook(cfg, time.Now, NewMetrics(nil)); err == nil || strings.Contains(err.Error(), "very-secret") {
 			t.Errorf("NewWebhook() with a line end in a header: %v", err)
 		}
+	}
+}
+
+// TestWebhookIsOutOfReach: what the network does passes by itself, what a certificate says doesn't.
+func TestWebhookIsOutOfReach(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // its kernel connects, and nobody shakes hands
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	server, other := newCerts(t, "127.0.0.1"), newCerts(t, "127.0.0.1")
+	for _, tt := range []struct {
+		name, url string
+		blocked   bool
+		words     string
+	}{
+		{"network", "http://" + nobody.Addr().String(), false, "connection refused"},
+		{"TLS handshake timeout", "https://" + mute.Addr().String(), false, "deadline exceeded"},
+		{"certificate error", secured(t, &siem.Webhook{}, server, other), true, "unknown authority"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := webhookConfig(tt.url)
+			cfg.TLS = config.TLS{CA: other.ca}
+			if tt.blocked {
+				cfg.Timeout = time.Minute
+			}
+			results, err := openWebhook(t, cfg, time.Now).Deliver(t.Context(), numbered(1, 2))
+			madeOf{results: repeat(Retry, 2), blocked: tt.blocked, words: tt.words}.check(t, results, err)
+		})
 	}
 }
 
