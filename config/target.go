@@ -104,6 +104,21 @@ func jsonFormats() []string {
 // JSON says whether the format is one JSON object for each entry, and not a text.
 func (t *Target) JSON() bool { return slices.Contains(jsonFormats(), t.Format) }
 
+// Bare says that a SIEM gets events without anything of ours, neither the alert's ID nor its twin: the format has it
+// in the transport's header, and there is none, or one with no place for it.
+func (t *Target) Bare() bool {
+	if t.Format != "cef_original" {
+		return false
+	}
+	switch t.Type {
+	case "syslog":
+		return t.Header == "rfc3164"
+	case "http":
+		return t.Body == "ndjson"
+	}
+	return t.Type == "file" || t.Type == "stdout"
+}
+
 // use is a key that some types of targets have and others don't.
 type use struct {
 	key   string

@@ -71,7 +71,7 @@ func (d *delivery) recall(ctx context.Context) {
 	default:
 		d.doubts.old, d.doubts.until = doubt, at
 		d.reader.Again(doubt.From)
-		d.log.Warn("before Sluice ended the SIEM may not have read what was acknowledged: that is sent again",
+		d.log.Warn("when Sluice ended the SIEM may not have read what it acknowledged: that is sent again",
 			"from_sequence", doubt.From.Sequence, "to_sequence", d.doubts.until.Sequence)
 	}
 }

@@ -21,6 +21,7 @@ type Leg struct {
 	Name string // of the input or the target
 	Via  string // where it listens, or where it leads to
 	Guarantee
+	Note string // what else an operator should know of it
 }
 
 // Guarantees lists everything that a configuration may have.
@@ -162,7 +163,7 @@ func Route(c config.Config) []Leg {
 		if i.Type == "syslog" {
 			what = carrier(i.Listen) + " in"
 		}
-		legs = append(legs, Leg{"input", i.Name, i.Listen, guaranteeOf(what)})
+		legs = append(legs, Leg{Role: "input", Name: i.Name, Via: i.Listen, Guarantee: guaranteeOf(what)})
 	}
 	legs = append(legs, Leg{Role: "stream", Guarantee: guaranteeOf(c.Stream.Durability)}, Leg{Role: "hold", Guarantee: guaranteeOf("hold")})
 	for _, t := range c.Targets {
@@ -173,7 +174,12 @@ func Route(c config.Config) []Leg {
 				what = "proxied " + what
 			}
 		}
-		legs = append(legs, Leg{"target", t.Name, via, guaranteeOf(what)})
+		l := Leg{Role: "target", Name: t.Name, Via: via, Guarantee: guaranteeOf(what)}
+		if t.Bare() {
+			l.Note = "with `format: cef_original` the SIEM sees neither Sluice's alert ID nor the event key nor the twin here; " +
+				"syslog with `header: rfc5424`, Kafka, NATS, Splunk and an `http` target with `body: one` carry them in their headers"
+		}
+		legs = append(legs, l)
 	}
 	return legs
 }

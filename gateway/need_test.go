@@ -208,3 +208,31 @@ func TestEveryRouteHasAGuarantee(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// TestRouteWarnsOfBareEvents: who chooses cef_original is told where it has nothing of ours.
+func TestRouteWarnsOfBareEvents(t *testing.T) {
+	for _, tt := range []struct {
+		target config.Target
+		want   bool
+	}{
+		{config.Target{Type: "syslog", Address: "tls://h:1", Header: "rfc5424"}, false},
+		{config.Target{Type: "syslog", Address: "relp://h:1", Header: "rfc3164"}, true},
+		{config.Target{Type: "file", Path: "x"}, true},
+		{config.Target{Type: "stdout"}, true},
+		{config.Target{Type: "http", URL: "https://h", Body: "one"}, false},
+		{config.Target{Type: "http", URL: "https://h", Body: "ndjson"}, true},
+		{config.Target{Type: "kafka", Brokers: []string{"tcp://h:1"}}, false},
+		{config.Target{Type: "nats", URL: "nats://h"}, false},
+		{config.Target{Type: "splunk_hec", URL: "https://h"}, false},
+	} {
+		for _, format := range []string{"cef", "cef_original"} {
+			c := config.Default()
+			tt.target.Format = format
+			c.Targets = []config.Target{tt.target}
+			legs := Route(c)
+			if note := legs[len(legs)-1].Note; (note != "") != (tt.want && format == "cef_original") {
+				t.Errorf("%s, %s%s%s: note %q, want one: %t", format, tt.target.Type, tt.target.Header, tt.target.Body, note, tt.want)
+			}
+		}
+	}
+}

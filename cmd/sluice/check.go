@@ -105,6 +105,9 @@ func writeRoute(out io.Writer, c config.Config) error {
 			what += " (" + l.Via + ")"
 		}
 		_, _ = fmt.Fprintf(w, "  %s\tguaranteed: %s. Can be lost or doubled: %s.\n", plain.Replace(what), plain.Replace(l.Kept), plain.Replace(l.Lost))
+		if l.Note != "" {
+			_, _ = fmt.Fprintf(w, "  \twarning: %s.\n", plain.Replace(l.Note))
+		}
 	}
 	return w.Flush()
 }

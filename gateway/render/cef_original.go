@@ -12,7 +12,8 @@ import (
 
 // originalRenderer renders the format cef_original: the CEF event as its service wrote it, every byte of
 // it, for whoever has rules for these. It has nothing of ours, neither the alert's ID nor the event key nor
-// the twin, and a reader may take text of a name or of msg for fields, as it could before there was Sluice.
+// the twin, which are [Labels] of the transport's header, and a reader may take text of a name or of msg for fields,
+// as it could before there was Sluice.
 //
 // What no service wrote as one line of CEF, what is longer than the limit, and an alert given back from a
 // pairing are rendered as in the format cef. "CEF:" is put before an event whose sender wrote it into the

@@ -16,8 +16,8 @@ type envelope struct {
 	host    string
 	app     string
 	append  func(b []byte, h syslog.Header, body []byte) []byte
+	labels  render.Labels
 	counted bool // octet counting, RFC 6587 section 3.4.1
-	tagged  bool // the header carries our keys, as the format doesn't
 	limit   int  // bytes of a message; 0: any
 	body    []byte
 	message []byte
@@ -28,7 +28,11 @@ func newEnvelope(format, header, host string) (*envelope, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &envelope{render: r, host: host, app: "sluice", tagged: format == "cef_original"}
+	labels, err := render.LabelsFor(format)
+	if err != nil {
+		return nil, err
+	}
+	v := &envelope{render: r, host: host, app: "sluice", labels: labels}
 	switch header {
 	case "", "rfc5424":
 		v.append = syslog.AppendRFC5424
@@ -85,16 +89,8 @@ func (v *envelope) header(e *stream.Entry) syslog.Header {
 	if e.Kind == stream.Link {
 		h.MsgID = string(formats.Link)
 	}
-	if v.tagged {
-		h.Data = []syslog.Param{
-			{Name: "eventKey", Value: string(e.Key)},
-			{Name: "alertId", Value: string(e.Match.Alert)},
-			{Name: "managedIn", Value: string(e.Decision.ManagedIn)},
-			{Name: "reason", Value: string(e.Decision.Reason)},
-		}
-		if len(e.Twins) > 0 {
-			h.Data = append(h.Data, syslog.Param{Name: "twin", Value: string(e.Twins[0].Service) + ":" + e.Twins[0].ID})
-		}
+	for _, l := range v.labels.Of(e) {
+		h.Data = append(h.Data, syslog.Param{Name: camel(l.Name), Value: l.Value})
 	}
 	return h
 }

@@ -214,16 +214,19 @@ func (k *Kafka) record(it item) *kgo.Record {
 	if key == "" {
 		key = string(e.Key)
 	}
-	headers := []kgo.RecordHeader{{Key: "event_key", Value: []byte(e.Key)}, {Key: "format", Value: []byte(k.cfg.Format)}}
-	for _, h := range [...]struct{ name, value string }{
-		{"event_time", render.Happened(e).Format(time.RFC3339Nano)},
-		{"alert_id", string(e.Match.Alert)},
-		{"service", string(e.Notification.Service)},
-		{"kind", string(e.Notification.Kind)},
-		{"reason", string(e.Decision.Reason)},
-	} {
-		if h.value != "" {
-			headers = append(headers, kgo.RecordHeader{Key: h.name, Value: []byte(h.value)})
+	var headers []kgo.RecordHeader
+	for _, h := range append([]render.Label{
+		{Name: "event_key", Value: string(e.Key)},
+		{Name: "format", Value: k.cfg.Format},
+		{Name: "event_time", Value: render.Happened(e).Format(time.RFC3339Nano)},
+		{Name: "alert_id", Value: string(e.Match.Alert)},
+		{Name: "service", Value: string(e.Notification.Service)},
+		{Name: "kind", Value: string(e.Notification.Kind)},
+		{Name: "reason", Value: string(e.Decision.Reason)},
+	}, k.shipper.labels.Of(e)...) {
+		there := slices.ContainsFunc(headers, func(have kgo.RecordHeader) bool { return have.Key == h.Name })
+		if h.Value != "" && !there {
+			headers = append(headers, kgo.RecordHeader{Key: h.Name, Value: []byte(h.Value)})
 		}
 	}
 	return &kgo.Record{Key: []byte(key), Value: it.body, Headers: headers, Timestamp: k.now()}

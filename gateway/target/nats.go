@@ -136,6 +136,9 @@ func (n *NATS) message(it item, reply string) *nats.Msg {
 	if alert := it.entry.Match.Alert; alert != "" {
 		h["Sluice-Alert-Id"] = []string{string(alert)}
 	}
+	for _, l := range n.shipper.labels.Of(it.entry) {
+		h[headerOf(l.Name)] = []string{l.Value}
+	}
 	return &nats.Msg{Subject: n.cfg.Subject, Reply: reply, Header: h, Data: it.body}
 }
 

@@ -31,6 +31,7 @@ type shipper struct {
 	entries int // of a request, at most
 	size    int // bytes of a request's items, at most, with overhead for each; an item that is longer is shortened
 	extra   int // bytes that the request adds to each item
+	labels  render.Labels
 }
 
 func newShipper(cfg config.Target, extra int) (*shipper, error) {
@@ -38,7 +39,8 @@ func newShipper(cfg config.Target, extra int) (*shipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &shipper{render: r, entries: max(cfg.Batch.Entries, 1), size: int(cfg.Batch.Size), extra: extra}, nil
+	l, err := render.LabelsFor(cfg.Format)
+	return &shipper{render: r, labels: l, entries: max(cfg.Batch.Entries, 1), size: int(cfg.Batch.Size), extra: extra + l.Bytes()}, err
 }
 
 // ship delivers a batch with as many requests as it takes, one after the other. It stops at the first that

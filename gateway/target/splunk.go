@@ -62,7 +62,7 @@ func NewSplunkHEC(cfg config.Target, host string, log *slog.Logger, m *Metrics) 
 	if err != nil {
 		return nil, err
 	}
-	s.render = newHECEnvelope(cfg, host, s.render).append
+	s.render = newHECEnvelope(cfg, host, s).append
 	channel := newChannel()
 	base, _, _ := strings.Cut(cfg.URL, "/services/collector") // which many write, as Splunk's examples do
 	base = strings.TrimRight(base, "/") + "/services/collector"

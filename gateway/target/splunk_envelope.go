@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
@@ -18,6 +19,7 @@ import (
 // writes no key that isn't named there: a collector silently ends the request at one that it doesn't know.
 type hecEnvelope struct {
 	render render.Func
+	labels render.Labels
 	object bool   // the format is a JSON object; else it goes as a string
 	meta   []byte // host, source, sourcetype and index, the same for all; what is empty is left to the token
 	body   []byte
@@ -26,8 +28,8 @@ type hecEnvelope struct {
 	tail   []byte
 }
 
-func newHECEnvelope(cfg config.Target, host string, r render.Func) *hecEnvelope {
-	v := &hecEnvelope{render: r, object: cfg.JSON()}
+func newHECEnvelope(cfg config.Target, host string, s *shipper) *hecEnvelope {
+	v := &hecEnvelope{render: s.render, labels: s.labels, object: cfg.JSON()}
 	for _, m := range []struct{ key, value string }{
 		{"host", host}, {"source", cfg.Source}, {"sourcetype", cfg.SourceType}, {"index", cfg.Index},
 	} {
@@ -81,16 +83,23 @@ func (v *hecEnvelope) wrap(e *stream.Entry) {
 	if e.Kind == stream.Link {
 		kind = formats.Link
 	}
-	v.tail = append(append(v.tail[:0], `,"fields":{"event_key":`...), v.quote(string(e.Key))...)
-	for _, f := range []struct{ key, value string }{
-		{"alert_id", string(e.Match.Alert)},
-		{"service", string(cmp.Or(n.Service, formats.UnknownService))},
-		{"kind", string(kind)},
-		{"severity", n.Severity.String()},
-	} {
-		if f.value != "" {
-			v.tail = append(append(v.tail, `,"`+f.key+`":`...), v.quote(f.value)...)
+	v.tail = append(v.tail[:0], `,"fields":{`...)
+	fields := append([]render.Label{
+		{Name: "event_key", Value: string(e.Key)},
+		{Name: "alert_id", Value: string(e.Match.Alert)},
+		{Name: "service", Value: string(cmp.Or(n.Service, formats.UnknownService))},
+		{Name: "kind", Value: string(kind)},
+		{Name: "severity", Value: n.Severity.String()},
+	}, v.labels.Of(e)...)
+	for i, f := range fields {
+		there := slices.ContainsFunc(fields[:i], func(have render.Label) bool { return have.Name == f.Name })
+		if (f.Value == "" || there) && i > 0 {
+			continue
 		}
+		if i > 0 {
+			v.tail = append(v.tail, ',')
+		}
+		v.tail = append(append(v.tail, `"`+f.Name+`":`...), v.quote(f.Value)...)
 	}
 	v.tail = append(v.tail, "}}"...)
 }

@@ -481,7 +481,7 @@ func TestSplunkWire(t *testing.T) {
 			header, path = r.Header, r.URL.String()
 			_, _ = io.WriteString(w, `{"text":"Success","code":0}`)
 		}), io.Discard)
-		v := newHECEnvelope(cfg, "gate.example", func(b []byte, _ *stream.Entry, _ int) ([]byte, error) { return append(b, `{"a":1}`...), nil })
+		v := newHECEnvelope(cfg, "gate.example", &shipper{render: func(b []byte, _ *stream.Entry, _ int) ([]byte, error) { return append(b, `{"a":1}`...), nil }})
 		s.shipper.render = v.append
 		deliver(t, s, []*stream.Entry{&e, &link})
 		want := `{"time":1935817200.042,` + meta + `{"a":1}` + fields("unknown") + `{"time":1935817260.000,` + meta + `{"a":1}` + fields("link")
@@ -490,7 +490,7 @@ func TestSplunkWire(t *testing.T) {
 		}
 
 		cfg.Format = "cef_original" // a text, whatever stands in it
-		v = newHECEnvelope(cfg, "gate.example", func(b []byte, e *stream.Entry, _ int) ([]byte, error) { return append(b, e.Notification.Raw...), nil })
+		v = newHECEnvelope(cfg, "gate.example", &shipper{render: func(b []byte, e *stream.Entry, _ int) ([]byte, error) { return append(b, e.Notification.Raw...), nil }})
 		s.shipper.render = v.append
 		deliver(t, s, []*stream.Entry{&e})
 		want = `{"time":1935817200.042,` + meta + text + fields("unknown")
@@ -548,7 +548,7 @@ func TestSplunkSize(t *testing.T) {
 // TestSplunkTimes: Splunk finds an event by a time that somebody could mean.
 func TestSplunkTimes(t *testing.T) {
 	e := received([]byte("x"))
-	v := newHECEnvelope(config.Target{Format: "json"}, "", func(b []byte, _ *stream.Entry, _ int) ([]byte, error) { return append(b, "{}"...), nil })
+	v := newHECEnvelope(config.Target{Format: "json"}, "", &shipper{render: func(b []byte, _ *stream.Entry, _ int) ([]byte, error) { return append(b, "{}"...), nil }})
 	for _, tt := range []struct {
 		start, raised time.Time
 		want          string

@@ -470,14 +470,18 @@ func TestOriginalEventsHaveOurKeysInTheHeader(t *testing.T) {
 		"rt=1678093152044 start=1678093152044 end=1678093152044 msg=Log on suser=ines@harbour.example destinationServiceName=Box"
 	e := received([]byte("2023-03-06T08:59:12.044Z hb-agent " + event))
 	e.Match.Alert = "a1"
-	e.Twins = []dedup.Sighting{{Service: formats.DefenderForIdentity, ID: `9"]`}}
+	e.Decision.ManagedIn = formats.DefenderForIdentity
+	e.Notification.Service, e.Notification.ID = formats.CloudAppSecurity, "1_é"
+	e.Notification.URL = "https://harbour.portal.example/#/alerts/1"
+	e.Twins = []dedup.Sighting{{Service: formats.DefenderForIdentity, ID: `9"]`, URL: "https://harbour.example/9"}}
 	v, err := newEnvelope("cef_original", "rfc5424", "gw1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := v.pack(nil, &e)
 	want := `<134>1 2031-05-06T07:08:09.123456Z gw1 sluice - activity [sluice@32473 eventKey="e5f60718293a4b5c6d7e8f9011223344" ` +
-		`alertId="a1" reason="by_kind" twin="defender_for_identity:9\"\]"] ` + event
+		`alertId="a1" service="cloud_app_security" notificationId="1__" url="https://harbour.portal.example/#/alerts/1" severity="informational" ` +
+		`managedIn="defender_for_identity" reason="by_kind" twin="defender_for_identity:9\"\]" twinUrl="https://harbour.example/9"] ` + event
 	if diff := cmp.Diff(want, string(got)); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

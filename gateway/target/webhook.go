@@ -131,6 +131,11 @@ func (w *Webhook) send(ctx context.Context, items []item) ([]Result, error) {
 	}
 	h := w.header.Clone()
 	h.Set("Webhook-Id", id)
+	if !w.lines {
+		for _, l := range w.shipper.labels.Of(items[0].entry) {
+			h.Set(headerOf(l.Name), l.Value)
+		}
+	}
 	w.sign.set(h, id, w.now(), body)
 	a, err := w.web.post(ctx, w.to, h, body)
 	if err != nil && !errors.Is(err, errWords) {
