@@ -173,10 +173,28 @@ func (c *control) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	event, err := render.AppendJSON(nil, &l.Entry)
+	document, format := c.document(d.name, &l)
 	reply(w, struct {
 		LetterLine
-		Event json.RawMessage `json:"event"`
-	}{letterLine(d.name, &l), event}, err)
+		Event    json.RawMessage `json:"event"`
+		Format   string          `json:"format"`
+		Document string          `json:"document"` // as the target gets it, before a limit shortens it and without what it travels in
+	}{letterLine(d.name, &l), event, format, document}, err)
+}
+
+// document renders a letter in the format that its target has now. Why it can't be rendered is the letter's reply.
+func (c *control) document(name string, l *deadletter.Letter) (document, format string) {
+	for i := range c.g.config.Targets {
+		if t := &c.g.config.Targets[i]; t.Name == name {
+			format = t.Format
+		}
+	}
+	r, err := render.For(format)
+	if err != nil {
+		return "", format
+	}
+	text, _ := r(nil, &l.Entry, 0)
+	return string(text), format
 }
 
 // change does something with the dead letter that a request names.

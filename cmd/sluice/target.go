@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/sluice-siem/sluice/gateway"
@@ -57,8 +59,32 @@ func tellTrial(out io.Writer, name string, t gateway.Trial) error {
 	case t.After > 0:
 		word, hint = "asks to come again later", fmt.Sprintf("A gateway would wait %v, and try again.", t.After)
 	}
-	if _, err := fmt.Fprintf(out, "target %s %s (after %v)\n  %v\n%s\n", name, word, took, t.Err, hint); err != nil {
+	if _, err := fmt.Fprintf(out, "target %s %s (after %v)\n  %s\n%s\n", name, word, took, inWords(t), hint); err != nil {
 		return err
 	}
 	return errProblems
+}
+
+// inWords is why a target didn't take the event, without what only Go's own errors call so.
+func inWords(t gateway.Trial) string {
+	if t.Err == nil {
+		return "it gave no reason"
+	}
+	silent := fmt.Sprintf("no answer within %v", t.Took.Round(100*time.Millisecond))
+	text := t.Err.Error()
+	for _, own := range []struct {
+		err   error
+		words string
+	}{
+		{context.DeadlineExceeded, silent},
+		{os.ErrDeadlineExceeded, silent},
+		{context.Canceled, "interrupted"},
+		{io.ErrUnexpectedEOF, "the connection was closed in the middle of an answer"},
+		{io.EOF, "the connection was closed without an answer"},
+	} {
+		if errors.Is(t.Err, own.err) {
+			text = strings.ReplaceAll(text, own.err.Error(), own.words)
+		}
+	}
+	return text
 }

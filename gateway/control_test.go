@@ -1,0 +1,47 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/deadletter"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// TestDeadLetterIsShownAsItWasSent: who asks why a target refuses an event must see what it gets.
+func TestDeadLetterIsShownAsItWasSent(t *testing.T) {
+	for format, want := range map[string]string{"ecs": `"rule":{"name":"Boil over"}`, "leef2": "LEEF:2.0|", "cef_rendered": "|Boil over|"} {
+		letters, err := deadletter.Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := deadletter.Letter{Target: "siem", Reply: "no", Entry: stream.Entry{
+			Kind: stream.Notification, Key: "k1", At: stream.Position{Sequence: 1},
+			Notification: formats.Notification{Service: formats.DefenderForIdentity, Kind: formats.Alert, Title: "Boil over", Parsed: true},
+		}}
+		if err := letters.Put(&l); err != nil {
+			t.Fatal(err)
+		}
+		c := &control{g: &Gateway{
+			config:  config.Config{Targets: []config.Target{{Name: "other", Format: "json"}, {Name: "siem", Format: format}}},
+			letters: letters, deliveries: []*delivery{{name: "siem"}},
+		}}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.SetPathValue("target", "siem")
+		r.SetPathValue("id", l.ID())
+		w := httptest.NewRecorder()
+		c.show(w, r)
+		var got struct{ Format, Document, Reply string }
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		if got.Format != format || !strings.Contains(got.Document, want) || got.Reply != "no" {
+			t.Errorf("%s: %+v, want %s in the document", format, got, want)
+		}
+	}
+}
