@@ -33,35 +33,46 @@ func (c Condition) any(op Op, now time.Time, values []string) bool {
 	if op == Set {
 		return slices.ContainsFunc(values, func(v string) bool { return v != "" })
 	}
+	var room [8]string
+	folded := room[:0]
+	for _, v := range values {
+		folded = append(folded, Fold(v))
+	}
 	kind := kindOf(c.Field)
-	return slices.ContainsFunc(c.Values, func(wanted string) bool {
-		return slices.ContainsFunc(values, comparison(kind, op, wanted, now))
-	})
+	for _, wanted := range c.Values {
+		fits := comparison(kind, op, wanted, now)
+		for i, v := range values {
+			if fits(v, folded[i]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
-// comparison gives what a value must be to fit the wanted one. op is no negation.
-func comparison(kind Kind, op Op, wanted string, now time.Time) func(value string) bool {
-	folded := Fold(wanted)
+// comparison gives what a value, which comes folded too, must be to fit the wanted one. op is no negation.
+func comparison(kind Kind, op Op, wanted string, now time.Time) func(value, folded string) bool {
+	low := Fold(wanted)
 	switch {
 	case kind == FreeText && op == Contains:
 		words := Words(wanted)
-		return func(value string) bool { return follow(Words(value), words) }
+		return func(_, folded string) bool { return follow(Words(folded), words) }
 	case kind == Address && op == Equals:
 		network, ok := Network(wanted)
-		return func(value string) bool {
+		return func(value, _ string) bool {
 			address, err := netip.ParseAddr(value)
 			return ok && err == nil && network.Contains(address.Unmap().WithZone(""))
 		}
 	case op == Equals:
-		return func(value string) bool { return Fold(value) == folded }
+		return func(_, folded string) bool { return folded == low }
 	case op == Contains:
-		return func(value string) bool { return strings.Contains(Fold(value), folded) }
+		return func(_, folded string) bool { return strings.Contains(folded, low) }
 	case op == StartsWith:
-		return func(value string) bool { return strings.HasPrefix(Fold(value), folded) }
+		return func(_, folded string) bool { return strings.HasPrefix(folded, low) }
 	case op == Matches:
-		return func(value string) bool { return glob(folded, Fold(value)) }
+		return func(_, folded string) bool { return glob(low, folded) }
 	}
-	return func(value string) bool {
+	return func(value, _ string) bool {
 		n, ok := compare(kind, value, wanted, now)
 		switch op {
 		case Above:

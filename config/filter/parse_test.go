@@ -196,8 +196,8 @@ func checkError(t *testing.T, text string, err error) {
 
 // TestAnyTextIsAValue: a drill-down makes its filter of what was found, which may be anything.
 func TestAnyTextIsAValue(t *testing.T) {
-	for r := range rune(0x20000) {
-		if r == 0 || !utf8.ValidRune(r) {
+	for r := range rune(unicode.MaxRune + 1) {
+		if r == 0 || !utf8.ValidRune(r) || r > 0x3000 && r%97 != 0 { // there are many
 			continue
 		}
 		want := one("a", filter.Equals, string(r), fmt.Sprintf("x%cy", r))
