@@ -10,7 +10,11 @@
 // reported. Durations are Go's with whole days in front (1d12h), sizes are powers of 1024 (64KiB).
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/sluice-siem/sluice/config/filter"
+)
 
 // Config is the whole of sluice.yaml. sluice.example.yaml beside this file documents every key.
 type Config struct {
@@ -121,7 +125,8 @@ type Rule struct {
 }
 
 // When matches: every key that is set must fit, and a key fits when any of its patterns does. A
-// pattern may hold * for any run of characters; letter case does not count.
+// pattern may hold * for any run of characters; letter case does not count. In the file it may be one
+// text in the filter language instead. [When.Conditions] is both.
 type When struct {
 	Service  []string `koanf:"service"`  // who says it; unknown where nobody can tell
 	Kind     []string `koanf:"kind"`     // alert, activity, health, unknown
@@ -131,6 +136,8 @@ type When struct {
 	User     []string `koanf:"user"`     // an account in any spelling seen
 	Host     []string `koanf:"host"`     // a device in any spelling seen
 	App      []string `koanf:"app"`      // application
+
+	Filter filter.Filter `koanf:"-"` // the text
 }
 
 // Dedup bounds what recognition may take for one alert and how long it remembers.

@@ -5,35 +5,38 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/sluice-siem/sluice/config/filter"
 )
 
 func (c *Config) checkPolicy(p *problems) {
 	c.checkSettings(p, "policy", c.Policy.Settings)
 	rules := c.Policy.Rules
 	unique(p, "policy.rules", len(rules), func(i int) string { return rules[i].Name })
-	patterns := make([][]condition, len(rules))
+	conditions := make([]filter.Filter, len(rules))
 	for i, r := range rules {
 		path := fmt.Sprintf("policy.rules[%d]", i)
 		c.checkSettings(p, path, r.Settings)
-		patterns[i] = r.When.conditions(c.Services)
-		checkConditions(p, path+".when", patterns[i])
-		checkKinds(p, path, r)
+		conditions[i] = r.When.Conditions()
+		r.When.check(p, path+".when")
+		checkKinds(p, path, r, conditions[i])
 		if reflect.DeepEqual(r.Settings, Settings{}) {
 			names, _ := keysOf(reflect.TypeFor[Settings]())
 			p.add(path, "found a rule that sets nothing, expected %s", alternatives(names))
 		}
 	}
-	c.checkReach(p, patterns)
+	c.checkReach(p, conditions)
 }
 
 // checkReach finds rules that an earlier one leaves nothing to. It compares each with each, and gives up
 // where a file has so many, some thousands, that it would take seconds.
-func (c *Config) checkReach(p *problems, patterns [][]condition) {
+func (c *Config) checkReach(p *problems, conditions []filter.Filter) {
 	effort := 1 << 26
-	for i := 0; i < len(patterns) && effort > 0; i++ {
+	for i := 0; i < len(conditions) && effort > 0; i++ {
 		path := fmt.Sprintf("policy.rules[%d]", i)
 		for j := range i {
-			if !covers(patterns[j], patterns[i], &effort) {
+			if !covers(conditions[j], conditions[i], &effort) {
 				continue
 			}
 			if p.known(fmt.Sprintf("policy.rules[%d].when", j)) && p.known(path+".when") {
@@ -93,104 +96,60 @@ func (c *Config) checkManageIn(p *problems, path string, order []string) {
 	}
 }
 
-// checkKinds finds a key for notifications that the rule's own when.kind keeps away.
-func checkKinds(p *problems, path string, r Rule) {
+// checkKinds finds a key for notifications that the rule's own conditions on their kind keep away.
+func checkKinds(p *problems, path string, r Rule, conditions filter.Filter) {
+	kinds := slices.DeleteFunc(slices.Clone(conditions), func(c filter.Condition) bool { return c.Field != "kind" })
 	for _, k := range []struct{ key, value, kind string }{
 		{"health", r.Health, "health"}, {"activities", r.Activities, "activity"}, {"unknown", r.Unknown, "unknown"},
 	} {
-		if k.value != "" && len(r.When.Kind) > 0 && !Fits(r.When.Kind, k.kind) {
+		if k.value != "" && !kinds.Match(time.Time{}, func(string) []string { return []string{k.kind} }) {
 			p.add(path+"."+k.key, "found in a rule whose when.kind doesn't fit %s, expected one that does", k.kind)
 		}
 	}
 }
 
-// condition is one key of a rule's when, with the words it may take, if they are known.
-type condition struct {
-	key      string
-	patterns []string
-	words    []string
-}
-
-func (w When) conditions(s Services) []condition {
-	return []condition{
-		{"service", w.Service, append(s.Order(), "unknown")},
-		{"kind", w.Kind, []string{"alert", "activity", "health", "unknown"}},
-		{"type", w.Type, nil},
-		{"title", w.Title, nil},
-		{"severity", w.Severity, []string{"informational", "low", "medium", "high", "unknown"}},
-		{"user", w.User, nil},
-		{"host", w.Host, nil},
-		{"app", w.App, nil},
-	}
-}
-
-func checkConditions(p *problems, path string, conditions []condition) {
-	for _, c := range conditions {
-		if c.patterns != nil && len(c.patterns) == 0 {
-			p.add(path+"."+c.key, "found an empty list, expected a pattern; leave the key out where anything fits")
-		}
-		for i, pattern := range c.patterns {
-			key := p.element(path+"."+c.key, i)
-			switch {
-			case pattern == "":
-				p.add(key, "found nothing, expected a pattern; leave the key out where anything fits")
-			case c.words != nil && !slices.ContainsFunc(c.words, func(word string) bool { return Fits([]string{pattern}, word) }):
-				oneOf(p, key, pattern, c.words...)
-			}
-		}
-	}
-}
-
-// covers says whether what fits all of others surely fits all of mine: each key that I have they have
-// too, and each of their patterns is within one of mine. It costs effort, about one for each byte that
-// is compared, and says no when none is left.
-func covers(mine, others []condition, effort *int) bool {
+// covers says whether what fits all of others surely fits all of mine: each condition that I have they have
+// too, or a narrower one. It costs effort, about one for each byte that is compared, and says no when none is
+// left.
+func covers(mine, others filter.Filter, effort *int) bool {
 	*effort -= 16
-	for i, c := range mine {
-		if len(c.patterns) == 0 {
-			continue
-		}
-		if len(others[i].patterns) == 0 {
+	for _, c := range mine {
+		if !slices.ContainsFunc(others, func(o filter.Condition) bool { return within(o, c, effort) }) {
 			return false
-		}
-		for _, o := range others[i].patterns {
-			if !slices.ContainsFunc(c.patterns, func(pattern string) bool {
-				*effort -= 16 + len(pattern) + len(o)
-				return *effort > 0 && Fits([]string{pattern}, o)
-			}) {
-				return false
-			}
 		}
 	}
 	return *effort > 0
 }
 
-// Fits says whether one of the patterns fits s, in any letter case. s may be a pattern too: as only a *
-// fits a *, a pattern that fits another one fits everything that the other one fits.
-func Fits(patterns []string, s string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { return glob(strings.ToLower(p), strings.ToLower(s)) })
-}
-
-// glob matches * to any run of characters: the parts between must follow each other in s, the first
-// at its start and the last at its end.
-func glob(pattern, s string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return s == pattern
-	}
-	s, ok := strings.CutPrefix(s, first)
-	if !ok {
+// within says whether what fits o surely fits c: they are the same, or each value of o is within one of c.
+// Of operators that don't name what fits, or patterns of it, it knows no more than that.
+func within(o, c filter.Condition, effort *int) bool {
+	if *effort--; o.Field != c.Field {
 		return false
 	}
-	for {
-		part, more, star := strings.Cut(rest, "*")
-		if !star {
-			return strings.HasSuffix(s, part)
-		}
-		_, after, found := strings.Cut(s, part)
-		if !found {
+	fits := func(wanted, value string) bool { // the value may be a pattern
+		*effort -= 16 + len(wanted) + len(value)
+		switch {
+		case *effort <= 0:
 			return false
+		case c.Op == filter.Matches:
+			return filter.Glob(wanted, value)
 		}
-		s, rest = after, more
+		return filter.Fold(wanted) == filter.Fold(value) && (o.Op == filter.Equals || !strings.Contains(value, "*"))
 	}
+	named := func(op filter.Op) bool { return op == filter.Equals || op == filter.Matches }
+	if !named(o.Op) || !named(c.Op) {
+		return o.Op == c.Op && slices.EqualFunc(o.Values, c.Values, func(a, b string) bool {
+			*effort -= 16 + len(a) + len(b)
+			return a == b
+		})
+	}
+	return !slices.ContainsFunc(o.Values, func(value string) bool {
+		return !slices.ContainsFunc(c.Values, func(wanted string) bool { return fits(wanted, value) })
+	})
+}
+
+// Fits says whether one of the patterns fits s, in any letter case.
+func Fits(patterns []string, s string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return filter.Glob(pattern, s) })
 }

@@ -12,7 +12,7 @@ import (
 
 func (t *Target) check(p *problems, path string, s Services) {
 	oneOf(p, path+".type", t.Type, targetTypes()...)
-	checkConditions(p, path+".when", t.When.conditions(s))
+	t.When.check(p, path+".when")
 	if t.RateLimit < 0 {
 		p.add(path+".rate_limit", "found %d, expected entries a second, or 0 for as many as there are", t.RateLimit)
 	}

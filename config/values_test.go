@@ -98,37 +98,6 @@ func TestShowWritesDurationsAsPeopleDo(t *testing.T) {
 	}
 }
 
-func TestGlob(t *testing.T) {
-	tests := []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"", "", true},
-		{"", "a", false},
-		{"a", "a", true},
-		{"*", "", true},
-		{"*", "anything", true},
-		{"a*", "ab", true},
-		{"a*", "ba", false},
-		{"*b", "ab", true},
-		{"*b", "ba", false},
-		{"a*a", "a", false},
-		{"a*a", "aa", true},
-		{"*ab*cd*", "xabxcdx", true},
-		{"*ab*cd*", "xcdxabx", false},
-		{"a*b*b", "ab", false},
-		{"a**b", "ab", true},
-		{"*aab", "aaab", true},
-		{"*.example", "*@ad.example", true}, // a pattern within another one
-		{"a?", "ab", false},
-	}
-	for _, tt := range tests {
-		if got := glob(tt.pattern, tt.s); got != tt.want {
-			t.Errorf("glob(%q, %q) = %v, want %v", tt.pattern, tt.s, got, tt.want)
-		}
-	}
-}
-
 func TestNearest(t *testing.T) {
 	known := []string{"name", "address", "max_message", "manage_in", "when"}
 	tests := map[string]string{

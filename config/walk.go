@@ -55,7 +55,8 @@ func (w *walker) walk(n *yaml.Node, t reflect.Type, path string) (any, bool) {
 		return nil, false
 	}
 	switch {
-	case t == reflect.TypeFor[From](): // a struct, but one word in the file
+	case t == reflect.TypeFor[From](), // a struct, but one word in the file
+		t == reflect.TypeFor[When]() && n.Kind == yaml.ScalarNode: // one text instead of its keys
 		return w.scalar(n, t, path)
 	case t.Kind() == reflect.Struct:
 		return w.mapping(n, t, path)
@@ -190,6 +191,9 @@ func (w *walker) scalar(n *yaml.Node, t reflect.Type, path string) (any, bool) {
 
 // convert reads text as a t, one of the types that keys have.
 func convert(text string, t reflect.Type) (any, error) {
+	if t == reflect.TypeFor[When]() {
+		return parseWhen(text) // it may have several lines
+	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 		if t == reflect.TypeFor[Secret]() {
 			return nil, errors.New("found a secret of several lines or with control characters, expected one line of text in UTF-8")
@@ -231,6 +235,8 @@ func want(t reflect.Type) string {
 		return "a size such as 64KiB"
 	case t == reflect.TypeFor[From]():
 		return "oldest, now or a time"
+	case t == reflect.TypeFor[When]():
+		return "keys and values, or a filter such as " + exampleFilter
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Int:

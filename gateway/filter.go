@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"reflect"
-
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/policy"
@@ -11,12 +9,9 @@ import (
 
 // filter is a target's `when`. It judges an alert by all its sightings, as they are known when an entry is
 // recorded: where one of them fits, the alert is this target's, whichever of its notifications goes out.
-type filter struct {
-	when config.When
-	all  bool // everything fits
-}
+type filter struct{ scope policy.Scope }
 
-func newFilter(w config.When) filter { return filter{w, reflect.ValueOf(w).IsZero()} }
+func newFilter(w config.When) filter { return filter{policy.NewScope(w)} }
 
 // fate is what becomes of an entry at one target.
 type fate uint8
@@ -31,9 +26,9 @@ const (
 // judge tells an entry's fate.
 func (f filter) judge(e *stream.Entry) fate {
 	switch {
-	case f.all && e.Delivered():
+	case f.scope.All() && e.Delivered():
 		return forwarded
-	case f.all:
+	case f.scope.All():
 		return notForTargets
 	case e.Delivered() && f.fits(e, true):
 		return forwarded
@@ -64,5 +59,5 @@ func (f filter) fits(e *stream.Entry, itself bool) bool {
 	if itself {
 		said = append(said, &e.Notification)
 	}
-	return len(said) > 0 && policy.Fits(f.when, e.Match.Type, said...)
+	return len(said) > 0 && f.scope.Fits(e.Match.Type, said...)
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -32,6 +33,13 @@ func TestATargetJudgesAnAlertByAllItsSightings(t *testing.T) {
 		return e
 	}
 	of := func(when config.When) filter { return newFilter(when) }
+	text := func(when string) filter {
+		c, err := config.Parse("sluice.yaml", []byte("targets: [{name: a, type: stdout, when: '"+when+"'}]"), os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newFilter(c.Targets[0].When)
+	}
 	alerts, byCloud := of(config.When{Kind: []string{"alert"}}), of(config.When{Service: []string{"cloud_app_security"}})
 	both := of(config.When{Service: []string{"cloud_app_security"}, Host: []string{"dc*"}})
 	tests := []struct {
@@ -57,6 +65,8 @@ func TestATargetJudgesAnAlertByAllItsSightings(t *testing.T) {
 		{"a link", byCloud, entry(stream.Link, link, dedup.Forward, policy.Linked, defender, cloud), forwarded},
 		{"a link of others", byCloud, entry(stream.Link, link, dedup.Forward, policy.Linked, defender), filtered},
 		{"the type by the catalogue", of(config.When{Type: []string{"2006"}}), entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere), forwarded},
+		{"a text, the first of two", text("severity <= medium and app is set"), entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere), filtered},
+		{"a text, the twin", text("severity <= medium and app is set"), entry(stream.Notification, cloud, dedup.Suppress, policy.TwinForwarded, defender), standingIn},
 		{"any letter case", of(config.When{User: []string{"INES@*"}}), entry(stream.Notification, defender, dedup.Forward, policy.ManagedHere, cloud), forwarded},
 	}
 	for _, tt := range tests {

@@ -12,14 +12,14 @@ import (
 // Policy is the configured policy. It holds no state; its zero value is not usable, see [New].
 type Policy struct {
 	settings config.Settings
-	rules    []config.Rule
+	rules    []rule
 	services config.Services
 	silence  config.Silence
 }
 
 // New takes a checked configuration.
 func New(c config.Config) *Policy {
-	return &Policy{settings: c.Policy.Settings, rules: c.Policy.Rules, services: c.Services, silence: c.Silence}
+	return &Policy{settings: c.Policy.Settings, rules: newRules(c.Policy.Rules), services: c.Services, silence: c.Silence}
 }
 
 // Decide says what happens to n, now. a is n's alert as it was before n, the zero value for a first
@@ -72,8 +72,8 @@ func (p *Policy) LateTwinLinks(a *dedup.Alert, n *formats.Notification, m *dedup
 func (p *Policy) effective(a *dedup.Alert, n *formats.Notification, m *dedup.Match) (config.Settings, string) {
 	subject := newSubject(a, n, m.Type)
 	for _, r := range p.rules {
-		if subject.fits(r.When) {
-			return overlay(p.settings, r.Settings), r.Name
+		if r.scope.fits(subject) {
+			return overlay(p.settings, r.settings), r.name
 		}
 	}
 	return p.settings, ""

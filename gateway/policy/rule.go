@@ -1,13 +1,48 @@
 package policy
 
 import (
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 )
+
+// Scope is a `when` that was taken apart once, to be asked often. The zero value is everything.
+type Scope struct{ conditions filter.Filter }
+
+// NewScope takes a checked `when`.
+func NewScope(w config.When) Scope { return Scope{w.Conditions()} }
+
+// All says whether everything is in it.
+func (s Scope) All() bool { return len(s.conditions) == 0 }
+
+// Fits says whether an alert of that detection type is in the scope, by all that is said of it; other things
+// are said once, and have no detection type. A condition fits where a value of any notification does, one with
+// a "not" where no notification has such a value.
+func (s Scope) Fits(typ string, said ...*formats.Notification) bool {
+	return s.fits(subject{all: said, typ: typ})
+}
+
+func (s Scope) fits(what subject) bool {
+	return s.conditions.Match(time.Time{}, what.values) // no condition asks for the time
+}
+
+// rule is one of the configured ones.
+type rule struct {
+	name     string
+	scope    Scope
+	settings config.Settings
+}
+
+func newRules(configured []config.Rule) []rule {
+	rules := make([]rule, len(configured))
+	for i, r := range configured {
+		rules[i] = rule{r.Name, NewScope(r.When), r.Settings}
+	}
+	return rules
+}
 
 // subject is what a rule judges: an alert by all its notifications, anything else by its one.
 type subject struct {
@@ -23,67 +58,37 @@ func newSubject(a *dedup.Alert, n *formats.Notification, typ string) subject {
 	return s
 }
 
-// fits says whether every key of w that is set fits.
-func (s subject) fits(w config.When) bool {
-	return s.any(w.Service, func(n *formats.Notification) []string { return []string{string(n.Service)} }) &&
-		s.any(w.Kind, func(n *formats.Notification) []string { return []string{string(n.Kind)} }) &&
-		s.any(w.Type, func(n *formats.Notification) []string { return []string{s.typ, n.Type, n.Class} }) &&
-		s.any(w.Title, func(n *formats.Notification) []string { return []string{n.Title} }) &&
-		s.any(w.Severity, func(n *formats.Notification) []string { return []string{n.Severity.String()} }) &&
-		s.any(w.User, func(n *formats.Notification) []string { return names(n.Accounts) }) &&
-		s.any(w.Host, func(n *formats.Notification) []string { return names(n.Devices) }) &&
-		s.any(w.App, func(n *formats.Notification) []string { return []string{n.App} })
-}
-
-// Fits says whether an alert of that detection type fits w, by all that is said of it; other things are said
-// once, and have no detection type.
-func Fits(w config.When, typ string, said ...*formats.Notification) bool {
-	return subject{all: said, typ: typ}.fits(w)
-}
-
-func names(entities []formats.Entity) []string {
-	out := make([]string, len(entities))
-	for i, e := range entities {
-		out[i] = e.Name
+// values are those of a field in all notifications, see [filter.Notifications].
+func (s subject) values(field string) []string {
+	out := make([]string, 0, 8) // enough for most
+	for _, n := range s.all {
+		switch field {
+		case "service":
+			out = append(out, string(n.Service))
+		case "kind":
+			out = append(out, string(n.Kind))
+		case "type":
+			out = append(out, s.typ, n.Type, n.Class)
+		case "title":
+			out = append(out, n.Title)
+		case "severity":
+			out = append(out, n.Severity.String())
+		case "user":
+			out = appendNames(out, n.Accounts)
+		case "device":
+			out = appendNames(out, n.Devices)
+		case "application":
+			out = append(out, n.App)
+		}
 	}
 	return out
 }
 
-// any says whether a value of any notification fits any pattern; no patterns fit everything.
-func (s subject) any(patterns []string, values func(*formats.Notification) []string) bool {
-	if len(patterns) == 0 {
-		return true
+func appendNames(out []string, entities []formats.Entity) []string {
+	for _, e := range entities {
+		out = append(out, e.Name)
 	}
-	for _, n := range s.all {
-		for _, v := range values(n) {
-			if slices.ContainsFunc(patterns, func(p string) bool { return glob(strings.ToLower(p), strings.ToLower(v)) }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// glob matches * to any run of characters. It takes time in proportion to the product of the lengths
-// at worst, whatever the pattern.
-func glob(pattern, s string) bool {
-	p, i, star, mark := 0, 0, -1, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, i
-			p++
-		case p < len(pattern) && pattern[p] == s[i]:
-			p++
-			i++
-		case star >= 0:
-			mark++
-			p, i = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return out
 }
 
 // overlay puts the keys that a rule sets over the policy's own.

@@ -1,39 +1,13 @@
 package policy
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 )
-
-func TestGlob(t *testing.T) {
-	tests := []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"", "", true},
-		{"*", "", true},
-		{"*", "anything", true},
-		{"a*c", "abc", true},
-		{"a*c", "ac", true},
-		{"a*c", "ab", false},
-		{"*@harbour.example", "ida@harbour.example", true},
-		{"*@harbour.example", "ida@harbour.example.org", false},
-		{"a*b*c", "axxbxxbxxc", true},
-		{"a*b*c", "axxcxxb", false},
-		{"**x**", "x", true},
-		{"x", "xx", false},
-		{strings.Repeat("a*", 40) + "b", strings.Repeat("a", 400), false}, // takes no long time
-	}
-	for _, tt := range tests {
-		if got := glob(tt.pattern, tt.s); got != tt.want {
-			t.Errorf("glob(%q, %q) = %v, want %v", tt.pattern, tt.s, got, tt.want)
-		}
-	}
-}
 
 func TestFirstRuleThatFits(t *testing.T) {
 	c := config.Default()
@@ -81,5 +55,64 @@ func TestFirstRuleThatFits(t *testing.T) {
 				t.Errorf("updates: %s, want %s", s.Updates, want)
 			}
 		})
+	}
+}
+
+// TestATextFitsAnAlertByAllItsNotifications: a condition looks for one that fits, its negation for none.
+func TestATextFitsAnAlertByAllItsNotifications(t *testing.T) {
+	defender := formats.Notification{
+		Service: formats.DefenderForIdentity, Kind: formats.Alert, Title: "Suspected DCSync attack", Type: "DcSync", Severity: formats.High,
+		Accounts: []formats.Entity{{Name: `HARBOUR\ines`}, {Name: "svc-backup"}}, Devices: []formats.Entity{{Name: "DC1"}},
+	}
+	cloud := formats.Notification{
+		Service: formats.CloudAppSecurity, Kind: formats.Alert, Title: "DCSync", Class: "MCAS_ALERT", Severity: formats.Low, App: "Active Directory",
+	}
+	tests := []struct {
+		text        string
+		first, both bool
+	}{
+		{"severity >= medium", true, true},
+		{"severity <= low", false, true},
+		{"severity > high", false, false},
+		{"kind = alert and kind != activity", true, true},
+		{"service = cloud_app_security", false, true},
+		{"service != cloud_app_security", true, false},
+		{"type = 2006 and type = dcsync", true, true},
+		{"type starts with mcas", false, true},
+		{"title contains dcsync and title not contains sync2", true, true},
+		{`app = "active directory"`, false, true},
+		{"app is not set", true, false},
+		{"user is set and host matches dc*", true, true},
+		{"user not starts with svc-", false, false},
+		{"user not contains kim", true, true},
+	}
+	for _, tt := range tests {
+		f, err := filter.Notifications().Parse(tt.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := NewScope(config.When{Filter: f})
+		if got := s.Fits("2006", &defender); got != tt.first {
+			t.Errorf("%s: the first notification fits: %v, want %v", tt.text, got, tt.first)
+		}
+		if got := s.Fits("2006", &defender, &cloud); got != tt.both {
+			t.Errorf("%s: both fit: %v, want %v", tt.text, got, tt.both)
+		}
+	}
+}
+
+// TestEveryFieldIsAsked: what a filter may name is read from notifications.
+func TestEveryFieldIsAsked(t *testing.T) {
+	what := subject{all: []*formats.Notification{{
+		Service: formats.CloudAppSecurity, Kind: formats.Alert, Title: "t", App: "a",
+		Accounts: []formats.Entity{{Name: "u"}}, Devices: []formats.Entity{{Name: "d"}},
+	}}}
+	for _, f := range filter.Notifications() {
+		if len(what.values(f.Name)) == 0 {
+			t.Errorf("%s has no value", f.Name)
+		}
+	}
+	if s := NewScope(config.When{}); !s.All() || !s.Fits("", what.all...) {
+		t.Error("a when without conditions doesn't fit everything")
 	}
 }
