@@ -35,7 +35,8 @@
 // whatever the state had; the stream has everything that was acknowledged, and no cursor is damaged.
 //
 // Nothing is lost, not even what the SIEM's kernel had acknowledged and threw away in a reset while the gateway
-// was dead.
+// was dead. The SIEM closes a connection in order only when it has taken what it has read: what a SIEM throws
+// away after that no sender of syslog over TCP can know.
 package main
 
 import (

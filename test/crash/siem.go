@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -168,11 +169,17 @@ func (s *siem) read() {
 }
 
 // breakAll ends every connection: by a reset, or in order, which is a reset too where something is unread.
+// In order whoever reads the connection closes it, instead of reading on, so that what was read is taken: of
+// what a SIEM has read and throws away its kernel tells nobody.
 func (s *siem) breakAll(reset bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for one, conn := range s.open {
-		s.end(one, conn, reset)
+		if reset {
+			s.end(one, conn, true)
+		} else {
+			_ = conn.SetReadDeadline(time.Unix(1, 0))
+		}
 	}
 }
 
@@ -222,8 +229,13 @@ func (s *siem) serve(conn net.Conn) {
 		<-gate
 		message, err := readCounted(r)
 		if err != nil {
-			if errors.Is(err, errFraming) {
+			switch {
+			case errors.Is(err, errFraming):
 				s.complain(fmt.Sprintf("%v in connection %d", err, one.number))
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				s.mu.Lock()
+				s.end(one, conn, false)
+				s.mu.Unlock()
 			}
 			return
 		}
