@@ -24,7 +24,8 @@ const (
 type Kind string
 
 // The kinds of notifications, and those of Sluice's own small events: Link tells a SIEM that two
-// notifications it may have seen are one alert, Silence that a service no longer notifies.
+// notifications it may have seen are one alert, Silence that a service no longer notifies. Act is what an
+// operator of Sluice did, which goes to no SIEM.
 const (
 	Alert    Kind = "alert"
 	Activity Kind = "activity"
@@ -32,6 +33,7 @@ const (
 	Unknown  Kind = "unknown"
 	Link     Kind = "link"
 	Silence  Kind = "silence"
+	Act      Kind = "act"
 )
 
 // Severity is the scale of Microsoft Graph. The services' own numbers are mapped once, in their

@@ -65,6 +65,9 @@ func (p *pipeline) tell(entries []*stream.Entry) {
 		case e.Kind == stream.Release:
 			p.log.Info("hold ended", "alert_id", e.Match.Alert, "service", e.Notification.Service,
 				"decision", participle(d.Action), "reason", d.Reason)
+		case e.Kind == stream.Undo && e.Act != nil:
+			p.log.Warn("an operator had a suppressed notification forwarded after all", "alert_id", e.Match.Alert,
+				"service", e.Notification.Service, "operator", e.Act.By)
 		case e.Kind == stream.Undo:
 			p.log.Warn("a pairing was taken back: another notification fits far better", "alert_id", e.Match.Alert,
 				"service", e.Notification.Service)

@@ -63,7 +63,7 @@ func BenchmarkWay(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		raw := []byte(passing(i))
-		m := &incoming{&request{left: 2 * cap(messages)}, entryOf("bench", normalize(raw, monday))}
+		m := &incoming{of: &request{left: 2 * cap(messages)}, entry: entryOf("bench", normalize(raw, monday))}
 		messages = append(messages, m)
 		if len(messages) < cap(messages) && i < b.N-1 {
 			continue

@@ -4,7 +4,7 @@ import "github.com/sluice-siem/sluice/gateway/stream"
 
 // Decided is one decision that is durable, for those who follow along; words as in the documents.
 type Decided struct {
-	Entry     string // what the stream records: notification, release, link, undo or silence
+	Entry     string // what the stream records: notification, release, link, undo, silence or act
 	Service   string
 	Alert     string // the alert's ID; empty for what is no alert
 	Title     string

@@ -136,6 +136,10 @@ func fold(ctx context.Context, index *dedup.Index, s *stream.Stream, log *slog.L
 	return nil
 }
 
+// folds says whether an entry changes the state. A link tells what is in it already, and what operators do to
+// alerts is nothing by which one is recognised.
+func folds(e *stream.Entry) bool { return e.Kind != stream.Link && e.Kind != stream.Acted }
+
 func foldMessage(index *dedup.Index, m *stream.Message, mark *dedup.Mark) error {
 	b := index.Begin()
 	defer b.Discard()
@@ -143,7 +147,7 @@ func foldMessage(index *dedup.Index, m *stream.Message, mark *dedup.Mark) error 
 		if e.Time.After(mark.Time) {
 			mark.Time = e.Time
 		}
-		if e.Kind == stream.Link {
+		if !folds(e) {
 			continue
 		}
 		if err := b.Apply(outcome(e)); err != nil {

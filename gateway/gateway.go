@@ -152,7 +152,8 @@ func newPipeline(g *Gateway, m *metrics, start time.Time) (*pipeline, error) {
 		return nil, err
 	}
 	p := &pipeline{
-		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), ended: make(chan struct{}),
+		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), orders: make(chan *request),
+		ended: make(chan struct{}),
 		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time, start),
 	}
 	if p.silent, err = newSilences(g.config, g.index, mark.Time, p.now()); err != nil {

@@ -32,7 +32,7 @@ func measureNeed(t testing.TB, n int, take func(i int) bool) needed {
 			continue
 		}
 		taken++
-		m := &incoming{&request{left: 1 << 30}, entryOf("bench", normalize([]byte(passing(i)), monday))}
+		m := &incoming{of: &request{left: 1 << 30}, entry: entryOf("bench", normalize([]byte(passing(i)), monday))}
 		messages = append(messages, m)
 		if len(messages) < 100 && taken < n {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
@@ -26,6 +27,7 @@ type pipeline struct {
 	stream   *stream.Stream
 	metrics  *metrics
 	requests chan *request   // what inputs have ready, in order
+	orders   chan *request   // what operators and Sluice itself want recorded; nobody's until it is taken
 	ended    chan struct{}   // closed when nobody decides any more
 	stopping <-chan struct{} // closed when nothing new is coming: who waits for room waits no longer
 
@@ -48,10 +50,11 @@ type request struct {
 }
 
 // incoming is one parsed message on its way: the entry that will record it, of which input, part and
-// notification are known.
+// notification are known. Or it is an order, which is no message and is decided in its own way.
 type incoming struct {
 	of    *request
 	entry stream.Entry
+	order func(*dedup.Batch, *stream.Entry, time.Time) ([]*stream.Entry, error) // nil for a message
 }
 
 // entryOf is the entry that will record what came in on that input.
@@ -75,7 +78,7 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) input.R
 			n = disbelieve(&n)
 		}
 		n.Truncated = m.Truncated
-		room[i] = incoming{r, entryOf(m.Input, n)}
+		room[i] = incoming{of: r, entry: entryOf(m.Input, n)}
 		room[i].entry.Part = (*dedup.Part)(m.Part)
 		r.messages[i] = &room[i]
 	}
@@ -116,6 +119,8 @@ func (p *pipeline) run(ctx context.Context) error {
 			err = p.decide(ctx, nil)
 		case r := <-p.requests:
 			err = p.decide(ctx, p.gather(r))
+		case r := <-p.orders:
+			err = p.decide(ctx, p.gather(r))
 		}
 		if err != nil {
 			return err
@@ -123,16 +128,18 @@ func (p *pipeline) run(ctx context.Context) error {
 	}
 }
 
-// drain answers what inputs handed over before they stopped.
+// drain answers what inputs handed over before they stopped, and who asks now.
 func (p *pipeline) drain(ctx context.Context) error {
 	for {
+		var r *request
 		select {
-		case r := <-p.requests:
-			if err := p.decide(ctx, p.gather(r)); err != nil {
-				return err
-			}
+		case r = <-p.requests:
+		case r = <-p.orders:
 		default:
 			return nil
+		}
+		if err := p.decide(ctx, p.gather(r)); err != nil {
+			return err
 		}
 	}
 }
@@ -154,16 +161,17 @@ func (p *pipeline) answerLeft() {
 	}
 }
 
-// gather adds what other inputs have ready, so that one append carries it all.
+// gather adds what others have ready, so that one append carries it all.
 func (p *pipeline) gather(r *request) []*incoming {
 	out := r.messages
 	for len(out) < stream.MaxEntries {
 		select {
-		case r := <-p.requests:
-			out = append(out, r.messages...)
+		case r = <-p.requests:
+		case r = <-p.orders:
 		default:
 			return out
 		}
+		out = append(out, r.messages...)
 	}
 	return out
 }
@@ -209,16 +217,39 @@ func (p *pipeline) decide(ctx context.Context, messages []*incoming) error {
 			return err
 		}
 		p.silent.stopped(p.now())
+		messages = withoutOrders(messages, err)
 		// Nothing of the failed batch happened: its overlay is gone, and it is decided anew. UDP meanwhile
 		// fills the kernel's buffer, TCP its sender's.
+		if !p.pause(ctx, err) {
+			refuse(messages, ErrStopping)
+			return nil
+		}
+	}
+}
+
+// withoutOrders tells those who gave an order that it is not recorded, and why: they are not to wait for room.
+func withoutOrders(messages []*incoming, why error) []*incoming {
+	return slices.DeleteFunc(messages, func(m *incoming) bool {
+		if m.order != nil {
+			refuse([]*incoming{m}, why)
+		}
+		return m.order != nil
+	})
+}
+
+// pause waits until the stream may be tried again, or says that nobody waits any more.
+func (p *pipeline) pause(ctx context.Context, why error) bool {
+	over := time.After(retryAppend)
+	for {
 		select {
 		case <-ctx.Done():
-			refuse(messages, ErrStopping)
-			return nil
+			return false
 		case <-p.stopping:
-			refuse(messages, ErrStopping)
-			return nil
-		case <-time.After(retryAppend):
+			return false
+		case r := <-p.orders:
+			withoutOrders(r.messages, why)
+		case <-over:
+			return true
 		}
 	}
 }
@@ -269,7 +300,7 @@ func (p *pipeline) attempt(ctx context.Context, messages []*incoming) (durable i
 			}
 		}
 		if err := p.step(t, flush, func() ([]*stream.Entry, error) {
-			entries, err := p.decider.notification(p.overlay, &m.entry, t)
+			entries, err := p.take(m, t)
 			if err == nil {
 				// Before what follows from it, which may fill the batch and have it appended.
 				p.pending = append(p.pending, m)
@@ -283,6 +314,19 @@ func (p *pipeline) attempt(ctx context.Context, messages []*incoming) (durable i
 		return durable, err
 	}
 	return durable, flush()
+}
+
+// take decides one message or order. An order that can't be carried out is answered and leaves nothing.
+func (p *pipeline) take(m *incoming, t time.Time) ([]*stream.Entry, error) {
+	if m.order == nil {
+		return p.decider.notification(p.overlay, &m.entry, t)
+	}
+	entries, err := m.order(p.overlay, &m.entry, t)
+	if no, ok := errors.AsType[*refusalError](err); ok {
+		refuse([]*incoming{m}, no.cause)
+		return nil, nil
+	}
+	return entries, err
 }
 
 // listen records which services have gone silent, when it is time to look. It comes after the messages, of

@@ -12,7 +12,8 @@ import (
 
 // Retrace decides once more what a stream says was received, with its bytes and times, on a state in
 // memory that nothing ever disturbed, and compares. Holds end when the stream says they ended: how long
-// the gateway was down is no decision. Everything else must come out as it was recorded, to the byte.
+// the gateway was down is no decision. What operators did comes from outside and is taken as it is recorded.
+// Everything else must come out as it was recorded, to the byte.
 type Retrace struct {
 	index   *dedup.Index
 	decider decider
@@ -71,7 +72,7 @@ func (r *Retrace) Message(m *stream.Message) ([]Deviation, error) {
 			out = append(out, Deviation{At: rest[0].At, Recorded: rest[:n], Decided: decided})
 			batch = r.index.Begin()
 			for i := range rest[:n] {
-				if rest[i].Kind != stream.Link && err == nil {
+				if folds(rest[i]) && err == nil {
 					err = batch.Apply(outcome(rest[i]))
 				}
 			}
@@ -89,10 +90,10 @@ func (r *Retrace) Message(m *stream.Message) ([]Deviation, error) {
 }
 
 // causeOf is the index of the entry for which those before it were made: a pairing is taken back before
-// the notification that shows it to be wrong, and before the release that does.
+// the notification that shows it to be wrong, and before the release that does, unless an operator took it back.
 func causeOf(entries []*stream.Entry) int {
-	for i := range entries {
-		if entries[i].Kind != stream.Undo {
+	for i, e := range entries {
+		if e.Kind != stream.Undo || e.Act != nil {
 			return i
 		}
 	}
@@ -101,6 +102,13 @@ func causeOf(entries []*stream.Entry) int {
 
 // decide takes the decision that e records, on an overlay.
 func (r *Retrace) decide(e *stream.Entry) ([]*stream.Entry, *dedup.Batch, error) {
+	if e.Act != nil {
+		b := r.index.Begin()
+		if !folds(e) {
+			return []*stream.Entry{e}, b, nil
+		}
+		return discard([]*stream.Entry{e}, b, b.Apply(outcome(e)))
+	}
 	if e.Kind == stream.Notification {
 		b := r.index.Begin()
 		decided, err := r.decider.notification(b, asReceived(e), e.Time)

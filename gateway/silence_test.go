@@ -53,7 +53,7 @@ func (q *quietly) take(lines ...string) {
 	q.t.Helper()
 	var messages []*incoming
 	for _, l := range lines {
-		m := &incoming{&request{left: len(lines), done: make(chan error, 1)}, entryOf("test", normalize([]byte(l), q.clock))}
+		m := &incoming{of: &request{left: len(lines), done: make(chan error, 1)}, entry: entryOf("test", normalize([]byte(l), q.clock))}
 		messages = append(messages, m)
 	}
 	if _, err := q.attempt(q.t.Context(), messages); err != nil {

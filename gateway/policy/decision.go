@@ -31,6 +31,7 @@ const (
 	Linked          Reason = "linked"           // our own event: two notifications are one alert
 	Separated       Reason = "separated"        // our own event: two notifications taken for one are two
 	Silent          Reason = "silent"           // our own event: a service has been quiet for longer than it usually is
+	Operated        Reason = "operated"         // our own event: what an operator did, for the record
 	Tested          Reason = "test"             // our own event: an operator tries a target; it isn't in the stream
 )
 

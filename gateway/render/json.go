@@ -57,6 +57,11 @@ func (l *line) appendJSON(b []byte) ([]byte, error) {
 	b = appendMember(b, "relation", string(l.Relation))
 	b = l.appendEvidence(b)
 	b = l.appendTwins(b)
+	if l.Act != nil {
+		b = appendQuoted(append(appendKey(b, "act"), `{"by":`...), l.Act.By)
+		b = appendMember(b, "verb", l.Act.Verb)
+		b = append(appendUnlessEmpty(b, "args", string(l.Act.Args)), '}')
+	}
 	b = appendMember(b, "message", l.Message)
 	b = appendObject(b, "extra", l.Extra)
 	b = strconv.AppendBool(appendKey(b, "truncated"), l.Truncated)

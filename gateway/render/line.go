@@ -52,6 +52,7 @@ type line struct {
 	MatchedBy      []dedup.Evidence
 	RunnerUp       *dedup.Candidate
 	Twins          []twin
+	Act            *stream.Act
 	Message        string
 	Extra          map[string]string
 	Truncated      bool
@@ -75,8 +76,8 @@ type renderer struct {
 	line    line
 }
 
-// append is a [Func]. A line that is longer than the limit goes without the message itself and
-// the extra fields, then with shortened texts and lists, and says so. Of a message that nobody
+// append is a [Func]. A line that is longer than the limit goes without the message itself, the
+// extra fields and the operator's word, then with shortened texts and lists, and says so. Of a message that nobody
 // understood, the text is kept as long as it can be.
 func (r *renderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	l := &r.line
@@ -86,7 +87,7 @@ func (r *renderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) 
 		return out, err
 	}
 	l.Message = l.text()
-	l.Shortened, l.Raw, l.Extra = true, nil, nil
+	l.Shortened, l.Raw, l.Extra, l.Act = true, nil, nil, nil
 	for longest := 16 << 10; ; longest /= 4 {
 		if out, err = r.write(l, b); err != nil || len(out)-len(b) <= limit {
 			return out, err
@@ -111,7 +112,7 @@ func (l *line) fill(e *stream.Entry, c *catalog.Catalog) {
 		Count: n.Count, ManagedIn: string(e.Decision.ManagedIn), Decision: past(e.Decision.Action), Would: past(e.Decision.Would),
 		Rule: e.Decision.Rule, Reason: e.Decision.Reason, Relation: e.Match.Relation,
 		MatchedBy: e.Match.Evidence, RunnerUp: e.Match.RunnerUp,
-		Twins: l.Twins[:0], Message: n.Message, Extra: n.Extra, Truncated: n.Truncated, Raw: n.Raw,
+		Twins: l.Twins[:0], Act: e.Act, Message: n.Message, Extra: n.Extra, Truncated: n.Truncated, Raw: n.Raw,
 	}
 	attack := c.Attack(n, e.Match.Type)
 	l.Tactics, l.Techniques = attack.Tactics, attack.Techniques

@@ -26,6 +26,8 @@ func TestEntriesSurviveEncoding(t *testing.T) {
 			Start: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), End: time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
 		}},
 		"a zone":   {Time: time.Date(2026, 1, 1, 0, 0, 0, 0, zone)},
+		"an act":   {Kind: Acted, Act: &Act{By: "ida", Verb: "close", Args: []byte(`{"why":"benign"}`)}},
+		"no more":  {Kind: Acted, Act: &Act{By: "ida", Verb: "read"}},
 		"evidence": {Match: dedup.Match{Evidence: make([]dedup.Evidence, 3), RunnerUp: &dedup.Candidate{Why: "later"}}},
 	}
 	for name, e := range tests {

@@ -59,6 +59,10 @@ func appendEntry(b []byte, e *Entry) ([]byte, error) {
 			o.notification(&e.Said[i])
 		}
 	}
+	if e.Act != nil {
+		o.key(11)
+		o.act(e.Act)
+	}
 	o.close()
 	if o.err != nil {
 		return b, o.err
@@ -153,6 +157,16 @@ func (o *object) sighting(s *dedup.Sighting) {
 	o.time(6, s.First)
 	o.time(7, s.Last)
 	o.integer(8, s.Count)
+	o.close()
+}
+
+func (o *object) act(a *Act) {
+	o.open()
+	o.text(1, a.By)
+	o.text(2, a.Verb)
+	if len(a.Args) > 0 {
+		o.bytes(3, a.Args)
+	}
 	o.close()
 }
 

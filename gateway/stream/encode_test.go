@@ -131,6 +131,9 @@ func (d dice) entry() *Entry {
 	if d.n(1) == 1 {
 		e.Part = &dedup.Part{Of: [16]byte(d.bytesOf(16)), Index: d.int(), Body: [16]byte(d.bytesOf(16))}
 	}
+	if d.n(1) == 1 {
+		e.Act = &Act{By: d.string(), Verb: d.string(), Args: d.bytes()}
+	}
 	return e
 }
 

@@ -20,6 +20,7 @@ const (
 	Link         Kind = "link"         // an event of our own: two notifications are one alert
 	Undo         Kind = "undo"         // a pairing taken back; carries the notification whole
 	Silence      Kind = "silence"      // an event of our own: a service, the notification's origin, has gone silent
+	Acted        Kind = "act"          // what an operator did; for the record, and for those who fold the stream
 )
 
 // Position is where an entry stands: the sequence of its batch and its index therein. The zero
@@ -50,6 +51,16 @@ type Entry struct {
 	// Said is what was said of the alert before, as far as a target's `when` may ask for it: it judges an
 	// alert by all its sightings.
 	Said []formats.Notification `cbor:"10,keyasint,omitempty"`
+
+	// Act is an operator's: the whole of an [Acted] entry, and of an [Undo] that he asked for who he is and why.
+	Act *Act `cbor:"11,keyasint,omitempty"`
+}
+
+// Act is something that an operator did. The stream keeps it in order and knows nothing of what it means.
+type Act struct {
+	By   string `cbor:"1,keyasint"`           // who
+	Verb string `cbor:"2,keyasint"`           // what, in a word
+	Args []byte `cbor:"3,keyasint,omitempty"` // with what, as JSON; empty where the word says it all
 }
 
 // Delivered says whether targets get the entry: it was forwarded, now and not before.

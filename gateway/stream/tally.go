@@ -40,10 +40,12 @@ func Digest(key string) uint64 {
 }
 
 // Account says under which service and hour the entry is counted, whatever becomes of it: those of its
-// notification's receipt. Links, undos and silences are events of our own, counted when they were decided.
+// notification's receipt. Links, undos, silences and acts are events of our own, counted when they were decided.
 func (e *Entry) Account() (formats.Service, int64) {
-	if e.Kind == Link || e.Kind == Undo || e.Kind == Silence {
+	switch e.Kind {
+	case Link, Undo, Silence, Acted:
 		return formats.Sluice, hour(e.Time)
+	case Notification, Release:
 	}
 	return e.Notification.Service, hour(e.Notification.Arrived)
 }
