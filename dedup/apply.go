@@ -2,7 +2,6 @@ package dedup
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,6 +25,8 @@ func (b *Batch) Apply(o *Outcome) error {
 		return b.remember(o, "")
 	case o.Notification.Kind != formats.Alert:
 		return nil
+	case o.Undone && o.Match.Relation == Update:
+		return nil // it is its alert's still, and was taken note of when it came
 	case o.Undone:
 		return b.separate(o)
 	case o.Released:
@@ -350,70 +351,4 @@ func (b *Batch) unlist(n *formats.Notification, key EventKey, id AlertID) error 
 		return err
 	}
 	return b.headings(b.plainFacts(n, key), id, b.remove)
-}
-
-// separate takes a pairing back: the notification becomes an alert of its own and is never again a
-// twin of the other.
-func (b *Batch) separate(o *Outcome) error {
-	n := o.Notification
-	p, ok, err := b.prior(n, o.Time)
-	if err != nil {
-		return err
-	}
-	if ok {
-		old, err := b.alert(p.Alert)
-		if err != nil {
-			return err
-		}
-		old.Sightings = slices.DeleteFunc(old.Sightings, func(g Sighting) bool { return g.Service == n.Service })
-		old.Apart = append(old.Apart, o.Key)
-		old.Points = 0
-		if err := errors.Join(b.unlist(n, o.Key, old.ID), b.relist(&old, "")); err != nil {
-			return err
-		}
-		if err := b.store(&old); err != nil {
-			return err
-		}
-	}
-	p = prior{Content: n.Content, Key: o.Key, Alert: o.Match.Alert, Time: o.Time}
-	if err := b.putPrior(n, p); err != nil {
-		return err
-	}
-	a := Alert{
-		ID: o.Match.Alert, Type: o.Match.Type, ManagedIn: o.ManagedIn, Forwarded: o.Key, ForwardedBy: n.Service,
-		Sightings: []Sighting{{
-			Service: n.Service, Channel: n.Channel, ID: n.ID, URL: n.URL, Key: o.Key, First: o.Time, Last: o.Time, Count: 1,
-		}},
-	}
-	first := sighted{o.Key, o.Input, *n, true} // now, or when it arrived
-	if err := b.list(&first, a.ID, 0, o.Time); err != nil {
-		return err
-	}
-	return b.store(&a)
-}
-
-// GivenBack builds the outcome that takes the pairing of a suppressed notification back.
-func (b *Batch) GivenBack(alert AlertID, key EventKey, now time.Time) (*Outcome, error) {
-	a, err := b.alert(alert)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range a.Sightings {
-		if g.Key != key {
-			continue
-		}
-		var s sighted
-		if ok, err := b.get(firstKey(a.ID, g.Service), &s); err != nil || !ok {
-			return nil, err
-		}
-		m := Match{
-			Alert: newAlertID(&s.Notification, now), Relation: First, Type: b.x.scale.catalog.Resolve(&s.Notification).Type(),
-			RunnerUp: &Candidate{Alert: a.ID, Points: a.Points, Why: "was taken for one; another notification fits far better"},
-		}
-		return &Outcome{
-			Key: key, Time: now, Input: s.Input, Notification: &s.Notification, Match: m, Action: Forward,
-			ManagedIn: g.Service, Undone: true, Delivered: s.Delivered,
-		}, nil
-	}
-	return nil, nil
 }

@@ -106,7 +106,9 @@ func (b *Batch) choose(me *facts, key EventKey, own AlertID, now time.Time) (pai
 		}
 	}
 	if len(free) == 0 {
-		p.runnerUp = candidateOf(taken, "it has its twin already")
+		if taken != nil { // else all are kept apart
+			p.runnerUp = candidateOf(taken, "it has its twin already")
+		}
 		return p, nil
 	}
 	mine, why, err := b.assign(me, own, free)

@@ -85,11 +85,16 @@ func (d *decider) separate(b *dedup.Batch, m *dedup.Match, t time.Time) ([]*stre
 	if err != nil || back == nil {
 		return nil, err
 	}
-	entry := &stream.Entry{
-		Kind: stream.Undo, Time: t, Key: back.Key, Input: back.Input, Notification: *back.Notification, Match: back.Match,
-		Decision: d.policy.Separate(back),
-	}
+	entry := new(d.alone(back))
 	return []*stream.Entry{entry}, b.Apply(outcome(entry))
+}
+
+// alone is the entry that makes a notification an alert of its own again.
+func (d *decider) alone(o *dedup.Outcome) stream.Entry {
+	return stream.Entry{
+		Kind: stream.Undo, Time: o.Time, Key: o.Key, Input: o.Input, Notification: *o.Notification, Match: o.Match,
+		Decision: d.policy.Separate(o),
+	}
 }
 
 // due ends the earliest hold that is over by t; no entries mean that none is.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -118,6 +119,28 @@ func recordedOnce(t *testing.T, entries []*stream.Entry) {
 	}
 }
 
+// byOperators wants both kinds of what operators do, and nothing that went out twice.
+func byOperators(t *testing.T, entries []*stream.Entry) {
+	t.Helper()
+	kinds, times := map[stream.Kind]int{}, map[dedup.EventKey]int{}
+	for _, e := range entries {
+		if e.Act != nil {
+			kinds[e.Kind]++
+		}
+		if e.Delivered() {
+			times[e.Key]++
+		}
+	}
+	if kinds[stream.Acted] < 5 || kinds[stream.Undo] < 5 {
+		t.Fatalf("operators did %v, want acts and undos", kinds)
+	}
+	for key, n := range times {
+		if n > 1 {
+			t.Errorf("%s went out %d times", key, n)
+		}
+	}
+}
+
 func activity(number int) string {
 	return fmt.Sprintf(`2024-03-04T08:00:00.000Z CEF:0|MCAS|SIEM_Agent|0.259.1|EVENT_CATEGORY_LOGIN|Log on|0|externalId=1709539200000_%d `+
 		`rt=1709539200000 start=1709539200000 end=1709539200000 msg=Log on suser=ida.brook@harbour.example destinationServiceName=Box`, number)
@@ -130,6 +153,7 @@ func TestFoldIsTheState(t *testing.T) {
 		day := aBusyDay(seed)
 		lived, want := decideInBatches(t, day, 1, nil)
 		recordedOnce(t, want)
+		byOperators(t, want)
 		for _, size := range []int{2, 7, 64, len(day)} {
 			crash := rand.New(rand.NewPCG(seed, uint64(size)))
 			index, got := decideInBatches(t, day, size, crash)
@@ -154,7 +178,7 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 	index := openIndex(t, c)
 	d := decider{policy: policy.New(c)}
 	var entries []*stream.Entry
-	decide := func(batch []sent, clock clock) ([]*stream.Entry, clock, *dedup.Batch) {
+	decide := func(first int, batch []sent, clock clock) ([]*stream.Entry, clock, *dedup.Batch) {
 		overlay := index.Begin()
 		var out []*stream.Entry
 		take := func(t0 time.Time, step func() ([]*stream.Entry, error)) bool {
@@ -169,9 +193,13 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 			}
 			return some
 		}
-		for _, one := range batch {
+		for i, one := range batch {
 			now := clock.next(monday.Add(one.after))
 			for take(now, func() ([]*stream.Entry, error) { return d.due(overlay, now) }) {
+			}
+			if (first+i)%5 == 0 {
+				take(now, operator(&d, overlay, slices.Concat(entries, out), now))
+				now = clock.next(now)
 			}
 			if one.part != nil {
 				if done, _, err := overlay.Recorded(one.part, now); err != nil {
@@ -187,21 +215,49 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 		return out, clock, overlay
 	}
 	var clock clock
+	first := 0
 	for batch := range slices.Chunk(day, size) {
 		if crash != nil && crash.IntN(3) == 0 {
-			_, _, lost := decide(batch, clock)
+			_, _, lost := decide(first, batch, clock)
 			lost.Discard()
 		}
 		if crash != nil && crash.IntN(5) == 0 {
 			index = folded(t, entries)
 		}
-		out, after, overlay := decide(batch, clock)
+		out, after, overlay := decide(first, batch, clock)
+		first += len(batch)
 		if err := overlay.Commit(dedup.Mark{}); err != nil {
 			t.Fatal(err)
 		}
 		clock, entries = after, append(entries, out...)
 	}
 	return index, entries
+}
+
+// operator is what one does at a time: he has the last twin that was suppressed forwarded after all, or, where there is
+// none any more, does something that is only on record.
+func operator(d *decider, b *dedup.Batch, entries []*stream.Entry, now time.Time) func() ([]*stream.Entry, error) {
+	return func() ([]*stream.Entry, error) {
+		e := new(stream.Entry)
+		act := &stream.Act{By: "otto", Verb: "forward_after_all"}
+		over := map[dedup.EventKey]bool{}
+		for _, last := range slices.Backward(entries) {
+			if over[last.Key] {
+				continue
+			}
+			over[last.Key] = true
+			if last.Decision.Action != dedup.Suppress || last.Match.Relation == dedup.Resend {
+				continue
+			}
+			a := &afterAll{pipeline: &pipeline{decider: *d}, alert: last.Match.Alert, key: last.Key, act: act}
+			out, err := a.byState(b, e, now)
+			if _, ok := errors.AsType[*refusalError](err); !ok {
+				return out, err
+			}
+		}
+		acted(e, act, now)
+		return []*stream.Entry{e}, nil
+	}
 }
 
 func openIndex(t *testing.T, c config.Config) *dedup.Index {

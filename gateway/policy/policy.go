@@ -48,6 +48,12 @@ func (p *Policy) Separate(o *dedup.Outcome) Decision {
 	return again(d, s, o.Key, o.Delivered)
 }
 
+// AfterAll says what happens to a suppressed update of a that an operator wants to go out.
+func (p *Policy) AfterAll(a *dedup.Alert, n *formats.Notification, m *dedup.Match) Decision {
+	s, rule := p.effective(a, n, m)
+	return Decision{Action: dedup.Forward, Reason: IsUpdate, Rule: rule, ManagedIn: p.managedIn(a, n, s)}
+}
+
 // Link is the decision for the event that tells of a late twin.
 func (p *Policy) Link(a *dedup.Alert) Decision {
 	return Decision{Action: dedup.Forward, Reason: Linked, ManagedIn: a.ManagedIn}

@@ -158,6 +158,13 @@ func (s *Stream) hashOf(ctx context.Context, sequence uint64) Hash {
 	return Hash{}
 }
 
+// Find gives the sequence of the first message with an entry of that time or later, which is the one after the
+// last where there is none.
+func (s *Stream) Find(ctx context.Context, t time.Time) (uint64, error) {
+	first, last := s.Bounds()
+	return s.search(ctx, first, last, t)
+}
+
 // search finds the first message, from first to last, with an entry of that time or later, or the end: the
 // decider's clock never goes back. A message that can't be read is taken for an earlier one.
 func (s *Stream) search(ctx context.Context, first, last uint64, t time.Time) (uint64, error) {
