@@ -201,6 +201,15 @@ func decideInBatches(t *testing.T, day []sent, size int, crash *rand.Rand) (*ded
 				take(now, operator(&d, overlay, slices.Concat(entries, out), now))
 				now = clock.next(now)
 			}
+			if (first+i)%7 == 0 {
+				own, err := ownAlert(ofPolicy(fmt.Sprint((first + i) % 77)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				own.Arrived = now
+				take(now, func() ([]*stream.Entry, error) { return d.notification(overlay, new(entryOf("", own)), now) })
+				now = clock.next(now)
+			}
 			if one.part != nil {
 				if done, _, err := overlay.Recorded(one.part, now); err != nil {
 					t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -161,6 +162,9 @@ func discard(decided []*stream.Entry, b *dedup.Batch, err error) ([]*stream.Entr
 
 // asReceived is the message of an entry as it came, without what was decided.
 func asReceived(e *stream.Entry) *stream.Entry {
+	if e.Notification.Service == formats.Sluice { // nobody sent it: it is our own word, and no sender can be taken for us
+		return &stream.Entry{Kind: stream.Notification, Notification: e.Notification}
+	}
 	n := normalize(e.Notification.Raw, e.Notification.Arrived)
 	if e.Notification.Claims != "" {
 		n = disbelieve(&n)

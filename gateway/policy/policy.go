@@ -94,7 +94,7 @@ func (p *Policy) decide(a *dedup.Alert, n *formats.Notification, m *dedup.Match,
 	}
 	d := Decision{Action: dedup.Forward, ManagedIn: p.managedIn(a, n, s)}
 	switch {
-	case !p.services.Enabled(string(n.Service)):
+	case n.Service != formats.Sluice && !p.services.Enabled(string(n.Service)): // nobody switches us off
 		d.Reason = ServiceDisabled
 	case m.Relation == dedup.Update:
 		return update(d, a, n, s)

@@ -111,6 +111,9 @@ func (r *cefRenderer) event(e *stream.Entry) cef.Event {
 	if e.Kind == stream.Link || n.Kind == formats.Link {
 		return linkEvent(e)
 	}
+	if n.Service == formats.Sluice && n.Kind == formats.Alert {
+		return plainEvent(n, ourName, ourName)
+	}
 	if n.Service == formats.Sluice || n.Kind == formats.Silence {
 		return ourEvent(e)
 	}
@@ -121,7 +124,7 @@ func (r *cefRenderer) event(e *stream.Entry) cef.Event {
 		}
 	}
 	if n.Service == formats.IdentityProtection {
-		return riskEvent(n)
+		return plainEvent(n, "Microsoft", "Azure AD Identity Protection")
 	}
 	return unknownEvent(n)
 }
@@ -170,8 +173,8 @@ func digits(s string) bool {
 	return err == nil && len(s) <= 2
 }
 
-// riskEvent is an Identity Protection detection, which its service writes as JSON.
-func riskEvent(n *formats.Notification) cef.Event {
+// plainEvent is a detection of a service that doesn't write CEF: Identity Protection writes JSON, and so do we.
+func plainEvent(n *formats.Notification, vendor, product string) cef.Event {
 	f := []cef.Field{{Key: "externalId", Value: n.ID}}
 	add := func(key, value string) { f = append(f, cef.Field{Key: key, Value: value}) }
 	add("start", millis(n.Start))
@@ -203,7 +206,7 @@ func riskEvent(n *formats.Notification) cef.Event {
 		}
 	}
 	return cef.Event{
-		Vendor: "Microsoft", Product: "Azure AD Identity Protection", Device: ourVersion,
+		Vendor: vendor, Product: product, Device: ourVersion,
 		Class: n.Type, Name: n.Title, Severity: rank(n.Severity), Extension: once(f),
 	}
 }

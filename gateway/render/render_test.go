@@ -119,6 +119,51 @@ func tried() stream.Entry {
 	}
 }
 
+// raised is an alert of an activity policy.
+func raised() stream.Entry {
+	e := tried()
+	e.Match = dedup.Match{Alert: "00112233445566778899aabbccddeeff", Relation: dedup.First, Type: "activity_policy"}
+	e.Decision = policy.Decision{Action: dedup.Forward, Reason: policy.NoTwinExpected, ManagedIn: formats.Sluice}
+	e.Notification = formats.Notification{
+		Service: formats.Sluice, Kind: formats.Alert, Channel: "policy", Origin: formats.Sluice, ID: "p7:hopkins@brewery.example:1935817200",
+		Type: "activity_policy", Title: "Mass download by a single user", Severity: formats.High,
+		Accounts: []formats.Entity{{Name: "hopkins@brewery.example"}}, Devices: []formats.Entity{{Name: "WS-17"}},
+		Addresses: []string{"198.51.100.23"}, App: "Box", Message: "hopkins@brewery.example: 31 activities of policy Mass download by a single user within 1h",
+		Start: arrived.Add(-time.Hour), End: arrived.Add(-time.Minute), Raised: arrived, Arrived: arrived, Count: 31,
+		Extra: map[string]string{"policy": "Mass download by a single user"}, Raw: []byte(`{"id":"p7:hopkins@brewery.example:1935817200"}`),
+	}
+	return e
+}
+
+// operated is what an operator did, and what he had forwarded after all.
+func operated() (act, undo stream.Entry) {
+	act = tried()
+	act.Kind, act.Act = stream.Acted, &stream.Act{By: "otto\u2028", Verb: "close", Args: []byte(`{"why":"ü"}`)}
+	act.Decision = policy.Decision{Action: dedup.Drop, Reason: policy.Operated}
+	act.Notification.Kind, act.Notification.Type, act.Notification.Message = formats.Act, "close", ""
+	undo = raised()
+	undo.Kind, undo.Act, undo.Decision.Reason = stream.Undo, &stream.Act{By: "otto", Verb: "forward_after_all"}, policy.Separated
+	return act, undo
+}
+
+// TestOperatorsInJSON: an export has what operators did.
+func TestOperatorsInJSON(t *testing.T) {
+	s := schemas(t)["json"]
+	act, undo := operated()
+	for want, e := range map[string]*stream.Entry{
+		`"act":{"by":"otto\u2028","verb":"close","args":"{\"why\":\"ü\"}"}`: &act, `"act":{"by":"otto","verb":"forward_after_all"}`: &undo,
+	} {
+		text, err := AppendJSON(nil, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, s, text)
+		if !strings.Contains(string(text), want) {
+			t.Errorf("want %s:\n%s", want, text)
+		}
+	}
+}
+
 // silent is the event that tells of a service that has gone silent.
 func silent() stream.Entry {
 	e := tried()
@@ -215,7 +260,7 @@ func message(a *txtar.Archive) (string, error) {
 }
 
 // The files hold a message as a Go string without its quotes; their comment may name variants: pair,
-// shadow, link, test, silence.
+// shadow, link, test, silence, raised.
 func TestRendering(t *testing.T) {
 	files, err := filepath.Glob("testdata/render/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -240,7 +285,7 @@ func TestRendering(t *testing.T) {
 			if strings.Contains(variants, "shadow") {
 				e.Decision.Would = dedup.Suppress
 			}
-			for variant, own := range map[string]func() stream.Entry{"link": linked, "test": tried, "silence": silent} {
+			for variant, own := range map[string]func() stream.Entry{"link": linked, "test": tried, "silence": silent, "raised": raised} {
 				if strings.Contains(variants, variant) {
 					e = own()
 				}

@@ -93,7 +93,7 @@ func (h *harness) receipts(r *record) (problems []string) {
 	have := map[string]map[digest]int{"relp": {}, "push": {}, "tcp": {}}
 	entries := map[string]int{}
 	for i := range r.lines {
-		if l := &r.lines[i]; l.kind == stream.Notification {
+		if l := &r.lines[i]; l.kind == stream.Notification && l.input != "" { // which our own have not
 			have[l.input][l.is]++
 			entries[l.input]++
 		}
