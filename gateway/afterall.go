@@ -146,8 +146,19 @@ func (a *afterAll) look(ctx context.Context) error {
 	if err == nil && a.seen.last == nil {
 		err = a.read(ctx, first, from-1)
 	}
+	// What was recorded meanwhile is left to the decider, but not so much that it would keep others waiting.
+	for err == nil {
+		if _, last = s.Bounds(); last <= a.seen.to+lookBehind {
+			break
+		}
+		err = a.read(ctx, a.seen.to+1, last)
+		a.seen.to = last
+	}
 	return err
 }
+
+// lookBehind is how many batches of the stream the decider may look at for one order.
+const lookBehind = 8
 
 // read notes what the stream says between two sequences. What can't be read says nothing.
 func (a *afterAll) read(ctx context.Context, from, to uint64) error {
