@@ -26,6 +26,7 @@ var detections string
 // Catalog is the table of detections, read once.
 type Catalog struct {
 	names       map[string][]string // external ID: names, the present one first, folded
+	spelt       map[string][]string // the same as they are written
 	classes     map[string][]string // folded class: external IDs
 	cloudTypes  map[string]string   // Cloud App Security type: external ID
 	titles      map[string][]string // folded name: external IDs
@@ -41,7 +42,7 @@ func New() (*Catalog, error) {
 		return nil, fmt.Errorf("read embedded detections: %w", err)
 	}
 	c := &Catalog{
-		names: map[string][]string{}, classes: map[string][]string{}, cloudTypes: map[string]string{},
+		names: map[string][]string{}, spelt: map[string][]string{}, classes: map[string][]string{}, cloudTypes: map[string]string{},
 		titles: map[string][]string{}, withClasses: map[string]bool{},
 		attacks: map[string]Attack{}, techniques: map[string]string{},
 	}
@@ -61,6 +62,7 @@ func New() (*Catalog, error) {
 		}
 		for name := range strings.SplitSeq(row[3], ";") {
 			c.names[id] = add(c.names[id], foldTitle(name))
+			c.spelt[id] = add(c.spelt[id], name)
 			c.titles[foldTitle(name)] = add(c.titles[foldTitle(name)], id)
 		}
 		if err := c.readAttack(id, row[4], row[5]); err != nil {
@@ -99,6 +101,10 @@ func (d Detection) Type() string {
 	}
 	return ""
 }
+
+// Names lists what the type of that key is or was called, the present name first; none for a key that no table
+// has. The list may be shared: nobody may change it.
+func (c *Catalog) Names(key string) []string { return c.spelt[current(key)] }
 
 // OwnTitles lists the titles of d that don't follow from its keys.
 func (c *Catalog) OwnTitles(d Detection) []string {

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -114,5 +115,19 @@ func TestCompare(t *testing.T) {
 				t.Errorf("Compare the other way = %d, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestNames(t *testing.T) {
+	c, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Account enumeration reconnaissance", "Reconnaissance using account enumeration"}
+	if got := c.Names("2003"); !slices.Equal(got, want) {
+		t.Errorf("Names(2003) = %q, want %q", got, want)
+	}
+	if got := c.Names("class:teapot"); got != nil {
+		t.Errorf("Names of a class = %q, want none", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
+	"github.com/sluice-siem/sluice/formats/mcas"
 )
 
 // What Azure Monitor takes of a text, "Azure Monitor service limits, Logs Ingestion API"; it cuts longer
@@ -58,7 +59,7 @@ func (l *line) asimSchema() (schema, version string) {
 	switch d := l.did(); {
 	case l.Kind == formats.Alert:
 		return "AlertEvent", "0.1"
-	case (d.verb == login || d.verb == logout) && len(l.Users) > 0:
+	case (d.Verb == mcas.Login || d.Verb == mcas.Logout) && len(l.Users) > 0:
 		return "Authentication", "0.1.3"
 	}
 	return "AuditEvent", "0.1"
@@ -104,7 +105,7 @@ func (l *line) writeAlertEvent(w *writer, dvc string) {
 
 func (l *line) writeAuthentication(w *writer, dvc string) {
 	d := l.did()
-	if d.verb == login {
+	if d.Verb == mcas.Login {
 		w.text("EventType", "Logon")
 	} else {
 		w.text("EventType", "Logoff")
@@ -143,20 +144,20 @@ func (l *line) writeAuditEvent(w *writer, dvc string) {
 
 // asimType is the operation of an Audit Event.
 func (d deed) asimType() string {
-	switch d.verb {
-	case create, upload, duplicate:
+	switch d.Verb {
+	case mcas.Create, mcas.Upload, mcas.Duplicate:
 		return "Create"
-	case read, download:
+	case mcas.Read, mcas.Download:
 		return "Read"
-	case remove:
+	case mcas.Remove:
 		return "Delete"
-	case change, rename, move, restore, share, unshare:
+	case mcas.Change, mcas.Rename, mcas.Move, mcas.Restore, mcas.Share, mcas.Unshare:
 		return "Set"
-	case execute:
+	case mcas.Execute:
 		return "Execute"
-	case enable:
+	case mcas.Enable:
 		return "Enable"
-	case disable:
+	case mcas.Disable:
 		return "Disable"
 	}
 	return "Other"
@@ -165,9 +166,9 @@ func (d deed) asimType() string {
 // asimResult is how it ended, where the class of the activity tells.
 func (d deed) asimResult() string {
 	switch {
-	case d.failed:
+	case d.Failed:
 		return "Failure"
-	case d.verb == login || d.verb == logout:
+	case d.Verb == mcas.Login || d.Verb == mcas.Logout:
 		return "Success"
 	}
 	return "NA"

@@ -108,7 +108,7 @@ func (l *line) appendWho(f []cef.Field) []cef.Field {
 			f = append(f, cef.Field{Key: more.key, Value: strings.Join(more.values, ",")})
 		}
 	}
-	if l.did().failed {
+	if l.did().Failed {
 		f = append(f, cef.Field{Key: "outcome", Value: "failure"})
 	}
 	return append(f,

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/mcas"
 )
 
 // ecsVersion is the release of the Elastic Common Schema whose field reference this follows.
@@ -73,9 +74,9 @@ func (l *line) writeECSEvent(w *writer) {
 	if l.Kind == formats.Activity {
 		w.text("action", l.Title)
 	}
-	if d := l.did(); d.failed {
+	if d := l.did(); d.Failed {
 		w.text("outcome", "failure")
-	} else if d.verb == login {
+	} else if d.Verb == mcas.Login {
 		w.text("outcome", "success")
 	}
 	w.text("provider", string(l.Service))
@@ -115,27 +116,27 @@ func (l *line) ecsClass() (categories, types []string) {
 
 func (d deed) ecsClass() (categories, types []string) {
 	switch {
-	case d.verb == login:
+	case d.Verb == mcas.Login:
 		return []string{"authentication"}, []string{"start"}
-	case d.verb == logout:
+	case d.Verb == mcas.Logout:
 		return []string{"authentication"}, []string{"end"}
-	case d.file:
+	case d.File:
 		categories = []string{"file"}
-	case d.user:
+	case d.User:
 		categories, types = []string{"iam"}, []string{"user"}
 	default:
 		return nil, []string{"info"}
 	}
-	switch d.verb {
-	case create, upload, duplicate, restore:
+	switch d.Verb {
+	case mcas.Create, mcas.Upload, mcas.Duplicate, mcas.Restore:
 		return categories, append(types, "creation")
-	case read, download:
-		if d.file {
+	case mcas.Read, mcas.Download:
+		if d.File {
 			return categories, []string{"access"}
 		}
-	case remove:
+	case mcas.Remove:
 		return categories, append(types, "deletion")
-	case change, rename, move, share, unshare, enable, disable:
+	case mcas.Change, mcas.Rename, mcas.Move, mcas.Share, mcas.Unshare, mcas.Enable, mcas.Disable:
 		return categories, append(types, "change")
 	}
 	return categories, append(types, "info")

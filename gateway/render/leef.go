@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/leef"
+	"github.com/sluice-siem/sluice/formats/mcas"
 )
 
 // caret separates the attributes of LEEF 2.0. It is a mark that few values have, and no reader of
@@ -33,10 +34,10 @@ func (l *line) leef(version string, delimiter byte) leef.Event {
 	add("policy", title)
 	add("url", l.URL)
 	add("resource", l.App)
-	switch l.did().verb {
-	case login:
-		add("isLoginEvent", strconv.FormatBool(!l.did().failed))
-	case logout:
+	switch l.did().Verb {
+	case mcas.Login:
+		add("isLoginEvent", strconv.FormatBool(!l.did().Failed))
+	case mcas.Logout:
 		add("isLogoutEvent", "true")
 	}
 	add("eventKey", string(l.EventKey))

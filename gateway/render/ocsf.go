@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluice-siem/sluice/formats/mcas"
 )
 
 // ocsfVersion is the release of the Open Cybersecurity Schema Framework that the format ocsf follows:
@@ -77,10 +79,10 @@ func (l *line) writeOCSFMetadata(w *writer) {
 // writeOCSFActivity writes what the classes of activities have.
 func (l *line) writeOCSFActivity(w *writer, c class, ips []netip.Addr) {
 	switch d := l.did(); {
-	case d.failed:
+	case d.Failed:
 		w.number("status_id", 2)
 		w.text("status", "Failure")
-	case d.verb == login || d.verb == logout:
+	case d.Verb == mcas.Login || d.Verb == mcas.Logout:
 		w.number("status_id", 1)
 		w.text("status", "Success")
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/mcas"
 )
 
 // The classes in use.
@@ -34,15 +35,15 @@ func (l *line) ocsfClass() class {
 	case l.Kind == formats.Alert:
 		return class{uid: detectionFinding, activity: 2}
 	case l.Kind != formats.Activity || len(l.Users) == 0:
-	case d.verb == login && l.App != "":
+	case d.Verb == mcas.Login && l.App != "":
 		return class{uid: authentication, activity: 1}
-	case d.verb == logout && l.App != "":
+	case d.Verb == mcas.Logout && l.App != "":
 		return class{uid: authentication, activity: 2}
-	case d.user && accountVerb(d.verb) > 0 && l.targetUser() != "":
-		return class{uid: accountChange, activity: accountVerb(d.verb)}
+	case d.User && accountVerb(d.Verb) > 0 && l.targetUser() != "":
+		return class{uid: accountChange, activity: accountVerb(d.Verb)}
 	case len(ips) == 0:
-	case d.file && fileVerb(d.verb) > 0 && name != "":
-		return class{uid: fileHosting, activity: fileVerb(d.verb)}
+	case d.File && fileVerb(d.Verb) > 0 && name != "":
+		return class{uid: fileHosting, activity: fileVerb(d.Verb)}
 	case l.Title != "" || l.Type != "":
 		return l.apiClass(d)
 	}
@@ -51,10 +52,10 @@ func (l *line) ocsfClass() class {
 
 // apiClass is an API Activity.
 func (l *line) apiClass(d deed) class {
-	activity := map[verb]int64{
-		create: 1, upload: 1, duplicate: 1, read: 2, download: 2, change: 3, rename: 3, move: 3, restore: 3,
-		share: 3, unshare: 3, enable: 3, disable: 3, remove: 4,
-	}[d.verb]
+	activity := map[mcas.Verb]int64{
+		mcas.Create: 1, mcas.Upload: 1, mcas.Duplicate: 1, mcas.Read: 2, mcas.Download: 2, mcas.Change: 3, mcas.Rename: 3, mcas.Move: 3, mcas.Restore: 3,
+		mcas.Share: 3, mcas.Unshare: 3, mcas.Enable: 3, mcas.Disable: 3, mcas.Remove: 4,
+	}[d.Verb]
 	if activity > 0 {
 		return class{uid: apiActivity, activity: activity}
 	}
@@ -70,15 +71,15 @@ func (l *line) operation() string {
 }
 
 // accountVerb is the activity of Account Change; 0 for none.
-func accountVerb(v verb) int64 {
-	return map[verb]int64{create: 1, enable: 2, disable: 5, remove: 6}[v]
+func accountVerb(v mcas.Verb) int64 {
+	return map[mcas.Verb]int64{mcas.Create: 1, mcas.Enable: 2, mcas.Disable: 5, mcas.Remove: 6}[v]
 }
 
 // fileVerb is the activity of File Hosting Activity; 0 for none.
-func fileVerb(v verb) int64 {
-	return map[verb]int64{
-		upload: 1, download: 2, change: 3, remove: 4, rename: 5, duplicate: 6, move: 7, restore: 8,
-		share: 12, unshare: 13, read: 14,
+func fileVerb(v mcas.Verb) int64 {
+	return map[mcas.Verb]int64{
+		mcas.Upload: 1, mcas.Download: 2, mcas.Change: 3, mcas.Remove: 4, mcas.Rename: 5, mcas.Duplicate: 6, mcas.Move: 7, mcas.Restore: 8,
+		mcas.Share: 12, mcas.Unshare: 13, mcas.Read: 14,
 	}[v]
 }
 
