@@ -14,6 +14,7 @@ type name struct {
 	local  string   // sAMAccountName or local part of a UPN, folded; empty for a display name
 	words  []string // of a display name, or of a local part written with separators; without its marks
 	opaque bool     // a number rather than a name: says nothing about other spellings
+	upn    bool     // local and domain stood with an @ between them
 	marks
 }
 
@@ -49,6 +50,7 @@ func parseName(s string) name {
 		n.domain, n.local = fold(strings.Trim(s[:i], `\`)), fold(s[i+1:])
 	case strings.Contains(s, "@"):
 		n.local, n.domain = splitUPN(fold(s))
+		n.upn = true
 	default:
 		n.local = fold(s)
 	}
