@@ -50,9 +50,11 @@ func (c *Config) check(p *problems) {
 	c.checkLoops(p)
 	c.Organisation.check(p)
 	c.Services.check(p)
+	c.checkClosure(p)
 	c.checkPolicy(p)
 	c.Dedup.check(p)
 	c.Stream.check(p)
+	c.Model.check(p)
 }
 
 // maxName keeps names fit for logs, metrics and the cursors that are kept under them.
@@ -178,21 +180,36 @@ func (o Organisation) check(p *problems) {
 
 func (s Services) check(p *problems) {
 	for _, name := range s.Order() {
-		seen := map[string]bool{}
-		for i, shown := range s.named()[name].Shows {
-			if p.full {
-				return
-			}
-			key := p.element("services."+name+".shows", i)
-			oneOf(p, key, shown, s.Order()...)
-			switch {
-			case shown == name:
-				p.add(key, "found the service itself, expected another one whose alerts it shows too")
-			case seen[shown]:
-				p.add(key, "found %s twice, expected it once", quote(shown))
-			}
-			seen[shown] = true
+		others(p, "services."+name+".shows", name, s.named()[name].Shows, "whose alerts it shows too")
+	}
+}
+
+// checkClosure takes a circle of services too: closing in any of them then closes in all.
+func (c *Config) checkClosure(p *problems) {
+	for _, name := range c.Services.Order() {
+		others(p, "closure."+name, name, c.Closure.named()[name], "in which the alert is closed too")
+	}
+	if c.UndoWindow < 0 {
+		p.add("undo_window", "found %s, expected 0s or more", show(c.UndoWindow))
+	}
+}
+
+// others checks a list of services in which the one of that name can't be.
+func others(p *problems, list, name string, services []string, what string) {
+	seen := map[string]bool{}
+	for i, other := range services {
+		if p.full {
+			return
 		}
+		key := p.element(list, i)
+		oneOf(p, key, other, Services{}.Order()...)
+		switch {
+		case other == name:
+			p.add(key, "found the service itself, expected another one %s", what)
+		case seen[other]:
+			p.add(key, "found %s twice, expected it once", quote(other))
+		}
+		seen[other] = true
 	}
 }
 
@@ -220,5 +237,13 @@ func (s Stream) check(p *problems) {
 	oneOf(p, "stream.durability", s.Durability, "synced", "process")
 	if s.MaxDisk < minDisk {
 		p.add("stream.max_disk", "found %s, expected at least %s", s.MaxDisk, minDisk)
+	}
+}
+
+func (m Model) check(p *problems) {
+	positive(p, "model.retention.activities", m.Retention.Activities)
+	positive(p, "model.retention.alerts", m.Retention.Alerts)
+	if m.MaxDisk < minDisk {
+		p.add("model.max_disk", "found %s, expected at least %s", m.MaxDisk, minDisk)
 	}
 }

@@ -18,17 +18,20 @@ import (
 
 // Config is the whole of sluice.yaml. sluice.example.yaml beside this file documents every key.
 type Config struct {
-	DataDir      string       `koanf:"data_dir"`
-	Inputs       []Input      `koanf:"inputs"`
-	Organisation Organisation `koanf:"organisation"`
-	Services     Services     `koanf:"services"`
-	Policy       Policy       `koanf:"policy"`
-	Dedup        Dedup        `koanf:"dedup"`
-	Silence      Silence      `koanf:"silence"`
-	Targets      []Target     `koanf:"targets"`
-	Stream       Stream       `koanf:"stream"`
-	HTTP         HTTP         `koanf:"http"`
-	Metrics      HTTP         `koanf:"metrics"`
+	DataDir      string        `koanf:"data_dir"`
+	Inputs       []Input       `koanf:"inputs"`
+	Organisation Organisation  `koanf:"organisation"`
+	Services     Services      `koanf:"services"`
+	Policy       Policy        `koanf:"policy"`
+	Dedup        Dedup         `koanf:"dedup"`
+	Silence      Silence       `koanf:"silence"`
+	Closure      Closure       `koanf:"closure"`
+	UndoWindow   time.Duration `koanf:"undo_window"` // how long what was done to an alert can be taken back
+	Targets      []Target      `koanf:"targets"`
+	Stream       Stream        `koanf:"stream"`
+	Model        Model         `koanf:"model"`
+	HTTP         HTTP          `koanf:"http"`
+	Metrics      HTTP          `koanf:"metrics"`
 }
 
 // Input is a way in. Type is syslog, relp or http; Listen is udp://, tcp:// or tls:// with host and port.
@@ -72,9 +75,11 @@ type TLS struct {
 	ServerName string `koanf:"server_name"`
 }
 
-// Organisation is what an analyst knows about the names in use.
+// Organisation is what an analyst knows about the names in use. DirectoryFile, in CSV or JSON, says who the
+// people are, see [directory]; it is read again when it changes.
 type Organisation struct {
-	Domains []Domain `koanf:"domains"`
+	Domains       []Domain `koanf:"domains"`
+	DirectoryFile string   `koanf:"directory_file"`
 }
 
 // Domain is one Active Directory domain with the spellings it goes by.
@@ -163,11 +168,31 @@ type Silence struct {
 	Event               bool  `koanf:"event"`
 }
 
+// Closure says for each service in which others an alert is closed too when it is closed there.
+type Closure struct {
+	DefenderForIdentity []string `koanf:"defender_for_identity"`
+	CloudAppSecurity    []string `koanf:"cloud_app_security"`
+	IdentityProtection  []string `koanf:"identity_protection"`
+}
+
 // Stream is the one durable stream on disk.
 type Stream struct {
 	Retention  time.Duration `koanf:"retention"`
 	MaxDisk    Size          `koanf:"max_disk"`
 	Durability string        `koanf:"durability"` // synced | process
+}
+
+// Model bounds what is kept of alerts, activities and users to be asked for.
+type Model struct {
+	Retention ModelRetention `koanf:"retention"`
+	MaxDisk   Size           `koanf:"max_disk"` // of its file; the oldest activities make room
+}
+
+// ModelRetention is for how long: activities from when they happened, alerts that are closed from when something
+// was last heard of them.
+type ModelRetention struct {
+	Activities time.Duration `koanf:"activities"`
+	Alerts     time.Duration `koanf:"alerts"`
 }
 
 // HTTP is an address to listen on; an empty one listens nowhere.

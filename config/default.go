@@ -36,8 +36,10 @@ func Default() Config {
 			Remember: Remember{Alerts: 30 * 24 * time.Hour, Activities: 72 * time.Hour},
 		},
 		Silence: Silence{DefenderForIdentity: Auto, CloudAppSecurity: Auto, IdentityProtection: Auto},
+		Closure: Closure{DefenderForIdentity: []string{cloudAppSecurity}}, UndoWindow: 24 * time.Hour,
 		Targets: []Target{{Name: "stdout", Type: "stdout"}},
 		Stream:  Stream{Retention: 72 * time.Hour, MaxDisk: 20 << 30, Durability: "synced"},
+		Model:   Model{Retention: ModelRetention{Activities: 90 * 24 * time.Hour, Alerts: 365 * 24 * time.Hour}, MaxDisk: 10 << 30},
 		HTTP:    HTTP{Listen: "127.0.0.1:8514"},
 	}
 	c.complete(func(string) bool { return false })
@@ -78,6 +80,27 @@ func (s Silence) Of(name string) Quiet {
 	return map[string]Quiet{
 		defenderForIdentity: s.DefenderForIdentity, cloudAppSecurity: s.CloudAppSecurity, identityProtection: s.IdentityProtection,
 	}[name]
+}
+
+// Of lists the services in which an alert is closed too when it is closed in the one of that name, which is not
+// among them: what is closed by the table closes others in turn.
+func (c Closure) Of(name string) []string {
+	table := c.named()
+	seen := []string{name}
+	for i := 0; i < len(seen); i++ {
+		for _, other := range table[seen[i]] {
+			if !slices.Contains(seen, other) {
+				seen = append(seen, other)
+			}
+		}
+	}
+	return seen[1:]
+}
+
+func (c Closure) named() map[string][]string {
+	return map[string][]string{
+		defenderForIdentity: c.DefenderForIdentity, cloudAppSecurity: c.CloudAppSecurity, identityProtection: c.IdentityProtection,
+	}
 }
 
 // Order lists the services in the order in which they follow policy.manage_in.

@@ -4,10 +4,18 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+
+	"github.com/sluice-siem/sluice/config/directory"
 )
 
-// checkFiles reads the certificates that the configuration names.
+// checkFiles reads the files that the configuration names: certificates, and the directory's header. A mistake
+// further down in the directory must keep nobody from starting.
 func (c *Config) checkFiles(p *problems) {
+	if file := c.Organisation.DirectoryFile; file != "" {
+		if err := directory.CheckHeader(file); err != nil {
+			p.add("organisation.directory_file", "found %s: %s", quote(file), err)
+		}
+	}
 	for i, in := range c.Inputs {
 		path := fmt.Sprintf("inputs[%d].tls", i)
 		in.TLS.checkPair(p, path)

@@ -108,47 +108,10 @@ func checkKinds(p *problems, path string, r Rule, conditions filter.Filter) {
 	}
 }
 
-// condition is one key of a rule's when, with the words it may take, if they are known.
-type condition struct {
-	key      string
-	patterns []string
-	words    []string
-}
-
-func (w When) conditions(s Services) []condition {
-	return []condition{
-		{"service", w.Service, append(s.Order(), "unknown", "sluice")},
-		{"kind", w.Kind, []string{"alert", "activity", "health", "unknown"}},
-		{"type", w.Type, nil},
-		{"title", w.Title, nil},
-		{"severity", w.Severity, []string{"informational", "low", "medium", "high", "unknown"}},
-		{"user", w.User, nil},
-		{"host", w.Host, nil},
-		{"app", w.App, nil},
-	}
-}
-
-func checkConditions(p *problems, path string, conditions []condition) {
-	for _, c := range conditions {
-		if c.patterns != nil && len(c.patterns) == 0 {
-			p.add(path+"."+c.key, "found an empty list, expected a pattern; leave the key out where anything fits")
-		}
-		for i, pattern := range c.patterns {
-			key := p.element(path+"."+c.key, i)
-			switch {
-			case pattern == "":
-				p.add(key, "found nothing, expected a pattern; leave the key out where anything fits")
-			case c.words != nil && !slices.ContainsFunc(c.words, func(word string) bool { return Fits([]string{pattern}, word) }):
-				oneOf(p, key, pattern, c.words...)
-			}
-		}
-	}
-}
-
-// covers says whether what fits all of others surely fits all of mine: each key that I have they have
-// too, and each of their patterns is within one of mine. It costs effort, about one for each byte that
-// is compared, and says no when none is left.
-func covers(mine, others []condition, effort *int) bool {
+// covers says whether what fits all of others surely fits all of mine: each condition that I have they have
+// too, or a narrower one. It costs effort, about one for each byte that is compared, and says no when none is
+// left.
+func covers(mine, others filter.Filter, effort *int) bool {
 	*effort -= 16
 	for _, c := range mine {
 		if !slices.ContainsFunc(others, func(o filter.Condition) bool { return within(o, c, effort) }) {

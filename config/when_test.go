@@ -46,7 +46,7 @@ func TestAWhenAsKeysIsAFilter(t *testing.T) {
 		t.Errorf("Check: %v (-want +got):\n%s", err, diff)
 	}
 	services, _ := filter.Notifications().Field("service")
-	if diff := cmp.Diff(append(c.Services.Order(), "unknown"), services.Words); diff != "" {
+	if diff := cmp.Diff(append(c.Services.Order(), "unknown", "sluice"), services.Words); diff != "" {
 		t.Errorf("services: -configuration +filter:\n%s", diff)
 	}
 }

@@ -148,7 +148,7 @@ func Activities() Fields {
 // Notifications are the fields of `when` in the configuration.
 func Notifications() Fields {
 	return Fields{
-		{Name: "service", Kind: Word, Words: services()[:4], Help: "Who says it; unknown where nobody can tell.", Many: true},
+		{Name: "service", Kind: Word, Words: services(), Help: "Who says it: unknown where nobody can tell, sluice where an activity policy raised it.", Many: true},
 		{Name: "kind", Kind: Word, Words: []string{"alert", "activity", "health", "unknown"}, Help: "What it speaks of."},
 		{Name: "type", Help: "The detection type: the catalogue's, the service's own, or the CEF class.", Many: true},
 		{Name: "title", Help: "What the service calls it.", Many: true},
