@@ -150,6 +150,27 @@ func (s *Stream) Bounds() (first, last uint64) {
 	return s.first, s.last
 }
 
+// Await returns nil when the stream has a message after that sequence, the cause of ctx where that ends first,
+// and ErrClosed.
+func (s *Stream) Await(ctx context.Context, after uint64) error {
+	for {
+		s.mu.Lock()
+		last, changed, closed := s.last, s.changed, s.closed
+		s.mu.Unlock()
+		switch {
+		case closed:
+			return ErrClosed
+		case last > after:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // Bytes is what the stream's messages take on disk, as MaxDisk counts it; the files may be larger by
 // one block of 8 MiB and by what was purged but not yet rewritten.
 func (s *Stream) Bytes() int64 {
