@@ -1,0 +1,309 @@
+package model
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+const (
+	batchEntries = 16384                  // are folded in one transaction, more or less: a message is never cut
+	pause        = 100 * time.Millisecond // between two transactions at the end of the stream, so that each has something to do
+)
+
+// follow folds what the stream has and what comes.
+func (m *Model) follow(ctx context.Context) error {
+	f, err := m.newFolder(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	for {
+		if err := f.heed(ctx); err != nil {
+			return err
+		}
+		if err := f.await(ctx); err != nil {
+			return err
+		}
+		if err := f.catchUp(ctx); err != nil {
+			return err
+		}
+		if err := m.raise(ctx, f); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// await waits until the stream has more, or it is time to look whether the directory file has changed.
+func (f *folder) await(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, lookEvery)
+	defer cancel()
+	err := f.m.options.Stream.Await(short, f.place.sequence)
+	if err != nil && short.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// folder folds entries into the tables, in transactions of its own. It is one goroutine's.
+type folder struct {
+	m          *Model
+	conn       *sql.Conn
+	statements map[string]*sql.Stmt
+	place      place // with the transaction that is open
+	entries    int   // in it
+	open       bool
+	terms      terms
+	log        log
+	people     people
+	policies   *book           // nil until they are read
+	asked      map[string]bool // alerts of our own that the gateway was asked for
+}
+
+func (m *Model) newFolder(ctx context.Context) (*folder, error) {
+	conn, err := m.writer.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{m: m, conn: conn, statements: map[string]*sql.Stmt{}, asked: map[string]bool{}}
+	if f.place, err = placeOf(ctx, conn); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	f.forget()
+	m.arrived(f.place.end())
+	return f, nil
+}
+
+func (f *folder) close() {
+	f.rollback()
+	for _, s := range f.statements {
+		_ = s.Close() // with the connection
+	}
+	_ = f.conn.Close() // nothing is left to write
+}
+
+// forget empties what is remembered of the tables, which a rollback may have made wrong.
+func (f *folder) forget() {
+	f.terms, f.log, f.people, f.policies = newTerms(), newLog(), f.newPeople(), nil
+}
+
+// catchUp folds up to what is the end of the stream now.
+func (f *folder) catchUp(ctx context.Context) error {
+	defer f.rollback()
+	stop := ctx.Err
+	ctx = context.WithoutCancel(ctx) // or the driver starts a goroutine for each statement, to interrupt it
+	first, _ := f.m.options.Stream.Bounds()
+	if next := f.place.sequence + 1; next < first {
+		if err := f.gap(ctx, next, first-1); err != nil {
+			return err
+		}
+	}
+	for message, err := range readAhead(f.m.options.Stream.Salvage(ctx, f.place.sequence+1)) {
+		switch {
+		case message == nil:
+			return err
+		case err != nil:
+			err = f.gap(ctx, message.Sequence, message.Sequence)
+		case message.Sequence > f.place.sequence+1: // purged while we read
+			err = errors.Join(f.gap(ctx, f.place.sequence+1, message.Sequence-1), f.message(ctx, message))
+		default:
+			err = f.message(ctx, message)
+		}
+		if err == nil && f.entries >= batchEntries {
+			err = f.commit(ctx)
+		}
+		if err == nil {
+			err = stop()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return f.commit(ctx)
+}
+
+// readAhead yields the same, and has the next ones read and decoded meanwhile, which takes a sixth of all the time.
+func readAhead(messages iter.Seq2[*stream.Message, error]) iter.Seq2[*stream.Message, error] {
+	type item struct {
+		message *stream.Message
+		err     error
+	}
+	return func(yield func(*stream.Message, error) bool) {
+		items, stop := make(chan item, 4), make(chan struct{})
+		go func() {
+			defer close(items)
+			for m, err := range messages {
+				select {
+				case items <- item{m, err}:
+				case <-stop:
+					return
+				}
+			}
+		}()
+		for i := range items {
+			if !yield(i.message, i.err) {
+				break
+			}
+		}
+		close(stop)
+		for range items { // until nothing is read any more
+		}
+	}
+}
+
+// gap notes messages that are not to be had any more.
+func (f *folder) gap(ctx context.Context, first, last uint64) error {
+	f.m.log.Error("the model misses a part of the stream, which is gone: alerts and activities of that time may be missing",
+		"first", first, "last", last)
+	if err := f.begin(ctx); err != nil {
+		return err
+	}
+	f.place.sequence, f.place.hash = last, stream.Hash{}
+	return f.exec(ctx, "INSERT INTO gaps (first, last, noticed) VALUES (?, ?, ?) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last)",
+		first, last, millis(f.place.time))
+}
+
+func (f *folder) message(ctx context.Context, m *stream.Message) error {
+	if err := f.begin(ctx); err != nil {
+		return err
+	}
+	for _, e := range m.Entries {
+		if err := f.entry(ctx, e); err != nil {
+			return fmt.Errorf("fold entry %d of message %d: %w", e.At.Index, e.At.Sequence, err)
+		}
+		if e.Time.After(f.place.time) {
+			f.place.time = e.Time
+		}
+	}
+	f.entries += len(m.Entries)
+	f.place.sequence, f.place.hash = m.Sequence, m.Hash
+	return nil
+}
+
+// entry folds one entry.
+func (f *folder) entry(ctx context.Context, e *stream.Entry) error {
+	if e.Kind == stream.Acted {
+		return f.act(ctx, e)
+	}
+	if e.Match.Alert != "" {
+		if err := f.alert(ctx, e); err != nil {
+			return err
+		}
+		return f.witness(ctx, e)
+	}
+	if e.Kind == stream.Notification {
+		return f.activity(ctx, e)
+	}
+	return nil
+}
+
+func (f *folder) begin(ctx context.Context) error {
+	if f.open {
+		return nil
+	}
+	_, err := f.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	f.open = err == nil
+	return err
+}
+
+// commit makes what was folded, and the place, durable as far as SQLite in WAL mode does: what a power cut takes is
+// folded again.
+func (f *folder) commit(ctx context.Context) error {
+	if !f.open {
+		return nil
+	}
+	if err := f.flush(ctx); err != nil {
+		return err
+	}
+	if err := f.people.flush(ctx); err != nil {
+		return err
+	}
+	if err := f.flushPolicies(ctx); err != nil {
+		return err
+	}
+	if err := f.retain(ctx); err != nil {
+		return err
+	}
+	if err := f.exec(ctx, "INSERT INTO place (one, sequence, hash, time) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE "+
+		"SET sequence = excluded.sequence, hash = excluded.hash, time = excluded.time",
+		f.place.sequence, f.place.hash[:], millis(f.place.time)); err != nil {
+		return err
+	}
+	if _, err := f.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	f.open, f.entries = false, 0
+	f.m.arrived(f.place.end())
+	return nil
+}
+
+// rollback gives up the open transaction, if there is one. Whoever gets an error begins with a new folder.
+func (f *folder) rollback() {
+	if !f.open {
+		return
+	}
+	_, _ = f.conn.ExecContext(context.Background(), "ROLLBACK") // SQLite may have rolled back already
+	f.open, f.entries = false, 0
+}
+
+// stmt prepares a statement once for the connection.
+func (f *folder) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s := f.statements[query]; s != nil {
+		return s, nil
+	}
+	s, err := f.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", query, err)
+	}
+	f.statements[query] = s
+	return s, nil
+}
+
+func (f *folder) exec(ctx context.Context, query string, args ...any) error {
+	s, err := f.stmt(ctx, query)
+	if err != nil {
+		return err
+	}
+	if _, err := s.ExecContext(ctx, args...); err != nil {
+		return fmt.Errorf("%s: %w", query, err)
+	}
+	return nil
+}
+
+// insert is exec that returns the number of the new row.
+func (f *folder) insert(ctx context.Context, query string, args ...any) (int64, error) {
+	s, err := f.stmt(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", query, err)
+	}
+	return r.LastInsertId()
+}
+
+// row reads one row into dest; false where there is none.
+func (f *folder) row(ctx context.Context, query string, args []any, dest ...any) (bool, error) {
+	s, err := f.stmt(ctx, query)
+	if err != nil {
+		return false, err
+	}
+	switch err := s.QueryRowContext(ctx, args...).Scan(dest...); {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("%s: %w", query, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,351 @@
+package model
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+)
+
+// log holds the lines of the open transaction until it ends. Only then are they written, in their order,
+// which is cheaper: the index begins anew where a number is less than the one before.
+type log struct {
+	lines  []*line
+	events map[dedup.EventKey]*line
+	text   []byte // of a line, for the index
+	encode cbor.EncMode
+}
+
+func newLog() log {
+	mode, err := cbor.EncOptions{}.EncMode()
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return log{events: map[dedup.EventKey]*line{}, encode: mode}
+}
+
+// line is an activity, or an alert, on its way into the log.
+type line struct {
+	Activity
+	n     int64
+	name  int64 // names.n
+	alert int64 // alerts.n
+	terms numbered
+}
+
+// record is what a line's row has whole.
+type record struct {
+	Activity
+	Spelling string `cbor:"23,keyasint,omitempty"` // of the user
+}
+
+// write takes a line into the log.
+func (f *folder) write(l *line) {
+	f.log.lines = append(f.log.lines, l)
+	f.log.events[l.Event] = l
+}
+
+// flush writes the lines, and how often each term was used.
+func (f *folder) flush(ctx context.Context) error {
+	slices.SortStableFunc(f.log.lines, func(a, b *line) int { return cmp.Compare(a.n, b.n) })
+	if err := f.learnLines(ctx); err != nil {
+		return err
+	}
+	for _, l := range f.log.lines {
+		if err := f.insertLine(ctx, l); err != nil {
+			return fmt.Errorf("write line %s: %w", l.Event, err)
+		}
+	}
+	clear(f.log.lines)
+	f.log.lines = f.log.lines[:0]
+	clear(f.log.events)
+	return f.flushTerms(ctx)
+}
+
+// The fields of a line that are terms: those with one value, in the order of the table, and those with several.
+func singleFields() [7]field {
+	return [...]field{fieldService, fieldApp, fieldType, fieldAction, fieldTitle, fieldInput, fieldAgent}
+}
+
+func manyFields() [4]field { return [...]field{fieldIP, fieldDevice, fieldObject, fieldPolicy} }
+
+// numbered is a line's terms.
+type numbered struct {
+	single [7]int64
+	many   [4][]int64
+}
+
+// values are the texts of a line that are terms.
+func (l *line) values() (single [7]string, many [4][]string) {
+	single = [...]string{string(l.Service), l.App, l.Type, l.Action, l.Title, l.Source, l.Agent}
+	many = [...][]string{l.Addresses, l.Devices, l.Objects, l.Policies}
+	for i := range many {
+		if len(many[i]) == 0 {
+			many[i] = []string{""}
+		}
+	}
+	return single, many
+}
+
+// learnLines fills in the terms of all lines.
+func (f *folder) learnLines(ctx context.Context) error {
+	unknown := map[term]bool{}
+	var again []*line
+	for _, l := range f.log.lines {
+		if !f.numberLine(l, unknown) {
+			again = append(again, l)
+		}
+	}
+	if err := f.learn(ctx, unknown); err != nil {
+		return err
+	}
+	for _, l := range again {
+		f.numberLine(l, unknown)
+	}
+	return nil
+}
+
+// numberLine fills in a line's terms, and says whether all are known.
+func (f *folder) numberLine(l *line, unknown map[term]bool) bool {
+	single, many := l.values()
+	known := true
+	number := func(t term) int64 {
+		n := f.terms.known(t)
+		if n == 0 {
+			unknown[t], known = true, false
+		}
+		return n
+	}
+	for i, v := range single {
+		l.terms.single[i] = number(term{singleFields()[i], v})
+	}
+	for i, list := range many {
+		l.terms.many[i] = l.terms.many[i][:0]
+		for _, v := range list {
+			l.terms.many[i] = append(l.terms.many[i], number(term{manyFields()[i], v}))
+		}
+	}
+	return known
+}
+
+// count notes that a line with these terms came, or went. Of fields with several values there is no count: there
+// are too many values.
+func (f *folder) count(t *numbered, by int64) {
+	for _, n := range t.single {
+		f.terms.counts[n] += by
+	}
+}
+
+func (f *folder) insertLine(ctx context.Context, l *line) error {
+	r := record{Activity: l.Activity}
+	if l.User != nil {
+		r.Spelling = l.User.Spelling
+	}
+	data, err := f.log.encode.Marshal(&r)
+	if err != nil {
+		return err
+	}
+	if err := f.insertRow(ctx, l, data); err != nil {
+		return err
+	}
+	f.count(&l.terms, 1)
+	return f.exec(ctx, "INSERT INTO activity_index (rowid, text) VALUES (?, ?)", l.n, f.indexed(l))
+}
+
+// insertRow writes the row under the line's number, or the next one that is free, in the same millisecond if
+// there is one: steps of this width come by all of them.
+func (f *folder) insertRow(ctx context.Context, l *line, data []byte) error {
+	const query = "INSERT INTO activities (n, service, app, type, action, title, input, agent, ip, device, object, policy, " +
+		"name, alert, kind, severity, failed, admin, id, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+	const step, tries = 0x9e375, 100
+	t := &l.terms
+	s, err := f.stmt(ctx, query)
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		r, err := s.ExecContext(ctx, l.n, t.single[0], t.single[1], t.single[2], t.single[3], t.single[4], t.single[5], t.single[6],
+			numbers(t.many[0]), numbers(t.many[1]), numbers(t.many[2]), numbers(t.many[3]),
+			l.name, l.alert, l.Kind == formats.Alert, l.Severity, l.Failed, l.Admin, filter.Fold(l.ID), data)
+		if err != nil {
+			return err
+		}
+		if done, err := r.RowsAffected(); err != nil || done > 0 {
+			return err
+		}
+		l.n = l.n&^(serialBound-1) | (l.n+step)&(serialBound-1)
+		if try%tries == 0 {
+			l.n += serialBound // a millisecond later
+		}
+	}
+}
+
+// numbers writes a list of terms as JSON.
+func numbers(list []int64) string {
+	b := append(make([]byte, 0, 12*len(list)+2), '[')
+	for i, n := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return string(append(b, ']'))
+}
+
+// replace gives a line the place of the one of the same ID that the event told, if there is one, and takes that out
+// of the log.
+func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) error {
+	l.Event = event
+	if old := f.log.events[event]; old != nil {
+		l.n = old.n
+		f.log.lines = slices.DeleteFunc(f.log.lines, func(other *line) bool { return other == old })
+		return nil
+	}
+	s, err := f.stmt(ctx, "SELECT rowid FROM activity_index WHERE activity_index MATCH ?")
+	if err != nil {
+		return err
+	}
+	found, err := readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterID, []int64{hashOf(l.ID)})...)))
+	if err != nil {
+		return err
+	}
+	for _, n := range found {
+		old, err := f.readLine(ctx, n)
+		if err != nil {
+			return err
+		}
+		if old.Event == event {
+			l.n, l.alert = n, old.alert
+			return f.deleteLine(ctx, old)
+		}
+	}
+	return nil
+}
+
+func readNumbers(rows *sql.Rows, err error) ([]int64, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // what is wrong, Err says
+	var out []int64
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+// readLine reads a line as it was when it was written.
+func (f *folder) readLine(ctx context.Context, n int64) (*line, error) {
+	l := &line{n: n}
+	t := &l.terms
+	var many [4]string
+	var data []byte
+	_, err := f.row(ctx, "SELECT service, app, type, action, title, input, agent, ip, device, object, policy, name, alert, data FROM activities WHERE n = ?", []any{n},
+		&t.single[0], &t.single[1], &t.single[2], &t.single[3], &t.single[4], &t.single[5], &t.single[6], &many[0], &many[1], &many[2], &many[3],
+		&l.name, &l.alert, &data)
+	if err != nil {
+		return nil, err
+	}
+	var r record
+	if err := cbor.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("read line %d: %w", n, err)
+	}
+	l.Activity = r.Activity
+	if r.Spelling != "" {
+		l.User = &Named{Spelling: r.Spelling}
+	}
+	for i := range many {
+		if err := json.Unmarshal([]byte(many[i]), &t.many[i]); err != nil {
+			return nil, fmt.Errorf("read the terms of line %d: %w", n, err)
+		}
+	}
+	return l, nil
+}
+
+// deleteLine takes a line out of the log. The index has to be told what it was told before.
+func (f *folder) deleteLine(ctx context.Context, l *line) error {
+	f.count(&l.terms, -1)
+	if err := f.exec(ctx, "INSERT INTO activity_index (activity_index, rowid, text) VALUES ('delete', ?, ?)", l.n, f.indexed(l)); err != nil {
+		return err
+	}
+	return f.exec(ctx, "DELETE FROM activities WHERE n = ?", l.n)
+}
+
+// indexed is what the index is told of a line.
+func (f *folder) indexed(l *line) string {
+	f.log.text = appendWords(appendTokens(f.log.text[:0], l), l.texts())
+	return string(f.log.text)
+}
+
+// The tokens of the index that are no terms' are named by these letters; a term's by its field's.
+const (
+	letterID = 'q' + iota
+	letterSeverity
+	letterName
+	letterAlert
+	letterFailed
+	letterAdmin
+	letterKind
+)
+
+// letter names the field in the index.
+func (at field) letter() byte { return 'a' + byte(at) - 1 }
+
+func appendToken(b []byte, letter byte, n int64) []byte {
+	return append(strconv.AppendInt(append(b, '#', letter), n, 36), ' ')
+}
+
+// hashOf is a number for an ID, which several may have: every byte of a token that only one line has costs.
+func hashOf(id string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(filter.Fold(id))) // never fails
+	return int64(h.Sum64() >> 24)
+}
+
+// appendTokens appends the tokens of all that isn't text.
+func appendTokens(b []byte, l *line) []byte {
+	t := &l.terms
+	if l.ID != "" {
+		b = appendToken(b, letterID, hashOf(l.ID))
+	}
+	for i, at := range singleFields() {
+		b = appendToken(b, at.letter(), t.single[i])
+	}
+	for i, at := range manyFields() {
+		for _, n := range t.many[i] {
+			b = appendToken(b, at.letter(), n)
+		}
+	}
+	b = appendToken(b, letterName, l.name)
+	b = appendToken(b, letterSeverity, int64(l.Severity))
+	for _, flag := range [...]struct {
+		letter byte
+		n      int64
+	}{{letterAlert, l.alert}, {letterFailed, one(l.Failed)}, {letterAdmin, one(l.Admin)}, {letterKind, one(l.Kind == formats.Alert)}} {
+		if flag.n != 0 {
+			b = appendToken(b, flag.letter, flag.n)
+		}
+	}
+	return b
+}
+
+func one(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

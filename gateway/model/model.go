@@ -1,0 +1,130 @@
+// Package model holds what people ask for: the alerts queue, the activity log and the users. It is a fold of
+// the stream, kept in SQLite, in whose transactions the place in the stream is kept too.
+//
+// # Decisions
+//
+// The model is no reader of the stream with a cursor, because the stream keeps what a cursor hasn't passed: a
+// model that lags or is broken would fill the disk and stop the forwarding. It reads what is there, and where
+// the stream has been purged before it came by, it notes the gap and says so with its answers.
+//
+// One connection writes; the others read what was committed last. Everything an operator does is an entry
+// of the stream first, so that a model made anew from a snapshot and the stream has it. Who is who follows from
+// the stream and from the configuration of today, see people.go.
+package model
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/catalog"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// Options are what a model is made of.
+type Options struct {
+	Dir    string         // for its files; made where it isn't there
+	Stream *stream.Stream //
+	Config config.Config  // services, organisation, closure, retention of the model
+	Log    *slog.Logger   //
+
+	// Raise puts an alert of our own, of an activity policy, into the stream. One that is there already, by its ID,
+	// is no error.
+	Raise func(ctx context.Context, n formats.Notification) error
+}
+
+// Model is the open model. Its methods may be called from any goroutine.
+type Model struct {
+	options Options
+	log     *slog.Logger
+	catalog *catalog.Catalog
+	codec   codec
+	writer  *sql.DB // one connection
+	reader  *sql.DB // some, read only
+
+	mu    sync.Mutex // guards at, moved
+	at    stream.Position
+	moved chan struct{} // closed when at moves
+}
+
+// Open opens the model, or makes it anew where it is damaged, of another version, or not of this stream:
+// from the snapshot where there is one that fits, else from what the stream has.
+func Open(ctx context.Context, o Options) (*Model, error) {
+	c, err := catalog.New()
+	if err != nil {
+		return nil, err
+	}
+	records, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{options: o, log: o.Log, catalog: c, codec: records, moved: make(chan struct{})}
+	if err := m.open(ctx); err != nil {
+		return nil, fmt.Errorf("open the model in %s: %w", o.Dir, err)
+	}
+	return m, nil
+}
+
+// Close closes the files; Run must have returned.
+func (m *Model) Close() error { return errors.Join(m.reader.Close(), m.writer.Close()) }
+
+func (m *Model) path() string { return filepath.Join(m.options.Dir, "model.db") }
+
+// Run follows the stream until ctx ends. What goes wrong is logged and tried again: the model never stops
+// anything else.
+func (m *Model) Run(ctx context.Context) error {
+	const pause = time.Second
+	runtime.LockOSThread() // for good: the thread ends with this goroutine
+	if err := yield(); err != nil {
+		m.log.Warn("the model shares the processor with the forwarding as an equal", "err", err)
+	}
+	var copying sync.WaitGroup
+	defer copying.Wait()
+	copying.Go(func() { m.keep(ctx) })
+	for {
+		err := m.follow(ctx)
+		if ctx.Err() != nil || errors.Is(err, stream.ErrClosed) {
+			return nil
+		}
+		m.log.Error("the model can't go on, trying again", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Wait returns nil when what is at that position has been folded, and the cause of ctx where that ends first.
+func (m *Model) Wait(ctx context.Context, at stream.Position) error {
+	for {
+		m.mu.Lock()
+		have, moved := m.at, m.moved
+		m.mu.Unlock()
+		if !have.Less(at) {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("the model is at %d of the stream and hasn't come to %d: %w", have.Sequence, at.Sequence, context.Cause(ctx))
+		}
+	}
+}
+
+// arrived makes a new place known.
+func (m *Model) arrived(at stream.Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = at
+	close(m.moved)
+	m.moved = make(chan struct{})
+}

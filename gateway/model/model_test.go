@@ -1,0 +1,89 @@
+package model_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// world is a stream with a model that follows it.
+type world struct {
+	t      *testing.T
+	stream *stream.Stream
+	model  *model.Model
+	raised chan formats.Notification
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	dir := t.TempDir()
+	s, err := stream.Open(ctx, stream.Options{Dir: dir + "/stream", Cursors: dir + "/cursors", MaxDisk: 1 << 30, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, stream: s, raised: make(chan formats.Notification, 100)}
+	w.model, err = model.Open(ctx, model.Options{
+		Dir: dir + "/model", Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler),
+		Raise: func(_ context.Context, n formats.Notification) error { w.raised <- n; return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := follow(t, w.model)
+	t.Cleanup(func() {
+		stop()
+		cancel()
+		if err := w.model.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// follow runs the model until stop is called.
+func follow(tb testing.TB, m *model.Model) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			tb.Errorf("Run() = %v", err)
+		}
+	}
+}
+
+// append records the entries and waits until the model has them.
+func (w *world) append(entries ...*stream.Entry) {
+	w.t.Helper()
+	var b stream.Batch
+	b.Reset()
+	for _, e := range entries {
+		if _, err := b.Add(e); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	at, err := w.stream.Append(w.t.Context(), &b)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.model.Wait(w.t.Context(), stream.Position{Sequence: at.Sequence, Index: len(entries) - 1}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestFollows: what is appended arrives, and the model knows where it stands after it is opened again.
+func TestFollows(t *testing.T) {
+	w := newWorld(t)
+	w.append(&stream.Entry{Kind: stream.Notification, Key: "1", Notification: formats.Notification{Service: formats.CloudAppSecurity, Kind: formats.Activity, Raw: []byte("x")}, Decision: policy.Decision{Action: "forward"}})
+}

@@ -1,0 +1,193 @@
+package model
+
+import (
+	"context"
+	"database/sql"
+	_ "embed" // schema.sql
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+//go:embed schema.sql
+var schema string
+
+// schemaVersion grows with every change of schema.sql or of what is folded into it.
+const schemaVersion = 1
+
+// readers is how many queries run at once.
+const readers = 4
+
+func (m *Model) open(ctx context.Context) error {
+	if err := os.MkdirAll(m.options.Dir, 0o700); err != nil {
+		return err
+	}
+	restored := false
+	if _, err := os.Stat(m.path()); errors.Is(err, fs.ErrNotExist) {
+		restored = m.fromSnapshot()
+	}
+	err := m.openProved(ctx)
+	if err == nil {
+		return nil
+	}
+	m.log.Warn("the model can't be used: it is put aside and made anew", "err", err)
+	if err := m.putAside(); err != nil {
+		return err
+	}
+	if !restored && m.fromSnapshot() {
+		if err = m.openProved(ctx); err == nil {
+			return nil
+		}
+		m.log.Warn("the model's snapshot can't be used either", "err", err)
+		if err := m.putAside(); err != nil {
+			return err
+		}
+	}
+	return m.openProved(ctx)
+}
+
+// putAside moves a file that can't be used out of the way.
+func (m *Model) putAside() error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		err := os.Rename(m.path()+suffix, m.path()+".damaged"+suffix)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("put the model aside: %w", err)
+		}
+	}
+	return nil
+}
+
+// openProved opens the file, makes its tables where it is new, and proves its place by the stream.
+func (m *Model) openProved(ctx context.Context) error {
+	var err error
+	if m.writer, err = sql.Open("sqlite", m.dsn("rwc")); err != nil {
+		return err
+	}
+	m.writer.SetMaxOpenConns(1)
+	err = m.prepare(ctx)
+	if err == nil {
+		m.reader, err = sql.Open("sqlite", m.dsn("ro"))
+	}
+	if err != nil {
+		return errors.Join(err, m.writer.Close())
+	}
+	m.reader.SetMaxOpenConns(readers)
+	return nil
+}
+
+// dsn names the file and what each connection is told first.
+func (m *Model) dsn(mode string) string {
+	q := url.Values{"mode": {mode}, "_txlock": {"immediate"}}
+	for _, p := range []string{
+		"busy_timeout(10000)", "journal_mode(wal)", "synchronous(normal)", "temp_store(memory)", "foreign_keys(off)",
+		"cache_size(-16384)", "mmap_size(268435456)", "wal_autocheckpoint(16000)",
+	} {
+		if mode == "ro" && p == "journal_mode(wal)" {
+			continue // it is one already
+		}
+		q.Add("_pragma", p)
+	}
+	return "file:" + (&url.URL{Path: m.path()}).EscapedPath() + "?" + q.Encode()
+}
+
+func (m *Model) prepare(ctx context.Context) error {
+	var version int
+	if err := m.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch version {
+	case schemaVersion:
+	case 0:
+		if _, err := m.writer.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
+			return fmt.Errorf("make the tables: %w", err)
+		}
+	default:
+		return fmt.Errorf("the tables have version %d, this program knows %d", version, schemaVersion)
+	}
+	p, err := placeOf(ctx, m.writer)
+	if err != nil {
+		return err
+	}
+	if err := m.prove(ctx, p); err != nil {
+		return err
+	}
+	m.at = p.end()
+	return nil
+}
+
+// prove says whether the model is of this stream. One that the stream has left behind can't be proved and is
+// kept: it shows its gap.
+func (m *Model) prove(ctx context.Context, p place) error {
+	first, last := m.options.Stream.Bounds()
+	if p.sequence > last {
+		return fmt.Errorf("it has seen message %d, the stream ends at %d", p.sequence, last)
+	}
+	if p.sequence < first {
+		return nil
+	}
+	err := m.options.Stream.Prove(ctx, p.sequence, p.hash)
+	if errors.Is(err, stream.ErrPurged) {
+		return nil
+	}
+	return err
+}
+
+// place is how far the stream is folded.
+type place struct {
+	sequence uint64
+	hash     stream.Hash
+	time     time.Time
+}
+
+// end is after every entry of the message.
+func (p place) end() stream.Position {
+	if p.sequence == 0 {
+		return stream.Position{}
+	}
+	return stream.Position{Sequence: p.sequence, Index: 1 << 30}
+}
+
+// querier is a connection, a pool of them or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func placeOf(ctx context.Context, q querier) (place, error) {
+	var p place
+	var hash []byte
+	var ms int64
+	err := q.QueryRowContext(ctx, "SELECT sequence, hash, time FROM place").Scan(&p.sequence, &hash, &ms)
+	if errors.Is(err, sql.ErrNoRows) {
+		return place{}, nil
+	}
+	if err == nil && len(hash) != len(p.hash) {
+		err = fmt.Errorf("the hash of its place has %d bytes", len(hash))
+	}
+	copy(p.hash[:], hash)
+	p.time = instant(ms)
+	return p, err
+}
+
+// millis is t as the tables have it; 0 for no time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// instant reads what millis wrote.
+func instant(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

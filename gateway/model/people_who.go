@@ -1,0 +1,213 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluice-siem/sluice/dedup"
+)
+
+// Why a name is a user's.
+const (
+	whyAccount   = "same account"
+	whySpelling  = "same spelling"
+	whyDirectory = "directory"
+	whyAlert     = "alert" // an alert, or several, name the account so
+	whyByHand    = "by hand"
+)
+
+// byHand says what operators did with a name.
+const (
+	joinedByHand = 1
+	splitByHand  = 2
+)
+
+// mostAlike bounds how many accounts of the same letters are compared. Where there are more, a name that
+// could be any of theirs is nobody's.
+const mostAlike = 100
+
+// identity is whom a spelling means: its own key, or that of the account which it is known to mean.
+func (p *people) identity(ctx context.Context, r dedup.Spelling) (identity, why string, err error) {
+	listed, known, err := p.listed(ctx, r)
+	switch {
+	case err != nil:
+		return "", "", err
+	case listed != "" && listed != r.Key:
+		return listed, whyDirectory, nil
+	case r.Certain:
+		return r.Key, whyAccount, nil
+	case known: // the directory has several who are called so, or one without another name
+		return r.Key, whySpelling, nil
+	}
+	meant, err := p.meant(ctx, r)
+	if err != nil || meant == "" {
+		return r.Key, whySpelling, err
+	}
+	return meant, whyAlert, nil
+}
+
+// meant is the one account that alerts showed to be meant by a name which isn't one's for certain. Where they showed
+// two, or another account is known that the name fits as well, nobody is.
+func (p *people) meant(ctx context.Context, r dedup.Spelling) (string, error) {
+	var meant, most string
+	ok, err := p.f.row(ctx, "SELECT coalesce(min(a.identity), ''), coalesce(max(a.identity), '') FROM name_claims c JOIN names v ON v.n = c.name "+
+		"JOIN names a ON a.n = c.account WHERE v.key = ?", []any{r.Key}, &meant, &most)
+	if err != nil || !ok || meant != most || meant == "" {
+		return "", err
+	}
+	others, err := p.column(ctx, "SELECT spelling FROM names WHERE letters = ? AND certain = 1 AND identity <> '' AND identity <> ? ORDER BY n LIMIT ?",
+		r.Letters, meant, mostAlike)
+	if err != nil || len(others) == mostAlike {
+		return "", err
+	}
+	for _, other := range others {
+		if may, _ := p.read.Means(r, p.read.Read(other)); may {
+			return "", nil
+		}
+	}
+	return meant, nil
+}
+
+// column reads a column of texts.
+func (p *people) column(ctx context.Context, query string, args ...any) ([]string, error) {
+	s, err := p.f.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", query, err)
+	}
+	defer func() { _ = rows.Close() }() // Err says what went wrong
+	var out []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, fmt.Errorf("%s: %w", query, err)
+		}
+		out = append(out, text)
+	}
+	return out, rows.Err()
+}
+
+// belonging is whose a name is.
+type belonging struct {
+	identity, why string
+	person        int64
+}
+
+// place finds whom a new name means, or makes a user for it.
+func (p *people) place(ctx context.Context, id string, r dedup.Spelling) (b belonging, err error) {
+	if b.identity, b.why, err = p.identity(ctx, r); err != nil {
+		return b, err
+	}
+	b.person, err = p.personOf(ctx, b.identity, "")
+	if err == nil && b.person == 0 {
+		b.person, err = p.own(ctx, id)
+	}
+	return b, err
+}
+
+// placed is called when a new name is in the table: who was meant by another one may no longer be sure.
+func (p *people) placed(ctx context.Context, b belonging, r dedup.Spelling) error {
+	p.stale[b.person] = struct{}{}
+	if !r.Certain || r.Letters == "" {
+		return nil
+	}
+	keys, err := p.column(ctx, "SELECT DISTINCT key FROM names WHERE letters = ? AND certain = 0 AND identity <> key AND identity <> '' ORDER BY key LIMIT ?",
+		r.Letters, mostAlike)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := p.settle(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// personOf is the user that has the names of an identity, 0 where there is none. Where operators gave some of
+// them to another one, it is the one who kept the others. Names of the key except don't count, unless operators
+// put them where they are.
+func (p *people) personOf(ctx context.Context, identity, except string) (int64, error) {
+	var person int64
+	_, err := p.f.row(ctx, "SELECT person FROM names WHERE identity = ? AND person <> 0 AND (key <> ? OR by_hand <> 0) ORDER BY by_hand = ?, n LIMIT 1",
+		[]any{identity, except, splitByHand}, &person)
+	return person, err
+}
+
+// own is the user whose ID that is, made or brought back where it isn't there.
+func (p *people) own(ctx context.Context, id string) (int64, error) {
+	var n int64
+	ok, err := p.f.row(ctx, "SELECT n FROM persons WHERE id = ?", []any{id}, &n)
+	switch {
+	case err != nil:
+		return 0, err
+	case ok:
+		return n, p.f.exec(ctx, "UPDATE persons SET into_n = NULL WHERE n = ?", n)
+	}
+	return p.f.insert(ctx, "INSERT INTO persons (id) VALUES (?)", id)
+}
+
+// settle gives the names of a key, which are no account's for certain, to whom they mean by now.
+func (p *people) settle(ctx context.Context, key string) error {
+	var n, person int64
+	var id, spelling, was string
+	ok, err := p.f.row(ctx, "SELECT n, id, spelling, identity FROM names WHERE key = ? AND identity <> '' ORDER BY n LIMIT 1", []any{key}, &n, &id, &spelling, &was)
+	if err != nil || !ok {
+		return err
+	}
+	identity, why, err := p.identity(ctx, p.read.Read(spelling))
+	if err != nil || identity == was {
+		return err
+	}
+	if err := p.f.exec(ctx, "UPDATE names SET identity = ?, why = CASE by_hand WHEN 0 THEN ? ELSE why END WHERE key = ? AND identity <> ''", identity, why, key); err != nil {
+		return err
+	}
+	if ok, err = p.f.row(ctx, "SELECT id, person FROM names WHERE key = ? AND by_hand = 0 AND identity <> '' ORDER BY n LIMIT 1", []any{key}, &id, &person); err != nil || !ok {
+		return err // operators have put all of them where they are
+	}
+	to, err := p.personOf(ctx, identity, key)
+	if err == nil && to == 0 {
+		to, err = p.own(ctx, id)
+	}
+	if err != nil || to == person {
+		return err
+	}
+	if err := p.f.exec(ctx, "UPDATE names SET person = ? WHERE key = ? AND by_hand = 0 AND identity <> ''", to, key); err != nil {
+		return err
+	}
+	return p.left(ctx, person, to)
+}
+
+// left is called when a user has lost names to another one. One that has none any more leads to that one, which
+// takes over what operators said of it.
+func (p *people) left(ctx context.Context, from, to int64) error {
+	p.stale[from], p.stale[to] = struct{}{}, struct{}{}
+	p.shuffle++
+	var some int
+	if ok, err := p.f.row(ctx, "SELECT 1 FROM names WHERE person = ? LIMIT 1", []any{from}, &some); err != nil || ok {
+		return err
+	}
+	if err := p.f.exec(ctx, "UPDATE persons SET into_n = ?, display = '', folded = '', upn = NULL, upn_folded = NULL, department = NULL, peers = NULL, "+
+		"title = NULL, sensitive = 0, first = 0, last = 0 WHERE n = ?", to, from); err != nil {
+		return err
+	}
+	return p.tagAlso(ctx, to, from)
+}
+
+// tagAlso adds the tags of another user.
+func (p *people) tagAlso(ctx context.Context, person, other int64) error {
+	var own, more string
+	if _, err := p.f.row(ctx, "SELECT tags FROM persons WHERE n = ?", []any{person}, &own); err != nil {
+		return err
+	}
+	if _, err := p.f.row(ctx, "SELECT tags FROM persons WHERE n = ?", []any{other}, &more); err != nil {
+		return err
+	}
+	if more == "" {
+		return nil
+	}
+	return p.f.exec(ctx, "UPDATE persons SET tags = ? WHERE n = ?", joinTags(append(splitTags(own), splitTags(more)...)), person)
+}

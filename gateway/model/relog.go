@@ -1,0 +1,41 @@
+package model
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluice-siem/sluice/dedup"
+)
+
+// relogAlert gives the lines of the log that an alert is, and that these events told, to another alert. What is gone
+// by now stays gone.
+func (f *folder) relogAlert(ctx context.Context, events []dedup.EventKey, from, to int64) error {
+	for _, l := range f.log.lines {
+		if l.alert == from && slices.Contains(events, l.Event) {
+			l.alert = to
+		}
+	}
+	s, err := f.stmt(ctx, "SELECT rowid FROM activity_index WHERE activity_index MATCH ?")
+	if err != nil {
+		return err
+	}
+	found, err := readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterAlert, []int64{from})...)))
+	if err != nil {
+		return err
+	}
+	for _, n := range found {
+		l, err := f.readLine(ctx, n)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(events, l.Event) {
+			continue
+		}
+		if err := f.deleteLine(ctx, l); err != nil {
+			return err
+		}
+		l.alert = to
+		f.write(l) // under its number, which is free now
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/sluice-siem/sluice/gateway/durable"
+)
+
+// A snapshot is at most this old, give or take the look.
+const (
+	snapshotEvery = 24 * time.Hour
+	copyLook      = 10 * time.Minute
+)
+
+// snapshot is where the model is copied: what the stream has purged by now, a model made anew has from there.
+func (m *Model) snapshot() string { return m.path() + ".snapshot" }
+
+// keep copies the model every day, until ctx ends, the first time some minutes after the start.
+func (m *Model) keep(ctx context.Context) {
+	tick := time.NewTicker(copyLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := m.copyOnce(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				m.log.Error("the model can't be copied, trying again", "err", err)
+			}
+		}
+	}
+}
+
+// copyOnce copies the model where the last copy is old by now.
+func (m *Model) copyOnce(ctx context.Context, now time.Time) error {
+	switch info, err := os.Stat(m.snapshot()); {
+	case err == nil && now.Sub(info.ModTime()) < snapshotEvery:
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	fresh := m.snapshot() + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := m.reader.ExecContext(ctx, "VACUUM INTO ?", fresh); err != nil {
+		return fmt.Errorf("copy to %s: %w", fresh, err)
+	}
+	if err := durable.Sync(fresh); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, m.snapshot()); err != nil {
+		return err
+	}
+	return durable.SyncDir(m.options.Dir)
+}
+
+// fromSnapshot puts the snapshot in the model's place, and says whether it could.
+func (m *Model) fromSnapshot() bool {
+	from, err := os.Open(m.snapshot())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	if err == nil {
+		defer func() { _ = from.Close() }() // it was only read
+		err = durable.Write(m.path(), func(w io.Writer) error { _, err := io.Copy(w, from); return err })
+	}
+	if err != nil {
+		m.log.Warn("the model's snapshot can't be used", "err", err)
+		return false
+	}
+	m.log.Info("the model is made anew from its snapshot and the stream")
+	return true
+}

@@ -1,0 +1,77 @@
+package model
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// State says how the model stands to the stream, and what it holds.
+func (m *Model) State(ctx context.Context) (State, error) {
+	out := State{Gaps: []Gap{}, Missing: m.Missing()}
+	tx, err := m.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return out, fmt.Errorf("read the state: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // it only read
+	p, err := placeOf(ctx, tx)
+	if err != nil {
+		return out, fmt.Errorf("read the state: %w", err)
+	}
+	out.Sequence = p.sequence
+	if _, last := m.options.Stream.Bounds(); last > p.sequence {
+		out.Behind = last - p.sequence
+	}
+	var alerts, lines sql.NullInt64
+	for _, one := range []struct {
+		query string
+		into  any
+	}{
+		{"SELECT count(*) FROM alerts", &out.Alerts},
+		{"SELECT coalesce(sum(count), 0) FROM terms WHERE field = " + fmt.Sprint(int(fieldService)), &out.Activities},
+		{"SELECT count(*) FROM persons WHERE into_n IS NULL", &out.Users},
+		{"SELECT min(first) FROM alerts", &alerts},
+		{"SELECT min(n) FROM activities", &lines},
+	} {
+		if err := tx.QueryRowContext(ctx, one.query).Scan(one.into); err != nil {
+			return out, fmt.Errorf("read the state: %w", err)
+		}
+	}
+	out.Oldest.Alerts = instant(alerts.Int64)
+	if lines.Valid {
+		out.Oldest.Activities = timeOf(lines.Int64)
+	}
+	return out, m.gaps(ctx, tx, &out)
+}
+
+func (m *Model) gaps(ctx context.Context, q querier, out *State) (err error) {
+	rows, err := q.QueryContext(ctx, "SELECT first, last, noticed FROM gaps ORDER BY first")
+	if err != nil {
+		return fmt.Errorf("read the gaps: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var g Gap
+		var noticed int64
+		if err := rows.Scan(&g.First, &g.Last, &noticed); err != nil {
+			return fmt.Errorf("read the gaps: %w", err)
+		}
+		g.Noticed = instant(noticed)
+		out.Gaps = append(out.Gaps, g)
+	}
+	return rows.Err()
+}
+
+// Missing lists the services without licence: what only they could tell isn't there, which is not to say that it
+// didn't happen.
+func (m *Model) Missing() []string {
+	out := []string{}
+	services := m.options.Config.Services
+	for _, name := range services.Order() {
+		if !services.Enabled(name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
