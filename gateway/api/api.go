@@ -1,0 +1,205 @@
+// Package api is the model over HTTP: JSON under /api/v1, described by an OpenAPI 3.1 document that is made of
+// this code, with problem documents (RFC 9457), cursor paging, and entity tags on what is edited.
+//
+// # Decisions
+//
+// Whatever changes something is an act, which the gateway records in the stream before the answer; the answer
+// waits until the model has folded it, so that who asks next sees it. Acts are checked, recorded and folded one
+// at a time: what was checked still holds when it is folded.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// Recorder puts into the stream what operators do. When it returns nil it is durable. Errors wrap those of
+// package model where the request is at fault.
+type Recorder interface {
+	Record(ctx context.Context, a stream.Act) (*stream.Entry, error)
+	// ForwardAfterAll sends a suppressed notification to the targets and keeps it apart from its alert from then on.
+	ForwardAfterAll(ctx context.Context, alert dedup.AlertID, key dedup.EventKey, by, why string) (*stream.Entry, error)
+}
+
+// Options are what the API is made of.
+type Options struct {
+	Model    *model.Model
+	Recorder Recorder
+	Version  string // of the program
+	Log      *slog.Logger
+	Now      func() time.Time // for relative times in filters; the machine's clock where nil
+}
+
+// service is what the operations share.
+type service struct {
+	Options
+	acting sync.Mutex // one act at a time
+}
+
+// Prefix is the path under which everything is.
+const Prefix = "/api/v1"
+
+// New is the handler of everything under [Prefix]. It lets everybody in: see [Guard] and [As].
+func New(o Options) http.Handler {
+	handler, _ := build(o)
+	return handler
+}
+
+// OpenAPI is the document that describes the operations.
+func OpenAPI(version string) *huma.OpenAPI {
+	_, api := build(Options{Version: version})
+	return api.OpenAPI()
+}
+
+func build(o Options) (http.Handler, huma.API) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	mux := http.NewServeMux()
+	c := huma.DefaultConfig("Sluice", o.Version)
+	c.Info.Description = "Alerts, activities and users as Sluice knows them, and what operators do with them. " +
+		"Filters are written in one language: see /fields."
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = Prefix+"/openapi", "", "" // the viewer would load scripts from elsewhere
+	c.CreateHooks = nil                                                  // no links to schemas in the answers
+	c.RejectUnknownQueryParameters = true                                // a misspelt filter must not show everything
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	c.Security = []map[string][]string{{"token": {}}}
+	c.Servers = []*huma.Server{{URL: "/"}}
+	api := humago.New(mux, c)
+	s := &service{Options: o}
+	s.alerts(api)
+	s.alertActs(api)
+	s.activities(api)
+	s.users(api)
+	s.queries(api)
+	s.policies(api)
+	s.state(api)
+	mux.HandleFunc(Prefix+"/", unknown)
+	return mux, api
+}
+
+// PageInput are the parameters of every list.
+type PageInput struct {
+	Filter string `query:"filter" doc:"Which ones, in the filter language; all where empty." example:"severity >= medium and user contains alice" maxLength:"65536"`
+	Sort   string `query:"sort" doc:"Field to sort by; with a minus the greatest first."`
+	Cursor string `query:"cursor" doc:"next of the page before." maxLength:"1024"`
+	Limit  int    `query:"limit" doc:"How many at most." minimum:"1" maximum:"500" default:"50"`
+}
+
+// query checks what a list is asked for.
+func (s *service) query(p PageInput, of filter.Fields) (model.Query, error) {
+	f, err := parse(p.Filter, of)
+	if err != nil {
+		return model.Query{}, err
+	}
+	return model.Query{Filter: f, Sort: p.Sort, Cursor: p.Cursor, Limit: p.Limit}, nil
+}
+
+// parse reads a filter of a request.
+func parse(text string, of filter.Fields) (filter.Filter, error) {
+	f, err := of.Parse(text)
+	if err != nil {
+		return nil, huma.Error422UnprocessableEntity("filter: "+err.Error(), &huma.ErrorDetail{Message: err.Error(), Location: "filter", Value: text})
+	}
+	return f, nil
+}
+
+// list is a page of an answer.
+type list[T any] struct {
+	Body struct {
+		model.Page[T]
+		NotAvailable []string `json:"not_available" doc:"Services without licence: what only they tell is missing here, not zero."`
+	}
+}
+
+func (s *service) missing() []string {
+	if m := s.Model.Missing(); m != nil {
+		return m
+	}
+	return []string{}
+}
+
+func listOf[T any](s *service, p model.Page[T], err error) (*list[T], error) {
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := &list[T]{}
+	out.Body.Page, out.Body.NotAvailable = p, s.missing()
+	if out.Body.Items == nil {
+		out.Body.Items = []T{}
+	}
+	return out, nil
+}
+
+// fault is the problem document for an error.
+func fault(err error) error {
+	var status huma.StatusError
+	switch {
+	case errors.As(err, &status):
+		return err
+	case errors.Is(err, model.ErrNotFound):
+		return huma.Error404NotFound(err.Error())
+	case errors.Is(err, model.ErrChanged):
+		return huma.Error412PreconditionFailed(err.Error())
+	case errors.Is(err, model.ErrSort), errors.Is(err, model.ErrFacet):
+		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, model.ErrCursor):
+		return huma.Error400BadRequest(err.Error())
+	case errors.Is(err, model.ErrRefused):
+		return huma.Error409Conflict(err.Error())
+	case errors.Is(err, model.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return huma.Error503ServiceUnavailable(err.Error())
+	}
+	return huma.Error500InternalServerError(err.Error())
+}
+
+// done is the answer to an act.
+type done struct {
+	ETag string `header:"ETag"`
+	Body struct {
+		Act     string `json:"act" doc:"The act's ID, by which it can be undone."`
+		Alerts  int    `json:"alerts,omitempty" doc:"How many alerts it was done to."`
+		Visible bool   `json:"visible" doc:"False where it is recorded for good, but the model lags and doesn't show it yet."`
+	}
+}
+
+// patience is how long an answer waits for the model.
+const patience = 5 * time.Second
+
+// act checks, records and waits.
+func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error) {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	if err := s.Model.Check(ctx, by, a); err != nil {
+		return nil, fault(err)
+	}
+	record, err := model.Record(by, a)
+	if err != nil {
+		return nil, fault(err)
+	}
+	e, err := s.Recorder.Record(ctx, record)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return s.recorded(ctx, e), nil
+}
+
+func (s *service) recorded(ctx context.Context, e *stream.Entry) *done {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	out := &done{}
+	out.Body.Act, out.Body.Visible = string(e.Key), s.Model.Wait(ctx, e.At) == nil
+	return out
+}

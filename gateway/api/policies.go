@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/model"
+)
+
+func (s *service) policies(api huma.API) {
+	const tag = "policies"
+	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusServiceUnavailable}
+	huma.Register(api, op("GET", "/policies", "list-policies", "Activity policies: those that come with Sluice, off until switched on, and one's own", tag),
+		func(ctx context.Context, _ *struct{}) (*body[[]policyDocument], error) {
+			all, err := s.Model.Policies(ctx)
+			out := make([]policyDocument, len(all))
+			for i := range all {
+				out[i] = documentOf(&all[i])
+			}
+			return bodyOf(out, err)
+		})
+	huma.Register(api, op("GET", "/policies/{id}", "get-policy", "One activity policy", tag, http.StatusNotFound),
+		func(ctx context.Context, in *One) (*tagged[policyDocument], error) { return s.policy(ctx, in.ID) })
+	huma.Register(api, created(op("POST", "/policies", "create-policy", "Make an activity policy", tag, failures...)), s.createPolicy)
+	huma.Register(api, op("PUT", "/policies/{id}", "replace-policy", "Change an activity policy, or switch it on or off", tag, failures...), s.replacePolicy)
+	huma.Register(api, op("DELETE", "/policies/{id}", "delete-policy", "Forget an activity policy", tag, failures...), s.deletePolicy)
+	huma.Register(api, op("POST", "/policies/preview", "preview-policy", "What a policy would have raised on the last days", tag, http.StatusConflict), s.preview)
+}
+
+// PolicyFields are what one says of a policy.
+type PolicyFields struct {
+	Name        string        `json:"name" minLength:"1" maxLength:"256"`
+	Description string        `json:"description,omitempty" maxLength:"4096"`
+	Severity    string        `json:"severity" enum:"informational,low,medium,high"`
+	Category    string        `json:"category,omitempty" maxLength:"256"`
+	Filter      string        `json:"filter" doc:"Which activities, in the filter language." maxLength:"65536"`
+	Times       int           `json:"times,omitempty" doc:"Raise an alert when one user did so many; 1 for each." minimum:"1" maximum:"100000" default:"1"`
+	Within      string        `json:"within,omitempty" doc:"In so long, such as 10m or 24h." maxLength:"32" example:"1h"`
+	Beyond      *model.Beyond `json:"beyond,omitempty" doc:"Instead of a number: what is usual for the user and the peers."`
+	Enabled     bool          `json:"enabled"`
+}
+
+// policyDocument is a policy as the API shows it.
+type policyDocument struct {
+	PolicyFields
+	ID       string `json:"id"`
+	Revision int64  `json:"revision"`
+	Owner    string `json:"owner"`
+	Built    bool   `json:"built_in"`
+}
+
+func documentOf(p *model.ActivityPolicy) policyDocument {
+	within := ""
+	if p.Within > 0 {
+		within = p.Within.String()
+	}
+	return policyDocument{
+		PolicyFields{p.Name, p.Description, p.Severity.String(), p.Category, p.Filter, p.Times, within, p.Beyond, p.Enabled},
+		p.ID, p.Revision, p.Owner, p.Built,
+	}
+}
+
+func (f PolicyFields) policy(id, owner string, revision int64) (model.ActivityPolicy, error) {
+	p := model.ActivityPolicy{
+		ID: id, Revision: revision, Owner: owner, Name: f.Name, Description: f.Description, Category: f.Category, Filter: f.Filter,
+		Times: f.Times, Beyond: f.Beyond, Enabled: f.Enabled,
+	}
+	var severity formats.Severity
+	if err := severity.UnmarshalText([]byte(f.Severity)); err != nil {
+		return p, err
+	}
+	p.Severity = severity
+	if f.Within == "" {
+		return p, nil
+	}
+	var err error
+	if p.Within, err = time.ParseDuration(f.Within); err != nil || p.Within <= 0 {
+		return p, huma.Error422UnprocessableEntity(fmt.Sprintf("within: found %q, expected a duration such as 10m or 24h", f.Within))
+	}
+	return p, nil
+}
+
+func (s *service) policy(ctx context.Context, id string) (*tagged[policyDocument], error) {
+	p, err := s.Model.Policy(ctx, id)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &tagged[policyDocument]{etag(p.Revision), documentOf(&p)}, nil
+}
+
+func (s *service) createPolicy(ctx context.Context, in *struct {
+	Operator
+	Body PolicyFields
+},
+) (*tagged[policyDocument], error) {
+	p, err := in.Body.policy("", in.by, 0)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out, err := s.act(ctx, in.by, model.SavePolicy{Policy: p})
+	if err != nil {
+		return nil, err
+	}
+	return s.policy(ctx, out.Body.Act) // it is named after the act
+}
+
+func (s *service) replacePolicy(ctx context.Context, in *struct {
+	Edit
+	Body PolicyFields
+},
+) (*tagged[policyDocument], error) {
+	old, err := s.Model.Policy(ctx, in.ID)
+	if err == nil {
+		err = matches(in.IfMatch, old.Revision)
+	}
+	if err != nil {
+		return nil, fault(err)
+	}
+	p, err := in.Body.policy(in.ID, old.Owner, old.Revision)
+	if err != nil {
+		return nil, fault(err)
+	}
+	p.Built = old.Built
+	if _, err := s.act(ctx, in.by, model.SavePolicy{Policy: p}); err != nil {
+		return nil, err
+	}
+	return s.policy(ctx, in.ID)
+}
+
+func (s *service) deletePolicy(ctx context.Context, in *Edit) (*done, error) {
+	old, err := s.Model.Policy(ctx, in.ID)
+	if err == nil {
+		err = matches(in.IfMatch, old.Revision)
+	}
+	if err != nil {
+		return nil, fault(err)
+	}
+	return s.act(ctx, in.by, model.DropPolicy{ID: in.ID})
+}
+
+type previewInput struct {
+	Body struct {
+		PolicyFields
+		Days int `json:"days,omitempty" minimum:"1" maximum:"30" default:"7"`
+	}
+}
+
+func (s *service) preview(ctx context.Context, in *previewInput) (*body[model.Preview], error) {
+	p, err := in.Body.policy("", "", 0)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out, err := s.Model.Preview(ctx, p, in.Body.Days)
+	return bodyOf(out, err)
+}

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sluice-siem/sluice/gateway/model"
+)
+
+func (s *service) queries(api huma.API) {
+	const tag = "queries"
+	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusServiceUnavailable}
+	huma.Register(api, op("GET", "/queries", "list-queries", "Saved queries: one's own, the shared, and those that Sluice suggests", tag), s.listQueries)
+	huma.Register(api, op("GET", "/queries/{id}", "get-query", "One saved query", tag, http.StatusNotFound), s.oneQuery)
+	huma.Register(api, created(op("POST", "/queries", "create-query", "Save a query", tag, failures...)), s.createQuery)
+	huma.Register(api, op("PUT", "/queries/{id}", "replace-query", "Change a saved query", tag, failures...), s.replaceQuery)
+	huma.Register(api, op("DELETE", "/queries/{id}", "delete-query", "Forget a saved query", tag, failures...), s.deleteQuery)
+}
+
+func created(o huma.Operation) huma.Operation {
+	o.DefaultStatus = http.StatusCreated
+	return o
+}
+
+// queryFields are what one says of a query.
+type queryFields struct {
+	Name   string `json:"name" minLength:"1" maxLength:"256"`
+	Of     string `json:"of" enum:"alerts,activities"`
+	Filter string `json:"filter" maxLength:"65536"`
+	Sort   string `json:"sort,omitempty" maxLength:"64"`
+	Shared bool   `json:"shared" doc:"Everybody sees it."`
+}
+
+func (f queryFields) query(id, owner string, revision int64) model.SavedQuery {
+	return model.SavedQuery{ID: id, Revision: revision, Name: f.Name, Of: f.Of, Filter: f.Filter, Sort: f.Sort, Shared: f.Shared, Owner: owner}
+}
+
+// One is the path of a document.
+type One struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+// Edit names a document and the version that was read.
+type Edit struct {
+	Operator
+	One
+	IfMatch string `header:"If-Match" required:"true" doc:"The entity tag with which it was read."`
+}
+
+func (s *service) listQueries(ctx context.Context, in *Operator) (*body[[]model.SavedQuery], error) {
+	q, err := s.Model.Queries(ctx, in.by)
+	return bodyOf(q, err)
+}
+
+func (s *service) oneQuery(ctx context.Context, in *struct {
+	Operator
+	One
+},
+) (*tagged[model.SavedQuery], error) {
+	return s.savedQuery(ctx, in.by, in.ID)
+}
+
+// queryOf reads a query that somebody may see; another's private one isn't there for them.
+func (s *service) queryOf(ctx context.Context, by, id string) (model.SavedQuery, error) {
+	q, err := s.Model.Query(ctx, id)
+	if err == nil && q.Owner != by && !q.Shared && !q.Built {
+		return model.SavedQuery{}, fmt.Errorf("query %.64q: %w", id, model.ErrNotFound)
+	}
+	return q, err
+}
+
+func (s *service) savedQuery(ctx context.Context, by, id string) (*tagged[model.SavedQuery], error) {
+	q, err := s.queryOf(ctx, by, id)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &tagged[model.SavedQuery]{etag(q.Revision), q}, nil
+}
+
+func (s *service) createQuery(ctx context.Context, in *struct {
+	Operator
+	Body queryFields
+},
+) (*tagged[model.SavedQuery], error) {
+	out, err := s.act(ctx, in.by, model.SaveQuery{Query: in.Body.query("", in.by, 0)})
+	if err != nil {
+		return nil, err
+	}
+	return s.savedQuery(ctx, in.by, out.Body.Act) // it is named after the act
+}
+
+func (s *service) replaceQuery(ctx context.Context, in *struct {
+	Edit
+	Body queryFields
+},
+) (*tagged[model.SavedQuery], error) {
+	old, err := s.queryOf(ctx, in.by, in.ID)
+	if err == nil {
+		err = matches(in.IfMatch, old.Revision)
+	}
+	if err != nil {
+		return nil, fault(err)
+	}
+	if _, err := s.act(ctx, in.by, model.SaveQuery{Query: in.Body.query(in.ID, old.Owner, old.Revision)}); err != nil {
+		return nil, err
+	}
+	return s.savedQuery(ctx, in.by, in.ID)
+}
+
+func (s *service) deleteQuery(ctx context.Context, in *Edit) (*done, error) {
+	old, err := s.queryOf(ctx, in.by, in.ID)
+	if err == nil {
+		err = matches(in.IfMatch, old.Revision)
+	}
+	if err != nil {
+		return nil, fault(err)
+	}
+	return s.act(ctx, in.by, model.DropQuery{ID: in.ID})
+}
+
+func matches(ifMatch string, revision int64) error {
+	if ifMatch != etag(revision) {
+		return huma.Error412PreconditionFailed("it was changed meanwhile: the entity tag is " + etag(revision) + ", not " + ifMatch)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/gateway/model"
+)
+
+func (s *service) users(api huma.API) {
+	const tag = "users"
+	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}
+	huma.Register(api, op("GET", "/users", "list-users", "The people that alerts and activities name", tag, http.StatusBadRequest), s.listUsers)
+	huma.Register(api, op("GET", "/users/{id}", "get-user", "One person with every name they go by", tag, http.StatusNotFound),
+		func(ctx context.Context, in *OneUser) (*body[model.User], error) {
+			u, err := s.Model.User(ctx, in.ID)
+			return bodyOf(u, err)
+		})
+	huma.Register(api, op("GET", "/users/{id}/timeline", "get-user-timeline", "A person's alerts and activities of all services", tag, http.StatusNotFound, http.StatusBadRequest), s.timeline)
+	huma.Register(api, op("POST", "/users/{id}/tags", "tag-user", "Set a person's tags", tag, failures...), s.tagUser)
+	huma.Register(api, op("POST", "/users/{id}/join", "join-users", "Make two people one", tag, failures...), s.joinUsers)
+	huma.Register(api, op("POST", "/users/{id}/split", "split-user", "Give names of a person to a person of their own", tag, failures...), s.splitUser)
+}
+
+// OneUser is the path of a user.
+type OneUser struct {
+	ID string `path:"id" doc:"Sluice's ID of the user." maxLength:"64"`
+}
+
+func (s *service) listUsers(ctx context.Context, in *PageInput) (*list[model.User], error) {
+	q, err := s.query(*in, model.UserFields())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Model.Users(ctx, q)
+	return listOf(s, p, err)
+}
+
+type timelineInput struct {
+	OneUser
+	PageInput
+}
+
+func (s *service) timeline(ctx context.Context, in *timelineInput) (*list[model.Activity], error) {
+	q, err := s.query(in.PageInput, filter.Activities())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Model.Timeline(ctx, in.ID, q)
+	return listOf(s, p, err)
+}
+
+type tagInput struct {
+	Operator
+	OneUser
+	Body struct {
+		Tags []string `json:"tags" enum:"sensitive,admin,watched" maxItems:"3"`
+	}
+}
+
+func (s *service) tagUser(ctx context.Context, in *tagInput) (*done, error) {
+	return s.act(ctx, in.by, model.Tag{User: in.ID, Tags: in.Body.Tags})
+}
+
+type joinInput struct {
+	Operator
+	OneUser
+	Body struct {
+		With string `json:"with" doc:"The ID of the user who becomes part of this one." minLength:"1" maxLength:"64"`
+	}
+}
+
+func (s *service) joinUsers(ctx context.Context, in *joinInput) (*done, error) {
+	return s.act(ctx, in.by, model.Join{User: in.ID, With: in.Body.With})
+}
+
+type splitInput struct {
+	Operator
+	OneUser
+	Body struct {
+		Spellings []string `json:"spellings" minItems:"1" maxItems:"100"`
+	}
+}
+
+func (s *service) splitUser(ctx context.Context, in *splitInput) (*done, error) {
+	return s.act(ctx, in.by, model.Split{User: in.ID, Spellings: in.Body.Spellings})
+}
