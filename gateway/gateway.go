@@ -58,6 +58,7 @@ type Gateway struct {
 	letters    *deadletter.Store
 	balance    balance
 	watch      *watch
+	show       *show
 	watched    []formats.Service // for silence
 	control    *control
 	closers    []func() error // in the order of opening
@@ -136,6 +137,9 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 			return g, err
 		}
 	}
+	if g.show, err = newShow(g); err != nil {
+		return g, err
+	}
 	if g.watch, err = newWatch(g, o.Metrics, o.Gatherer); err != nil {
 		return g, err
 	}
@@ -209,6 +213,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	side.Go(func() error { return g.ledger.Run(watching) })
 	side.Go(func() error { g.balanceBooks(watching); return nil })
 	side.Go(func() error { return g.control.run(watching) })
+	side.Go(func() error { return g.show.run(watching) })
 
 	var receive errgroup.Group
 	for _, i := range g.inputs {

@@ -15,17 +15,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluice-siem/sluice/gateway/api"
 	"github.com/sluice-siem/sluice/gateway/input"
 )
 
-// watch serves /metrics, /healthz, /healthz/services and /readyz. A service that is silent turns only
+// watch serves /metrics, /healthz, /healthz/services, /readyz and the API. A service that is silent turns only
 // /healthz/services, which is for people and monitors: nothing here is mended by a restart, and what
 // asks the other two restarts what answers no.
 type watch struct {
 	log       *slog.Logger
 	listeners []net.Listener
-	handler   http.Handler
-	ready     atomic.Bool // the inputs listen and the state is open
+	handlers  []http.Handler // of each
+	ready     atomic.Bool    // the inputs listen and the state is open
 }
 
 func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gatherer) (*watch, error) {
@@ -42,16 +43,21 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		}
 		say(rw, http.StatusServiceUnavailable, "not ready: the inputs don't listen")
 	})
-	w.handler = mux
-	for key, address := range map[string]string{"http.listen": g.config.HTTP.Listen, "metrics.listen": g.config.Metrics.Listen} {
-		if address == "" {
+	whole := http.NewServeMux()
+	whole.Handle("/", mux)
+	whole.Handle(api.Prefix+"/", api.Guard(g.show.digest, g.show))
+	for _, place := range []struct {
+		key, address string
+		handler      http.Handler
+	}{{"http.listen", g.config.HTTP.Listen, whole}, {"metrics.listen", g.config.Metrics.Listen, mux}} {
+		if place.address == "" {
 			continue
 		}
-		l, err := net.Listen(input.Family("tcp", address), address)
+		l, err := net.Listen(input.Family("tcp", place.address), place.address)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
+			return nil, fmt.Errorf("%s: %w", place.key, err)
 		}
-		w.listeners = append(w.listeners, l)
+		w.listeners, w.handlers = append(w.listeners, l), append(w.handlers, place.handler)
 		g.closers = append(g.closers, func() error { _ = l.Close(); return nil }) // the server has closed it already
 	}
 	return w, nil
@@ -83,14 +89,15 @@ func say(w http.ResponseWriter, status int, text string) {
 
 // run serves until ctx ends.
 func (w *watch) run(ctx context.Context) error {
-	server := &http.Server{
-		Handler: w.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelDebug),
-	}
 	var group errgroup.Group
-	for _, l := range w.listeners {
+	servers := make([]*http.Server, len(w.listeners))
+	for i, l := range w.listeners {
+		servers[i] = &http.Server{
+			Handler: w.handlers[i], ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+			MaxHeaderBytes: 128 << 10, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelDebug), // a filter may be 64 KiB
+		}
 		group.Go(func() error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve http: %w", err)
 			}
 			return nil
@@ -99,5 +106,9 @@ func (w *watch) run(ctx context.Context) error {
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(server.Shutdown(stop), group.Wait())
+	var err error
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(stop))
+	}
+	return errors.Join(err, group.Wait())
 }

@@ -1,0 +1,137 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/api"
+	"github.com/sluice-siem/sluice/gateway/durable"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/problem"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// show runs the model and answers the API. What is wrong with the model is told and tried again, and never
+// keeps the gateway from its work.
+type show struct {
+	g       *Gateway
+	digest  api.Digest // of the admin token
+	handler atomic.Pointer[http.Handler]
+}
+
+// newShow reads the token's digest, or makes a token and says it, this once.
+func newShow(g *Gateway) (*show, error) {
+	s := &show{g: g}
+	path := filepath.Join(g.config.DataDir, "api-token")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		token := rand.Text() + rand.Text()
+		s.digest = api.DigestOf(token)
+		if err := durable.WriteFile(path, []byte(hex.EncodeToString(s.digest[:])+"\n")); err != nil {
+			return nil, fmt.Errorf("keep the API's token: %w", err)
+		}
+		g.log.Info("the API's admin token, which is said only this once; delete the file to get another one at the next start", "token", token, "file", path)
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the API's token: %w", err)
+	}
+	n, err := hex.Decode(s.digest[:], []byte(strings.TrimSpace(string(text))))
+	if err != nil || n != len(s.digest) {
+		return nil, fmt.Errorf("%s: found something else than the digest of a token; delete it to get a token at the next start", path)
+	}
+	return s, nil
+}
+
+// run opens the model, follows the stream, and begins anew where that fails, until ctx ends.
+func (s *show) run(ctx context.Context) error {
+	const pause = 10 * time.Second
+	for {
+		err := s.once(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.g.log.Error("alerts, activities and users can't be shown, trying again; nothing else is touched", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (s *show) once(ctx context.Context) (err error) {
+	m, err := model.Open(ctx, model.Options{
+		Dir: filepath.Join(s.g.config.DataDir, "model"), Stream: s.g.stream, Config: s.g.config, Log: s.g.log.With("component", "model"), Raise: s.g.Raise,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	handler := api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: version(), Log: s.g.log.With("component", "api")})
+	s.handler.Store(&handler)
+	defer s.handler.Store(nil)
+	return m.Run(ctx)
+}
+
+// ServeHTTP answers what the API is asked.
+func (s *show) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := s.handler.Load(); h != nil {
+		(*h).ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Retry-After", "10")
+	problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "the model isn't open: the gateway's log says why"))
+}
+
+// version is the program's, as it was built.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// recorder records acts for the API, which knows package model's errors.
+type recorder struct{ g *Gateway }
+
+func (r recorder) Record(ctx context.Context, a stream.Act) (*stream.Entry, error) {
+	return r.entry(ctx)(r.g.Record(ctx, a))
+}
+
+func (r recorder) ForwardAfterAll(ctx context.Context, alert dedup.AlertID, key dedup.EventKey, by, why string) (*stream.Entry, error) {
+	return r.entry(ctx)(r.g.ForwardAfterAll(ctx, alert, key, by, why))
+}
+
+// entry reads what was recorded.
+func (r recorder) entry(ctx context.Context) func(stream.Position, error) (*stream.Entry, error) {
+	return func(at stream.Position, err error) (*stream.Entry, error) {
+		switch {
+		case errors.Is(err, dedup.ErrNoAlert), errors.Is(err, dedup.ErrNoNotification):
+			return nil, fmt.Errorf("%w: %w", model.ErrNotFound, err)
+		case errors.Is(err, dedup.ErrNotSuppressed), errors.Is(err, dedup.ErrResend), errors.Is(err, dedup.ErrForgotten), errors.Is(err, stream.ErrTooLarge):
+			return nil, fmt.Errorf("%w: %w", model.ErrRefused, err)
+		case errors.Is(err, stream.ErrFull), errors.Is(err, stream.ErrNotStored), errors.Is(err, ErrStopping), errors.Is(err, ErrUndecided):
+			return nil, fmt.Errorf("%w: %w", model.ErrUnavailable, err)
+		case err != nil:
+			return nil, err
+		}
+		m, err := r.g.stream.Read(ctx, at.Sequence)
+		if err != nil {
+			return nil, fmt.Errorf("it is recorded, but can't be read back: %w", err)
+		}
+		return m.Entries[at.Index], nil
+	}
+}
