@@ -24,6 +24,7 @@ const usage = `Usage: sluice COMMAND [ARGUMENTS]
                                     account for every notification: what was received and what became of it
   deadletter list [TARGET] | show TARGET ID | retry TARGET ID|--all | drop TARGET ID|--all
                                     what a target refused for good
+  alerts | activities | users ...   ask the running gateway, and manage alerts; --help tells how
   target test NAME [--config FILE]  send one test event to a target, and say what came back
   store check | repair | export [--config FILE]
                                     look at the files of a gateway that doesn't run
@@ -71,6 +72,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return reconcile(ctx, rest, stdout, stderr)
 	case "deadletter":
 		return deadletter(ctx, rest, stdout, stderr)
+	case "alerts":
+		return alerts(ctx, rest, stdout, stderr)
+	case "activities":
+		return activities(ctx, rest, stdout, stderr)
+	case "users":
+		return users(ctx, rest, stdout, stderr)
 	case "target":
 		return targetCommand(ctx, rest, stdout, stderr)
 	case "store":

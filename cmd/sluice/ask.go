@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// asker speaks the API: through the control socket of the gateway on this machine, or by --url.
+type asker struct {
+	operator *operator
+	base     string
+	token    string
+}
+
+const apiPrefix = "/api/v1"
+
+// tokenVariable holds the API's token, for --url.
+const tokenVariable = "SLUICE_TOKEN"
+
+// asked are the flags that the commands of the API have.
+type asked struct {
+	url, filter, sort, format, in, why, comment, to, text, with string
+	limit                                                       int
+	all, unread                                                 bool
+}
+
+func newAsker(f *flag.FlagSet, a *asked, args []string, stdout io.Writer) (*asker, []string, error) {
+	f.StringVar(&a.url, "url", "", "address of a gateway's http.listen, such as http://127.0.0.1:8514, with its token in "+tokenVariable+
+		"; the control socket of the gateway on this machine without it")
+	o, rest, err := newOperator(f, args, stdout)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &asker{operator: o, base: "http://gateway"}
+	if a.url != "" {
+		s.base, s.token, o.client = strings.TrimSuffix(a.url, "/"), os.Getenv(tokenVariable), http.Client{}
+		if s.token == "" {
+			return nil, nil, fmt.Errorf("%w: --url needs the API's token in the environment's %s", errUsage, tokenVariable)
+		}
+	}
+	return s, rest, nil
+}
+
+// do asks for path and copies the answer to out where it is a stream, or decodes it into into.
+func (s *asker) do(ctx context.Context, method, path string, send, into any) error {
+	body, err := s.open(ctx, method, path, send)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	if s.operator.json {
+		if _, err := s.operator.out.Write(data); err != nil {
+			return err
+		}
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(data, into)
+}
+
+// open sends a request and gives the answer's body.
+func (s *asker) open(ctx context.Context, method, path string, send any) (io.ReadCloser, error) {
+	var content io.Reader
+	if send != nil {
+		data, err := json.Marshal(send)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(data)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, s.base+apiPrefix+path, content)
+	if err != nil {
+		return nil, err
+	}
+	if send != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if s.token != "" {
+		r.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	response, err := s.operator.client.Do(r)
+	if err != nil {
+		if s.base != "http://gateway" {
+			return nil, fmt.Errorf("the gateway at %s doesn't answer: %w", s.base, errors.Unwrap(err))
+		}
+		return nil, s.operator.unanswered(err)
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		defer func() { _ = response.Body.Close() }() // it was only read
+		return nil, trouble(response)
+	}
+	return response.Body, nil
+}
+
+// trouble reads a problem document.
+func trouble(response *http.Response) error {
+	var problem struct {
+		Detail string `json:"detail"`
+		Errors []struct {
+			Message  string `json:"message"`
+			Location string `json:"location"`
+		} `json:"errors"`
+	}
+	data, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil || json.Unmarshal(data, &problem) != nil || problem.Detail == "" {
+		return errors.New(response.Status)
+	}
+	text := problem.Detail
+	for _, e := range problem.Errors {
+		if !strings.Contains(text, e.Message) {
+			text += "; " + e.Location + ": " + e.Message
+		}
+	}
+	return errors.New(text)
+}
+
+// params builds a query, leaving out what is empty.
+func params(pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// pages shows a list page by page: up to limit items, or all. row writes one item's line.
+func pages[T any](ctx context.Context, s *asker, path string, a *asked, pairs []string, header string, row func(io.Writer, *T)) error {
+	w := tabwriter.NewWriter(s.operator.out, 0, 0, 2, ' ', 0)
+	if !s.operator.json {
+		_, _ = fmt.Fprintln(w, header)
+	}
+	cursor, left := "", a.limit
+	for {
+		step := 500
+		if !a.all {
+			step = min(step, left)
+		}
+		var page struct {
+			Items        []T      `json:"items"`
+			Next         string   `json:"next"`
+			NotAvailable []string `json:"not_available"`
+		}
+		if err := s.do(ctx, http.MethodGet, path+params(append(pairs, "sort", a.sort, "cursor", cursor, "limit", strconv.Itoa(step))...), nil, &page); err != nil {
+			return err
+		}
+		if !s.operator.json {
+			for i := range page.Items {
+				row(w, &page.Items[i])
+			}
+		}
+		left -= len(page.Items)
+		cursor = page.Next
+		if cursor == "" || !a.all && left <= 0 {
+			return s.close(w, cursor, page.NotAvailable)
+		}
+	}
+}
+
+// close ends a table, and says what it doesn't show.
+func (s *asker) close(w *tabwriter.Writer, next string, missing []string) error {
+	if s.operator.json {
+		return nil
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	var notes []string
+	if next != "" {
+		notes = append(notes, "there are more: --limit N or --all shows them")
+	}
+	if len(missing) > 0 {
+		notes = append(notes, "not available, for want of a licence: "+strings.Join(missing, ", "))
+	}
+	if len(notes) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(s.operator.out, strings.Join(notes, "\n"))
+	return err
+}
+
+// stream copies an export.
+func (s *asker) stream(ctx context.Context, path string) error {
+	body, err := s.open(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	if _, err := io.Copy(s.operator.out, body); err != nil {
+		return fmt.Errorf("the export broke off: %w", err)
+	}
+	return nil
+}
+
+// print shows one thing as indented JSON, which is what there is to see of it.
+func (s *asker) print(ctx context.Context, path string) error {
+	var v json.RawMessage
+	if err := s.do(ctx, http.MethodGet, path, nil, &v); err != nil || s.operator.json {
+		return err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, v, "", "  "); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err := s.operator.out.Write(out.Bytes())
+	return err
+}
+
+// act does something, and says what was done.
+func (s *asker) act(ctx context.Context, path string, send any, what string) error {
+	var answer struct {
+		Act     string `json:"act"`
+		Alerts  int    `json:"alerts"`
+		Visible bool   `json:"visible"`
+	}
+	if err := s.do(ctx, http.MethodPost, path, send, &answer); err != nil || s.operator.json {
+		return err
+	}
+	text := what
+	if answer.Alerts > 0 {
+		text = fmt.Sprintf("%s: %d", what, answer.Alerts)
+	}
+	if !answer.Visible {
+		text += "; it is recorded, but the model lags and shows it later"
+	}
+	_, err := fmt.Fprintf(s.operator.out, "%s (act %s)\n", text, answer.Act)
+	return err
+}
