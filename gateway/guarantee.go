@@ -87,7 +87,9 @@ func outOf(what string) Guarantee {
 			"doubled: what is sent again; `sluiceEventKey` is equal. After a kill without a reset only the batch in " +
 				"flight is, if Linux still shows that the SIEM closed the connection in order: within a minute, and not " +
 				"over TLS, where the SIEM says goodbye first; else as after a reset. Lost is what the SIEM had left unread " +
-				"for longer than 10 seconds, or beyond 1 MiB, when it reset the connection; and a dead letter that was " +
+				"for longer than 10 seconds, or beyond 1 MiB, when it reset the connection; what it had read and not kept " +
+				"when it closed the connection in order, or died, for its kernel then says that it has everything (RELP " +
+				"has the SIEM itself answer); and a dead letter that was " +
 				"sent again by hand within 10 seconds before a reset, if a kill comes with it",
 		}
 	case "proxied stream out":
