@@ -184,6 +184,7 @@ type Stream struct {
 
 // Model bounds what is kept of alerts, activities and users to be asked for.
 type Model struct {
+	Enabled   bool           `koanf:"enabled"` // or nothing is kept, and the API has nothing to show
 	Retention ModelRetention `koanf:"retention"`
 	MaxDisk   Size           `koanf:"max_disk"` // of its file; the oldest activities make room
 }

@@ -58,6 +58,9 @@ func newShow(g *Gateway) (*show, error) {
 // run opens the model, follows the stream, and begins anew where that fails, until ctx ends.
 func (s *show) run(ctx context.Context) error {
 	const pause = 10 * time.Second
+	if !s.g.config.Model.Enabled {
+		return nil
+	}
 	for {
 		err := s.once(ctx)
 		if ctx.Err() != nil {
@@ -90,6 +93,10 @@ func (s *show) once(ctx context.Context) (err error) {
 func (s *show) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h := s.handler.Load(); h != nil {
 		(*h).ServeHTTP(w, r)
+		return
+	}
+	if !s.g.config.Model.Enabled {
+		problem.Write(w, http.StatusNotFound, problem.New(http.StatusNotFound, "nothing is kept to be asked for: model.enabled is false"))
 		return
 	}
 	w.Header().Set("Retry-After", "10")
