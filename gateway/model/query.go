@@ -277,12 +277,11 @@ func askMany(ctx context.Context, q querier, at field, column string, c filter.C
 
 // askName asks for a user by all that they are called.
 func askName(ctx context.Context, q querier, c filter.Condition) (wanted, error) {
-	column := "o.folded"
-	if c.Field == "user_domain" {
-		column = "coalesce(o.domain, '')"
+	query, args, err := nameCondition(c)
+	if err != nil {
+		return wanted{}, err
 	}
-	fits := compared(column, c)
-	that := say("SELECT DISTINCT s.n, 0 FROM names o CROSS JOIN names s ON s.person = o.person WHERE "+fits.text, fits.args...)
+	that := say("SELECT n, 0 FROM ("+query+")", args...)
 	_, negated := c.Op.Negative()
 	w, err := askSet(ctx, q, letterName, that)
 	w.lines, w.not = unknown, negated
