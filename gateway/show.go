@@ -34,6 +34,9 @@ type show struct {
 // newShow reads the token's digest, or makes a token and says it, this once.
 func newShow(g *Gateway) (*show, error) {
 	s := &show{g: g}
+	if !g.config.Model.Enabled {
+		return s, nil // and no token is the one of no digest
+	}
 	path := filepath.Join(g.config.DataDir, "api-token")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
