@@ -115,7 +115,7 @@ func (s *sighting) hear(n *formats.Notification, attack catalog.Attack, at time.
 	}
 	s.News = at
 	s.Types = union(s.Types, n.Type, n.Class)
-	s.Devices = union(s.Devices, namesOf(n.Devices)...)
+	s.Devices = union(s.Devices, names(n.Devices)...)
 	s.Addresses = union(s.Addresses, n.Addresses...)
 	s.Policies = union(s.Policies, policiesOf(n)...)
 	for _, t := range attack.Tactics {
@@ -187,14 +187,6 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func namesOf(entities []formats.Entity) []string {
-	out := make([]string, len(entities))
-	for i, e := range entities {
-		out[i] = e.Name
-	}
-	return out
 }
 
 // beganOf is when what n tells began, which can't be after somebody told of it.

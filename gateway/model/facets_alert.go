@@ -57,7 +57,7 @@ func alertFacet(w *alertWhere, name string) (string, []any, error) {
 	case column != "":
 		return "SELECT " + column + ", count(*) FROM alerts a" + w.sql() + most, slices.Concat(w.args, []any{mostFacets}), nil
 	}
-	return "", nil, fmt.Errorf("%w: alerts aren't counted by %s", ErrRefused, name)
+	return "", nil, fmt.Errorf("%w: alerts aren't counted by %s", ErrFacet, name)
 }
 
 func (m *Model) counts(ctx context.Context, query string, args ...any) ([]ValueCount, error) {

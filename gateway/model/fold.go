@@ -307,3 +307,25 @@ func (f *folder) row(ctx context.Context, query string, args []any, dest ...any)
 	}
 	return true, nil
 }
+
+// column reads a column of texts.
+func (f *folder) column(ctx context.Context, query string, args ...any) ([]string, error) {
+	s, err := f.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", query, err)
+	}
+	defer func() { _ = rows.Close() }() // Err says what went wrong
+	var out []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, fmt.Errorf("%s: %w", query, err)
+		}
+		out = append(out, text)
+	}
+	return out, rows.Err()
+}

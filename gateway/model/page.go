@@ -19,7 +19,6 @@ import (
 const (
 	usualLimit = 50
 	mostLimit  = 500
-	countBound = 10_000
 )
 
 // ErrSort says that a list can't be sorted so.
@@ -27,6 +26,17 @@ var ErrSort = errors.New("no such order")
 
 // Activities gives a page of the log. It is sorted by time, the newest first, or by time rising.
 func (m *Model) Activities(ctx context.Context, q Query) (Page[Activity], error) {
+	return m.logPage(ctx, q, func(tx *sql.Tx, rising bool, limit int) (sqlText, error) {
+		p, err := planOf(ctx, tx, q.Filter, time.Now(), int64(limit))
+		if err == nil {
+			err = p.after(q.Cursor, rising)
+		}
+		return p.numbers(rising, limit), err
+	})
+}
+
+// logPage reads a page of lines, whose numbers a query gives: one more than fit, to know whether there are more.
+func (m *Model) logPage(ctx context.Context, q Query, numbers func(tx *sql.Tx, rising bool, limit int) (sqlText, error)) (Page[Activity], error) {
 	page := Page[Activity]{Items: []Activity{}}
 	rising, err := byTime(q.Sort)
 	if err != nil {
@@ -34,15 +44,12 @@ func (m *Model) Activities(ctx context.Context, q Query) (Page[Activity], error)
 	}
 	limit := limitOf(q.Limit)
 	err = m.view(ctx, func(tx *sql.Tx) error {
-		p, err := planOf(ctx, tx, q.Filter, time.Now(), int64(limit))
-		if err == nil {
-			err = p.after(q.Cursor, rising)
-		}
+		wanted, err := numbers(tx, rising, limit+1)
 		if err != nil {
 			return err
 		}
 		var last int64
-		for a, err := range lines(ctx, tx, p.numbers(rising, limit+1), rising) {
+		for l, err := range lines(ctx, tx, wanted, rising) {
 			if err != nil {
 				return err
 			}
@@ -50,7 +57,7 @@ func (m *Model) Activities(ctx context.Context, q Query) (Page[Activity], error)
 				page.Next = cursorOf(last, rising)
 				return nil
 			}
-			page.Items, last = append(page.Items, a.Activity), a.n
+			page.Items, last = append(page.Items, l.Activity), l.n
 		}
 		return nil
 	})
@@ -76,7 +83,7 @@ func (m *Model) ActivityTotal(ctx context.Context, f filter.Filter) (t Total, er
 			t.Count, err = linesOf(ctx, tx)
 			return err
 		}
-		p, err := planOf(ctx, tx, f, time.Now(), countBound)
+		p, err := planOf(ctx, tx, f, time.Now(), mostTotal)
 		if err != nil {
 			return err
 		}
@@ -84,12 +91,12 @@ func (m *Model) ActivityTotal(ctx context.Context, f filter.Filter) (t Total, er
 			t.Count = p.lines
 			return nil
 		}
-		q := p.numbers(false, countBound+1)
+		q := p.numbers(false, mostTotal+1)
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM ("+q.text+")", q.args...).Scan(&t.Count); err != nil {
 			return err
 		}
-		if t.Count > countBound {
-			t = Total{Count: countBound, AtLeast: true}
+		if t.Count > mostTotal {
+			t = Total{Count: mostTotal, AtLeast: true}
 		}
 		return nil
 	})

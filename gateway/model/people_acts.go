@@ -232,7 +232,7 @@ func (p *people) split(ctx context.Context, key string, a Split) error {
 	if some == 0 || some == all {
 		return nil
 	}
-	ids, err := p.column(ctx, "SELECT id FROM names WHERE "+chosen+" AND id NOT IN (SELECT id FROM persons WHERE into_n IS NULL) ORDER BY n LIMIT 1", person, string(list))
+	ids, err := p.f.column(ctx, "SELECT id FROM names WHERE "+chosen+" AND id NOT IN (SELECT id FROM persons WHERE into_n IS NULL) ORDER BY n LIMIT 1", person, string(list))
 	if err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (p *people) partedBy(ctx context.Context, key, alert string) error {
 // part takes back what a pairing told, though not what a service told itself.
 func (p *people) part(ctx context.Context, key, alert string) error {
 	const those = "told = 0 AND (key = ? OR alert = ? AND alert <> '')"
-	keys, err := p.column(ctx, "SELECT DISTINCT key FROM names WHERE n IN (SELECT name FROM name_claims WHERE "+those+") ORDER BY n", key, alert)
+	keys, err := p.f.column(ctx, "SELECT DISTINCT key FROM names WHERE n IN (SELECT name FROM name_claims WHERE "+those+") ORDER BY n", key, alert)
 	if err != nil {
 		return err
 	}

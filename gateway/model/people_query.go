@@ -48,11 +48,7 @@ func (m *Model) Users(ctx context.Context, q Query) (Page[User], error) {
 		}
 		where, args = where+" AND "+after, append(args, more...)
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = 50
-	}
-	limit = min(limit, 500)
+	limit := limitOf(q.Limit)
 	page := Page[User]{Items: []User{}}
 	err = m.users(ctx, &page.Items, "WHERE "+where+" ORDER BY "+o.sql()+" LIMIT ?", append(args, limit+1)...)
 	if err == nil && len(page.Items) > limit {
@@ -144,7 +140,7 @@ func userOrderOf(sort string) (userOrder, error) {
 	case "display":
 		return userOrder{"p.folded", falling}, nil
 	}
-	return userOrder{}, fmt.Errorf("%w: users can't be sorted by %.50q; there are time and display, with a minus for falling", ErrRefused, sort)
+	return userOrder{}, fmt.Errorf("%w: users can't be sorted by %.50q; there are time and display, with a minus for falling", ErrSort, sort)
 }
 
 func (o userOrder) sql() string {

@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/sluice-siem/sluice/dedup"
 )
@@ -55,7 +54,7 @@ func (p *people) meant(ctx context.Context, r dedup.Spelling) (string, error) {
 	if err != nil || !ok || meant != most || meant == "" {
 		return "", err
 	}
-	others, err := p.column(ctx, "SELECT spelling FROM names WHERE letters = ? AND certain = 1 AND identity <> '' AND identity <> ? ORDER BY n LIMIT ?",
+	others, err := p.f.column(ctx, "SELECT spelling FROM names WHERE letters = ? AND certain = 1 AND identity <> '' AND identity <> ? ORDER BY n LIMIT ?",
 		r.Letters, meant, mostAlike)
 	if err != nil || len(others) == mostAlike {
 		return "", err
@@ -66,28 +65,6 @@ func (p *people) meant(ctx context.Context, r dedup.Spelling) (string, error) {
 		}
 	}
 	return meant, nil
-}
-
-// column reads a column of texts.
-func (p *people) column(ctx context.Context, query string, args ...any) ([]string, error) {
-	s, err := p.f.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", query, err)
-	}
-	defer func() { _ = rows.Close() }() // Err says what went wrong
-	var out []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, fmt.Errorf("%s: %w", query, err)
-		}
-		out = append(out, text)
-	}
-	return out, rows.Err()
 }
 
 // belonging is whose a name is.
@@ -114,7 +91,7 @@ func (p *people) placed(ctx context.Context, b belonging, r dedup.Spelling) erro
 	if !r.Certain || r.Letters == "" {
 		return nil
 	}
-	keys, err := p.column(ctx, "SELECT DISTINCT key FROM names WHERE letters = ? AND certain = 0 AND identity <> key AND identity <> '' ORDER BY key LIMIT ?",
+	keys, err := p.f.column(ctx, "SELECT DISTINCT key FROM names WHERE letters = ? AND certain = 0 AND identity <> key AND identity <> '' ORDER BY key LIMIT ?",
 		r.Letters, mostAlike)
 	if err != nil {
 		return err

@@ -21,26 +21,13 @@ type plan struct {
 
 // planOf chooses what finds and what is checked, for so many lines as are wanted of it.
 func planOf(ctx context.Context, q querier, f filter.Filter, now time.Time, want int64) (plan, error) {
-	p := plan{to: math.MaxInt64, lines: unknown}
 	conditions, err := asked(ctx, q, f, now)
 	if err != nil {
-		return p, err
+		return plan{}, err
 	}
+	p, find, not := together(conditions)
 	if len(conditions) == 1 {
 		p.lines = conditions[0].lines
-	}
-	var find, not []string
-	for _, w := range conditions {
-		p.from, p.to = max(p.from, w.from), min(p.to, w.to)
-		switch {
-		case w.match != "" && w.not:
-			not = append(not, w.match)
-		case w.match != "":
-			find = append(find, w.match)
-		}
-		if w.check.text != "" {
-			p.checks = append(p.checks, w.check)
-		}
 	}
 	if len(find)+len(not) > 0 {
 		p.match = []string{expression(find, not)}
@@ -60,6 +47,25 @@ func planOf(ctx context.Context, q querier, f filter.Filter, now time.Time, want
 		}
 	}
 	return p, nil
+}
+
+// together is a plan of all conditions but for what the index finds: expressions that a line has all of, and those
+// of which it has none.
+func together(conditions []wanted) (p plan, find, not []string) {
+	p = plan{to: math.MaxInt64, lines: unknown}
+	for _, w := range conditions {
+		p.from, p.to = max(p.from, w.from), min(p.to, w.to)
+		switch {
+		case w.match != "" && w.not:
+			not = append(not, w.match)
+		case w.match != "":
+			find = append(find, w.match)
+		}
+		if w.check.text != "" {
+			p.checks = append(p.checks, w.check)
+		}
+	}
+	return p, find, not
 }
 
 // checksBut are the checks of all conditions but that one.

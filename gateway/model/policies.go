@@ -244,28 +244,7 @@ func (j *judgement) whoValues(ctx context.Context, field string) ([]string, erro
 	if err != nil || person == 0 {
 		return nil, err
 	}
-	return texts(ctx, j.f, query, person)
-}
-
-func texts(ctx context.Context, f *folder, query string, args ...any) ([]string, error) {
-	s, err := f.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", query, err)
-	}
-	defer func() { _ = rows.Close() }() // Err says what went wrong
-	var out []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, fmt.Errorf("%s: %w", query, err)
-		}
-		out = append(out, text)
-	}
-	return out, rows.Err()
+	return j.f.column(ctx, query, person)
 }
 
 // person is whose the name is, 0 where nobody is named.

@@ -119,7 +119,7 @@ func (f *folder) previewed(ctx context.Context, out *Preview, now time.Time) err
 	if p.Beyond != nil {
 		from = from.Add(-time.Duration(p.Beyond.Days) * 24 * time.Hour)
 	}
-	q := Query{Sort: "time", Limit: mostPage, Filter: append(slices.Clone(p.filter), // what is an alert is no policy's business
+	q := Query{Sort: "time", Limit: mostLimit, Filter: append(slices.Clone(p.filter), // what is an alert is no policy's business
 		filter.Condition{Field: "time", Op: filter.AtLeast, Values: []string{from.Format(time.RFC3339)}},
 		filter.Condition{Field: "kind", Op: filter.Equals, Values: []string{string(formats.Activity)}})}
 	f.policies.retained = millis(now) / day // nothing is too old

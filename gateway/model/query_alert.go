@@ -14,8 +14,6 @@ import (
 
 // What one answer holds.
 const (
-	usualPage   = 50
-	mostPage    = 500
 	mostTotal   = 10_000 // from there on a total is "at least"
 	mostFacets  = 100    // values of one field
 	mostHistory = 1000   // lines
@@ -38,11 +36,7 @@ func (m *Model) Alerts(ctx context.Context, q Query) (Page[Alert], error) {
 			return Page[Alert]{}, err
 		}
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = usualPage
-	}
-	limit = min(limit, mostPage)
+	limit := limitOf(q.Limit)
 	numbers, records, err := m.records(ctx, "SELECT a.n, a.data FROM alerts a"+w.sql()+o.sql(w)+" LIMIT ?", append(w.args, limit+1)...)
 	if err != nil {
 		return Page[Alert]{}, err
@@ -68,7 +62,7 @@ func (m *Model) EachAlert(ctx context.Context, f filter.Filter) iter.Seq2[Alert,
 			}
 			// In pages, so that a slow reader holds no transaction open; n never changes, so nothing is doubled.
 			w.add("a.n > ?", after)
-			numbers, records, err := m.records(ctx, "SELECT a.n, a.data FROM alerts a"+w.sql()+" ORDER BY a.n LIMIT ?", append(w.args, mostPage)...)
+			numbers, records, err := m.records(ctx, "SELECT a.n, a.data FROM alerts a"+w.sql()+" ORDER BY a.n LIMIT ?", append(w.args, mostLimit)...)
 			var alerts []Alert
 			if err == nil {
 				alerts, err = m.sums(ctx, records)
@@ -83,7 +77,7 @@ func (m *Model) EachAlert(ctx context.Context, f filter.Filter) iter.Seq2[Alert,
 				}
 				after = numbers[i]
 			}
-			if len(alerts) < mostPage {
+			if len(alerts) < mostLimit {
 				return
 			}
 		}

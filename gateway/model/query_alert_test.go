@@ -256,7 +256,7 @@ func TestPagesAreStable(t *testing.T) {
 			t.Errorf("Alerts(%+v) = %v, want no cursor of ours", q, err)
 		}
 	}
-	if _, err := s.model.Alerts(t.Context(), model.Query{Sort: "colour"}); !errors.Is(err, model.ErrRefused) {
+	if _, err := s.model.Alerts(t.Context(), model.Query{Sort: "colour"}); !errors.Is(err, model.ErrSort) {
 		t.Errorf("sorted by colour: %v", err)
 	}
 	if page, err := s.model.Alerts(t.Context(), model.Query{Limit: 10_000}); err != nil || len(page.Items) != 20+added {
@@ -299,7 +299,7 @@ func TestAlertFacets(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("of some (-want +got):\n%s", diff)
 	}
-	if _, err := s.model.AlertFacets(t.Context(), nil, []string{"colour"}); !errors.Is(err, model.ErrRefused) {
+	if _, err := s.model.AlertFacets(t.Context(), nil, []string{"colour"}); !errors.Is(err, model.ErrFacet) {
 		t.Errorf("by colour: %v", err)
 	}
 }

@@ -321,7 +321,7 @@ func alertOrderOf(sort string) (alertOrder, error) {
 	case "severity":
 		o.columns = []string{"severity", "last", "n"}
 	default:
-		return o, fmt.Errorf("%w: alerts are sorted by time, first_seen or severity, not by %s", ErrRefused, sort)
+		return o, fmt.Errorf("%w: alerts are sorted by time, first_seen or severity, not by %s", ErrSort, sort)
 	}
 	return o, nil
 }

@@ -18,31 +18,9 @@ const (
 // that are the user's, and those of the alerts that name the user beside somebody else. The filter is one of the
 // log's. It is sorted as the log is, the newest first or by time rising.
 func (m *Model) Timeline(ctx context.Context, id string, q Query) (Page[Activity], error) {
-	page := Page[Activity]{Items: []Activity{}}
-	rising, err := byTime(q.Sort)
-	if err != nil {
-		return page, err
-	}
-	limit := limitOf(q.Limit)
-	err = m.view(ctx, func(tx *sql.Tx) error {
-		numbers, err := timeline(ctx, tx, id, q, rising, limit+1)
-		if err != nil {
-			return err
-		}
-		var last int64
-		for l, err := range lines(ctx, tx, numbers, rising) {
-			if err != nil {
-				return err
-			}
-			if len(page.Items) == limit {
-				page.Next = cursorOf(last, rising)
-				return nil
-			}
-			page.Items, last = append(page.Items, l.Activity), l.n
-		}
-		return nil
+	return m.logPage(ctx, q, func(tx *sql.Tx, rising bool, limit int) (sqlText, error) {
+		return timeline(ctx, tx, id, q, rising, limit)
 	})
-	return page, err
 }
 
 // timeline is the query that gives the numbers of a user's lines. Each of its parts walks through the index from
@@ -78,20 +56,7 @@ func plansOf(ctx context.Context, q querier, person int64, query Query) ([]plan,
 	if err != nil {
 		return nil, err
 	}
-	base := plan{to: 1<<63 - 1, lines: unknown}
-	var find, not []string
-	for _, w := range conditions {
-		base.from, base.to = max(base.from, w.from), min(base.to, w.to)
-		switch {
-		case w.match != "" && w.not:
-			not = append(not, w.match)
-		case w.match != "":
-			find = append(find, w.match)
-		}
-		if w.check.text != "" {
-			base.checks = append(base.checks, w.check)
-		}
-	}
+	base, find, not := together(conditions)
 	names, err := readNumbers(q.QueryContext(ctx, "SELECT n FROM names WHERE person = ? ORDER BY n", person))
 	if err != nil {
 		return nil, err
