@@ -2,10 +2,10 @@ package api_test
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-siem/sluice/gateway/api"
 )
@@ -84,7 +85,7 @@ func operations(t *testing.T, handler http.Handler) (*huma.OpenAPI, []operation)
 		}
 	}
 	order := orderOf()
-	slices.SortFunc(out, func(a, b operation) int { return cmp.Or(order[a.id]-order[b.id], cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(out, func(a, b operation) int { return 2*(order[a.id]-order[b.id]) + strings.Compare(a.id, b.id) })
 	return document, out
 }
 
@@ -259,4 +260,36 @@ func (w *world) send(method, path, body string, header http.Header) *httptest.Re
 	answer := httptest.NewRecorder()
 	w.handler.ServeHTTP(answer, r)
 	return answer
+}
+
+// TestPolicyComesBack: what is made of a policy's document has all that the document says, those that come with
+// Sluice among them.
+func TestPolicyComesBack(t *testing.T) {
+	w := newWorld(t)
+	var all []map[string]any
+	if err := json.Unmarshal(w.send(http.MethodGet, api.Prefix+"/policies", "", nil).Body.Bytes(), &all); err != nil || len(all) < 6 {
+		t.Fatalf("%d policies, %v; want ours and those that come with Sluice", len(all), err)
+	}
+	for _, p := range all {
+		want := maps.Clone(p)
+		for _, key := range []string{"id", "revision", "owner", "built_in"} {
+			delete(p, key)
+			delete(want, key)
+		}
+		body, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := w.send(http.MethodPost, api.Prefix+"/policies", string(body), nil)
+		var got map[string]any
+		if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || answer.Code != http.StatusCreated {
+			t.Fatalf("%s: %v", answer.Body, err)
+		}
+		for _, key := range []string{"id", "revision", "owner", "built_in"} {
+			delete(got, key)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
 }

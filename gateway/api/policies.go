@@ -41,6 +41,7 @@ type PolicyFields struct {
 	Filter      string        `json:"filter" doc:"Which activities, in the filter language." maxLength:"65536"`
 	Times       int           `json:"times,omitempty" doc:"Raise an alert when one user did so many; 1 for each." minimum:"1" maximum:"100000" default:"1"`
 	Within      string        `json:"within,omitempty" doc:"In so long, such as 10m or 24h." maxLength:"32" example:"1h"`
+	Outside     *model.Hours  `json:"outside,omitempty" doc:"Only activities outside of these hours."`
 	Beyond      *model.Beyond `json:"beyond,omitempty" doc:"Instead of a number: what is usual for the user and the peers."`
 	Enabled     bool          `json:"enabled"`
 }
@@ -60,7 +61,7 @@ func documentOf(p *model.ActivityPolicy) policyDocument {
 		within = p.Within.String()
 	}
 	return policyDocument{
-		PolicyFields{p.Name, p.Description, p.Severity.String(), p.Category, p.Filter, p.Times, within, p.Beyond, p.Enabled},
+		PolicyFields{p.Name, p.Description, p.Severity.String(), p.Category, p.Filter, p.Times, within, p.Outside, p.Beyond, p.Enabled},
 		p.ID, p.Revision, p.Owner, p.Built,
 	}
 }
@@ -68,7 +69,7 @@ func documentOf(p *model.ActivityPolicy) policyDocument {
 func (f PolicyFields) policy(id, owner string, revision int64) (model.ActivityPolicy, error) {
 	p := model.ActivityPolicy{
 		ID: id, Revision: revision, Owner: owner, Name: f.Name, Description: f.Description, Category: f.Category, Filter: f.Filter,
-		Times: f.Times, Beyond: f.Beyond, Enabled: f.Enabled,
+		Times: f.Times, Outside: f.Outside, Beyond: f.Beyond, Enabled: f.Enabled,
 	}
 	var severity formats.Severity
 	if err := severity.UnmarshalText([]byte(f.Severity)); err != nil {
