@@ -169,7 +169,6 @@ func riskySignIn(upn string, start time.Duration) string {
 // with gives the defaults, changed.
 func with(change ...func(*config.Config)) config.Config {
 	c := config.Default()
-	c.Model.Enabled = false // it follows what these tests are about, and takes its time to open
 	for _, f := range change {
 		f(&c)
 	}

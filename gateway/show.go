@@ -86,7 +86,7 @@ func (s *show) once(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	handler := api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: version(), Log: s.g.log.With("component", "api")})
+	handler := api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: Version(), Log: s.g.log.With("component", "api")})
 	s.handler.Store(&handler)
 	defer s.handler.Store(nil)
 	return m.Run(ctx)
@@ -106,8 +106,8 @@ func (s *show) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "the model isn't open: the gateway's log says why"))
 }
 
-// version is the program's, as it was built.
-func version() string {
+// Version is the program's, as it was built.
+func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}

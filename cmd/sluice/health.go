@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway"
 )
 
 // health asks the running gateway whether it is ready, for containers without a shell.
@@ -77,11 +78,8 @@ func healthAddress(c config.Config) string {
 }
 
 func version(stdout io.Writer) error {
-	v, revision := "(devel)", ""
+	v, revision := gateway.Version(), ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			v = info.Main.Version
-		}
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				revision = " " + s.Value
