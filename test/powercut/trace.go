@@ -112,6 +112,7 @@ func (d *Disk) begin(c *call) error {
 	}
 	c.name = name
 	c.split(rest)
+	c.byDirectory()
 	if len(c.args) == 0 {
 		return nil
 	}
@@ -162,6 +163,25 @@ func (c *call) split(args string) {
 	c.args = strings.Split(args, ", ")
 }
 
+// byDirectory makes the older calls, whose paths stand alone, those that name each path's directory first: SQLite
+// uses the older ones.
+func (c *call) byDirectory() {
+	const here = "AT_FDCWD"
+	switch c.name {
+	case "open", "mkdir", "unlink", "rmdir":
+		c.args = append([]string{here}, c.args...)
+	case "rename", "link":
+		if len(c.args) == 2 {
+			c.args = []string{here, c.args[0], here, c.args[1]}
+		}
+	}
+	if at, old := map[string]string{
+		"open": "openat", "mkdir": "mkdirat", "unlink": "unlinkat", "rmdir": "unlinkat", "rename": "renameat", "link": "linkat",
+	}[c.name]; old {
+		c.name = at
+	}
+}
+
 // number is an argument, -1 where it is none: AT_FDCWD, for example.
 func (c *call) number(i int) int {
 	if i >= len(c.args) {
@@ -191,8 +211,10 @@ func (d *Disk) end(c *call, dir string) error {
 		return errors.New("no result")
 	}
 	result, _, _ := strings.Cut(c.text[i+3:], " ")
-	_, rest, _ := strings.Cut(c.text, "(")
+	name, rest, _ := strings.Cut(c.text, "(")
+	c.name = name
 	c.split(rest)
+	c.byDirectory()
 	if c.wrote != nil {
 		return d.wrote(c, result)
 	}
