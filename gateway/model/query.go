@@ -288,6 +288,11 @@ func askName(ctx context.Context, q querier, c filter.Condition) (wanted, error)
 	if err != nil || w.match != "" {
 		return w, err
 	}
+	if negated {
+		if others, err := askOthers(ctx, q, that); err != nil || others.match != "" || others.set != nil {
+			return others, err
+		}
+	}
 	in := say("SELECT n FROM ("+that.text+")", that.args...)
 	if w.set != nil {
 		in = say("SELECT value FROM json_each(?)", jsonOf(w.set.numbers))
@@ -297,6 +302,17 @@ func askName(ctx context.Context, q querier, c filter.Condition) (wanted, error)
 		w.check.text, w.set = "NOT "+w.check.text, nil
 	}
 	return w, nil
+}
+
+// askOthers asks for all names but those, and for nobody: they may be few where those are many.
+func askOthers(ctx context.Context, q querier, those sqlText) (wanted, error) {
+	w, err := askSet(ctx, q, letterName, say("SELECT 0, 0 UNION ALL SELECT n, 0 FROM names WHERE n NOT IN (SELECT n FROM ("+those.text+"))", those.args...))
+	w.lines = unknown
+	if w.set != nil {
+		in := say("SELECT value FROM json_each(?)", jsonOf(w.set.numbers))
+		w.check = say("+a.name IN ("+in.text+")", in.args...)
+	}
+	return w, err
 }
 
 // askSet looks up what fits: a query for numbers, and counts. What it gives has a match or a set or neither.
