@@ -23,15 +23,10 @@ const (
 	serialBound = 1 << serialBits
 )
 
-// activity folds an activity. What is a health message, or wasn't understood, is no line of the log, which
-// says what people did: those are with the alerts' services and in the stream. Nor is what came again. What
-// the service tells anew under an ID that was there takes the old line's place in the log.
-func (f *folder) activity(ctx context.Context, e *stream.Entry) error {
-	if e.Notification.Kind != formats.Activity || e.Match.Relation == dedup.Resend {
-		return nil
-	}
-	l, err := f.line(ctx, e)
-	if err != nil {
+// activity folds an activity, whose line is l. What the service tells anew under an ID that was there takes the
+// old line's place in the log.
+func (f *folder) activity(ctx context.Context, e *stream.Entry, l *line) error {
+	if err := f.called(ctx, e, l); err != nil {
 		return err
 	}
 	if e.Match.Relation == dedup.Update && e.Match.Of != "" {
@@ -48,8 +43,8 @@ func (f *folder) activity(ctx context.Context, e *stream.Entry) error {
 
 // logAlert writes an alert's line of the log. It is called with the first notification of an alert.
 func (f *folder) logAlert(ctx context.Context, e *stream.Entry, alertN int64, a *Alert) error {
-	l, err := f.line(ctx, e)
-	if err != nil {
+	l := lineOf(e)
+	if err := f.called(ctx, e, l); err != nil {
 		return err
 	}
 	l.Kind, l.alert = formats.Alert, alertN
@@ -58,8 +53,8 @@ func (f *folder) logAlert(ctx context.Context, e *stream.Entry, alertN int64, a 
 	return nil
 }
 
-// line reads what the entry's notification says.
-func (f *folder) line(ctx context.Context, e *stream.Entry) (*line, error) {
+// lineOf reads what the entry's notification says.
+func lineOf(e *stream.Entry) *line {
 	n := &e.Notification
 	deed := mcas.DeedOf(n.Class)
 	l := &line{Activity: Activity{
@@ -71,13 +66,18 @@ func (f *folder) line(ctx context.Context, e *stream.Entry) (*line, error) {
 		Extra: others(n.Extra),
 	}}
 	l.n = number(l.Time, e.At)
-	if len(n.Accounts) == 0 {
-		return l, nil
+	if len(n.Accounts) > 0 {
+		l.User = &Named{Spelling: n.Accounts[0].Name}
 	}
-	l.User = &Named{Spelling: n.Accounts[0].Name}
-	var err error
-	l.name, err = f.name(ctx, e, l.User.Spelling)
-	return l, err
+	return l
+}
+
+// called finds out whose line it is.
+func (f *folder) called(ctx context.Context, e *stream.Entry, l *line) (err error) {
+	if l.User != nil {
+		l.name, err = f.name(ctx, e, l.User.Spelling)
+	}
+	return err
 }
 
 // happened is when it happened as well as anybody knows, to the millisecond. A time that is yet to come is a

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"hash/maphash"
 	"slices"
 	"strconv"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // log holds the lines of the open transaction until it ends. Only then are they written, in their order,
@@ -23,15 +25,22 @@ type log struct {
 	lines  []*line
 	events map[dedup.EventKey]*line
 	text   []byte // of a line, for the index
-	encode cbor.EncMode
 }
 
-func newLog() log {
+func newLog() log { return log{events: map[dedup.EventKey]*line{}} }
+
+// scribe makes of lines what needs no table. Nothing of it changes, so that it may work ahead of the fold.
+type scribe struct {
+	encode cbor.EncMode
+	seed   maphash.Seed // of the terms' hashes: nobody can find two texts with one hash
+}
+
+func newScribe() scribe {
 	mode, err := cbor.EncOptions{}.EncMode()
 	if err != nil {
 		panic(err) // the options are constant
 	}
-	return log{events: map[dedup.EventKey]*line{}, encode: mode}
+	return scribe{encode: mode, seed: maphash.MakeSeed()}
 }
 
 // line is an activity, or an alert, on its way into the log.
@@ -41,6 +50,67 @@ type line struct {
 	name  int64 // names.n
 	alert int64 // alerts.n
 	terms numbered
+	early // what could be made of it ahead
+}
+
+// early is what of a line can be made without the tables.
+type early struct {
+	record []byte // encoded; nil where it isn't made yet, or isn't so any more
+	words  []byte // for the index
+	hashes *hashed
+}
+
+// hashed are the hashes of a line's terms.
+type hashed struct {
+	single [7]uint64
+	many   [4][]uint64
+}
+
+// prepare makes the lines of a message's activities. What is a health message, or wasn't understood, is no line of
+// the log, which says what people did: those are with the alerts' services and in the stream. Nor is what came again.
+func (s scribe) prepare(m *stream.Message) ([]*line, error) {
+	lines := make([]*line, len(m.Entries))
+	for i, e := range m.Entries {
+		if e.Kind != stream.Notification || e.Match.Alert != "" || e.Notification.Kind != formats.Activity || e.Match.Relation == dedup.Resend {
+			continue
+		}
+		l := lineOf(e)
+		record, err := s.record(l)
+		if err != nil {
+			return nil, err
+		}
+		l.early = early{record: record, words: appendWords(nil, l.texts()), hashes: s.hash(l)}
+		lines[i] = l
+	}
+	return lines, nil
+}
+
+// recordOf encodes what the line's row has whole.
+func (s scribe) record(l *line) ([]byte, error) {
+	r := record{Activity: l.Activity}
+	if l.User != nil {
+		r.Spelling = l.User.Spelling
+	}
+	data, err := s.encode.Marshal(&r)
+	if err != nil {
+		return nil, fmt.Errorf("encode line %s: %w", l.Event, err)
+	}
+	return data, nil
+}
+
+func (s scribe) hash(l *line) *hashed {
+	single, many := l.values()
+	h := &hashed{}
+	for i, at := range singleFields() {
+		h.single[i] = term{at, single[i]}.hash(s.seed)
+	}
+	for i, at := range manyFields() {
+		h.many[i] = make([]uint64, len(many[i]))
+		for k, v := range many[i] {
+			h.many[i][k] = term{at, v}.hash(s.seed)
+		}
+	}
+	return h
 }
 
 // record is what a line's row has whole.
@@ -117,25 +187,42 @@ func (f *folder) learnLines(ctx context.Context) error {
 
 // numberLine fills in a line's terms, and says whether all are known.
 func (f *folder) numberLine(l *line, unknown map[term]bool) bool {
-	single, many := l.values()
+	if l.hashes == nil {
+		l.hashes = f.scribe.hash(l)
+	}
 	known := true
-	number := func(t term) int64 {
-		n := f.terms.known(t)
-		if n == 0 {
-			unknown[t], known = true, false
-		}
-		return n
+	for i, h := range l.hashes.single {
+		l.terms.single[i] = f.terms.numbers[h]
+		known = known && l.terms.single[i] != 0
 	}
-	for i, v := range single {
-		l.terms.single[i] = number(term{singleFields()[i], v})
-	}
-	for i, list := range many {
-		l.terms.many[i] = l.terms.many[i][:0]
-		for _, v := range list {
-			l.terms.many[i] = append(l.terms.many[i], number(term{manyFields()[i], v}))
+	for i, list := range l.hashes.many {
+		l.terms.many[i] = slices.Grow(l.terms.many[i][:0], len(list))
+		for _, h := range list {
+			l.terms.many[i] = append(l.terms.many[i], f.terms.numbers[h])
+			known = known && f.terms.numbers[h] != 0
 		}
+	}
+	if !known {
+		f.unknown(l, unknown)
 	}
 	return known
+}
+
+// unknown notes which of the line's terms have to be looked up.
+func (f *folder) unknown(l *line, unknown map[term]bool) {
+	single, many := l.values()
+	for i, n := range l.terms.single {
+		if n == 0 {
+			unknown[term{singleFields()[i], single[i]}] = true
+		}
+	}
+	for i, list := range l.terms.many {
+		for k, n := range list {
+			if n == 0 {
+				unknown[term{manyFields()[i], many[i][k]}] = true
+			}
+		}
+	}
 }
 
 // count notes that a line with these terms came, or went. Of fields with several values there is no count: there
@@ -147,15 +234,14 @@ func (f *folder) count(t *numbered, by int64) {
 }
 
 func (f *folder) insertLine(ctx context.Context, l *line) error {
-	r := record{Activity: l.Activity}
-	if l.User != nil {
-		r.Spelling = l.User.Spelling
+	if l.record == nil {
+		data, err := f.scribe.record(l)
+		if err != nil {
+			return err
+		}
+		l.record = data
 	}
-	data, err := f.log.encode.Marshal(&r)
-	if err != nil {
-		return err
-	}
-	if err := f.insertRow(ctx, l, data); err != nil {
+	if err := f.insertRow(ctx, l); err != nil {
 		return err
 	}
 	f.count(&l.terms, 1)
@@ -164,7 +250,7 @@ func (f *folder) insertLine(ctx context.Context, l *line) error {
 
 // insertRow writes the row under the line's number, or the next one that is free, in the same millisecond if
 // there is one: steps of this width come by all of them.
-func (f *folder) insertRow(ctx context.Context, l *line, data []byte) error {
+func (f *folder) insertRow(ctx context.Context, l *line) error {
 	const query = "INSERT INTO activities (n, service, app, type, action, title, input, agent, ip, device, object, policy, " +
 		"name, alert, kind, severity, failed, admin, id, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 	const step, tries = 0x9e375, 100
@@ -176,7 +262,7 @@ func (f *folder) insertRow(ctx context.Context, l *line, data []byte) error {
 	for try := 1; ; try++ {
 		r, err := s.ExecContext(ctx, l.n, t.single[0], t.single[1], t.single[2], t.single[3], t.single[4], t.single[5], t.single[6],
 			numbers(t.many[0]), numbers(t.many[1]), numbers(t.many[2]), numbers(t.many[3]),
-			l.name, l.alert, l.Kind == formats.Alert, l.Severity, l.Failed, l.Admin, filter.Fold(l.ID), data)
+			l.name, l.alert, l.Kind == formats.Alert, l.Severity, l.Failed, l.Admin, filter.Fold(l.ID), l.record)
 		if err != nil {
 			return err
 		}
@@ -205,7 +291,7 @@ func numbers(list []int64) string {
 // replace gives a line the place of the one of the same ID that the event told, if there is one, and takes that out
 // of the log.
 func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) error {
-	l.Event = event
+	l.Event, l.record = event, nil
 	if old := f.log.events[event]; old != nil {
 		l.n = old.n
 		f.log.lines = slices.DeleteFunc(f.log.lines, func(other *line) bool { return other == old })
@@ -287,7 +373,10 @@ func (f *folder) deleteLine(ctx context.Context, l *line) error {
 
 // indexed is what the index is told of a line.
 func (f *folder) indexed(l *line) string {
-	f.log.text = appendWords(appendTokens(f.log.text[:0], l), l.texts())
+	if l.words == nil {
+		l.words = appendWords(nil, l.texts())
+	}
+	f.log.text = append(appendTokens(f.log.text[:0], l), l.words...)
 	return string(f.log.text)
 }
 

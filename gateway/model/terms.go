@@ -41,7 +41,7 @@ const mostTerms = 1 << 18
 
 // terms is the dictionary as the folder knows it.
 type terms struct {
-	seed    maphash.Seed     // so that nobody can find two texts with one hash
+	seed    maphash.Seed
 	numbers map[uint64]int64 // by the hash of the term: its text would take five times the memory
 	counts  map[int64]int64  // lines of the log that came and went since the last flush
 	next    int64            // number that no term has; 0 before the first is made
@@ -52,12 +52,20 @@ type term struct {
 	value string // in any spelling
 }
 
-func newTerms() terms {
-	return terms{seed: maphash.MakeSeed(), numbers: map[uint64]int64{}, counts: map[int64]int64{}}
+func newTerms(seed maphash.Seed) terms {
+	return terms{seed: seed, numbers: map[uint64]int64{}, counts: map[int64]int64{}}
 }
 
 // known gives the number of a term; 0 where it has to be looked up.
-func (t *terms) known(of term) int64 { return t.numbers[maphash.Comparable(t.seed, of)] }
+func (t *terms) known(of term) int64 { return t.numbers[of.hash(t.seed)] }
+
+func (t term) hash(seed maphash.Seed) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_ = h.WriteByte(byte(t.field)) // never fails
+	_, _ = h.WriteString(t.value)  // neither
+	return h.Sum64()
+}
 
 // number gives the number of a value; an empty one has one too.
 func (f *folder) number(ctx context.Context, at field, value string) (int64, error) {
@@ -92,7 +100,7 @@ func (f *folder) learn(ctx context.Context, unknown map[term]bool) error {
 	}
 	for _, e := range list {
 		for _, t := range spelled[term{e.Field, e.Folded}] {
-			f.terms.numbers[maphash.Comparable(f.terms.seed, t)] = e.N
+			f.terms.numbers[t.hash(f.terms.seed)] = e.N
 		}
 	}
 	return nil

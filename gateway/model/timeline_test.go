@@ -24,7 +24,7 @@ func (c *crowd) did(who, what string) {
 	e.At = stream.Position{Sequence: uint64(c.count)}
 	e.Notification.Kind, e.Notification.Title, e.Notification.Start = formats.Activity, what, e.Time
 	c.begin()
-	c.must(c.f.activity(context.Background(), e))
+	c.must(c.f.activity(context.Background(), e, lineOf(e)))
 }
 
 // raised folds an alert's line, and that the alert names these.
