@@ -27,7 +27,8 @@ import (
 // keeps the gateway from its work.
 type show struct {
 	g       *Gateway
-	digest  api.Digest // of the admin token
+	digest  api.Digest                  // of the admin token
+	model   atomic.Pointer[model.Model] // while it is open
 	handler atomic.Pointer[http.Handler]
 }
 
@@ -87,6 +88,8 @@ func (s *show) once(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	handler := api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: Version(), Log: s.g.log.With("component", "api")})
+	s.model.Store(m)
+	defer s.model.Store(nil)
 	s.handler.Store(&handler)
 	defer s.handler.Store(nil)
 	return m.Run(ctx)

@@ -13,6 +13,7 @@ type state struct {
 	held, size, streamSize, limit  *prometheus.Desc
 	lagEvents, lagSeconds, readyTo *prometheus.Desc
 	silent, last                   *prometheus.Desc
+	open, modelEvents, modelAge    *prometheus.Desc
 }
 
 func newState(g *Gateway) *state {
@@ -20,16 +21,19 @@ func newState(g *Gateway) *state {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return &state{
-		g:          g,
-		held:       desc("sluice_held_notifications", "Notifications that are held now."),
-		size:       desc("sluice_state_bytes", "Size of the state of recognition on disk."),
-		streamSize: desc("sluice_stream_bytes", "Size of the stream on disk."),
-		limit:      desc("sluice_stream_limit_bytes", "stream.max_disk: where the stream is as large, senders wait."),
-		lagEvents:  desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet, those included that are suppressed, held or dropped and that it never gets.", "target"),
-		lagSeconds: desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet, whatever is done with it.", "target"),
-		silent:     desc("sluice_service_silent", "1 while the service has been quiet for longer than it usually is, or than configured.", "service"),
-		last:       desc("sluice_service_last_notification_timestamp_seconds", "When the service's last notification was decided.", "service"),
-		readyTo:    desc("sluice_ready", "1 while the inputs listen and the state is open."),
+		g:           g,
+		held:        desc("sluice_held_notifications", "Notifications that are held now."),
+		size:        desc("sluice_state_bytes", "Size of the state of recognition on disk."),
+		streamSize:  desc("sluice_stream_bytes", "Size of the stream on disk."),
+		limit:       desc("sluice_stream_limit_bytes", "stream.max_disk: where the stream is as large, senders wait."),
+		lagEvents:   desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet, those included that are suppressed, held or dropped and that it never gets.", "target"),
+		lagSeconds:  desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet, whatever is done with it.", "target"),
+		silent:      desc("sluice_service_silent", "1 while the service has been quiet for longer than it usually is, or than configured.", "service"),
+		last:        desc("sluice_service_last_notification_timestamp_seconds", "When the service's last notification was decided.", "service"),
+		open:        desc("sluice_model_open", "1 while alerts, activities and users can be asked for."),
+		modelEvents: desc("sluice_model_lag_entries", "Entries of the stream that alerts, activities and users don't show yet."),
+		modelAge:    desc("sluice_model_lag_seconds", "Age of the oldest of them."),
+		readyTo:     desc("sluice_ready", "1 while the inputs listen and the state is open."),
 	}
 }
 
@@ -69,9 +73,30 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 			gauge(s.last, float64(r.Last.UnixMilli())/1000, string(name))
 		}
 	}
+	s.model(ch, gauge)
 	ready := 0.0
 	if s.g.watch != nil && s.g.watch.ready.Load() {
 		ready = 1
 	}
 	gauge(s.readyTo, ready)
+}
+
+// model tells how far the model has come, where there is to be one.
+func (s *state) model(ch chan<- prometheus.Metric, gauge func(*prometheus.Desc, float64, ...string)) {
+	if !s.g.config.Model.Enabled {
+		return
+	}
+	m := s.g.show.model.Load()
+	if m == nil {
+		gauge(s.open, 0)
+		return
+	}
+	gauge(s.open, 1)
+	lag, err := m.Lag(context.Background(), time.Now())
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(s.modelEvents, err)
+		return
+	}
+	gauge(s.modelEvents, float64(lag.Entries))
+	gauge(s.modelAge, lag.Age.Seconds())
 }

@@ -120,6 +120,14 @@ func (m *Model) Wait(ctx context.Context, at stream.Position) error {
 	}
 }
 
+// Lag is how far the model is behind the stream.
+func (m *Model) Lag(ctx context.Context, now time.Time) (stream.Lag, error) {
+	m.mu.Lock()
+	seen := m.at.Sequence
+	m.mu.Unlock()
+	return m.options.Stream.Behind(ctx, seen, now)
+}
+
 // arrived makes a new place known.
 func (m *Model) arrived(at stream.Position) {
 	m.mu.Lock()

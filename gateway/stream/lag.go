@@ -12,6 +12,23 @@ type Lag struct {
 	Age     time.Duration // since the oldest message after the cursor was stored; 0 where there is none
 }
 
+// Behind measures the delay of somebody who has seen the stream up to and including that message.
+func (s *Stream) Behind(ctx context.Context, seen uint64, now time.Time) (Lag, error) {
+	s.mu.Lock()
+	first, last := s.first, s.last
+	s.mu.Unlock()
+	if seen >= last {
+		return Lag{}, nil
+	}
+	m, err := s.Read(ctx, max(first, seen+1))
+	if err != nil {
+		return Lag{}, fmt.Errorf("measure a delay: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Lag{Entries: s.total - m.Before, Age: max(now.Sub(m.Stored), 0)}, nil
+}
+
 // aged is when a message was stored.
 type aged struct {
 	sequence uint64
