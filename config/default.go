@@ -39,7 +39,7 @@ func Default() Config {
 		Closure: Closure{DefenderForIdentity: []string{cloudAppSecurity}}, UndoWindow: 24 * time.Hour,
 		Targets: []Target{{Name: "stdout", Type: "stdout"}},
 		Stream:  Stream{Retention: 72 * time.Hour, MaxDisk: 20 << 30, Durability: "synced"},
-		Model:   Model{Retention: ModelRetention{Activities: 90 * 24 * time.Hour, Alerts: 365 * 24 * time.Hour}, MaxDisk: 10 << 30},
+		Model:   Model{Enabled: true, Retention: ModelRetention{Activities: 90 * 24 * time.Hour, Alerts: 365 * 24 * time.Hour}, MaxDisk: 10 << 30},
 		HTTP:    HTTP{Listen: "127.0.0.1:8514"},
 	}
 	c.complete(func(string) bool { return false })

@@ -91,6 +91,7 @@ func TestScripts(t *testing.T) {
 			"bytes":       cmdBytes,
 			"program":     cmdProgram,
 			"substitute":  cmdSubstitute,
+			"capture":     cmdCapture,
 			"has-rawline": cmdHasRawLine,
 		},
 	})

@@ -247,6 +247,21 @@ func cmdSubstitute(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdCapture sets a variable to what the first group of an expression finds in a file.
+//
+//	capture VARIABLE FILE REGEXP
+func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture VARIABLE FILE REGEXP")
+	}
+	text := ts.ReadFile(args[1])
+	found := regexp.MustCompile("(?m)" + args[2]).FindStringSubmatch(text)
+	if len(found) != 2 {
+		ts.Fatalf("%s isn't in\n%s", args[2], text)
+	}
+	ts.Setenv(args[0], found[1])
+}
+
 func isRenewed(ts *testscript.TestScript, args []string) error {
 	address := strings.TrimPrefix(args[1], "tls://")
 	c, err := tls.Dial("tcp", address, clientTLS(ts, args[0], ""))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -115,7 +116,8 @@ type alertLine struct {
 	Last      time.Time `json:"last_seen"`
 	Drift     time.Time `json:"drift_since"`
 	Users     []struct {
-		Spelling string `json:"spelling"`
+		User    string `json:"user"`
+		Display string `json:"display"`
 	} `json:"users"`
 }
 
@@ -124,9 +126,11 @@ func alertRow(w io.Writer, l *alertLine) {
 	if !l.Drift.IsZero() {
 		status += ", drift"
 	}
-	users := make([]string, len(l.Users))
-	for i, u := range l.Users {
-		users[i] = oneLine(u.Spelling)
+	var users, seen []string
+	for _, u := range l.Users {
+		if !slices.Contains(seen, u.User) { // or it is the same one in the other service's spelling
+			users, seen = append(users, oneLine(u.Display)), append(seen, u.User)
+		}
 	}
 	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Last.UTC().Format(time.DateTime), l.Severity, status, l.ManagedIn,
 		oneLine(l.Title), strings.Join(users, ", "), l.ID)
