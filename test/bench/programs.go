@@ -47,8 +47,12 @@ func programs() []program {
 	return []program{
 		{name: bare, title: "bare relay, copies lines", share: 5, arranged: arrangeRelay},
 		{name: "parse", title: "relay, and syslog + CEF + normalise", share: 1, arranged: arrangeParse},
-		{name: synced, title: "**Sluice**, synced (the default)", share: 1, sluice: true, arranged: arrangeSluice("synced")},
-		{name: unsynced, title: "**Sluice**, `durability: process`", share: 1, sluice: true, arranged: arrangeSluice("process")},
+		{name: synced, title: "**Sluice**, synced (the default)", share: 1, sluice: true, arranged: arrangeSluice("stream: {durability: synced}")},
+		{
+			name: "forwarding", title: "**Sluice**, synced, `model: {enabled: false}`", share: 1, sluice: true,
+			arranged: arrangeSluice("stream: {durability: synced}\nmodel: {enabled: false}"),
+		},
+		{name: unsynced, title: "**Sluice**, `durability: process`", share: 1, sluice: true, arranged: arrangeSluice("stream: {durability: process}")},
 		{
 			name: diskQueue, title: "rsyslog, disk queue", needs: "rsyslogd", install: "apt-get install rsyslog, or " + bothHint,
 			share: .5, arranged: arrangeRsyslog(""),
@@ -113,14 +117,14 @@ func arrangeParse(e environment) (string, []string, error) {
 	return self, append(args, "-parse"), err
 }
 
-func arrangeSluice(durability string) func(environment) (string, []string, error) {
+func arrangeSluice(more string) func(environment) (string, []string, error) {
 	return func(e environment) (string, []string, error) {
 		text := fmt.Sprintf(`data_dir: data
 inputs: [{name: tcp, type: syslog, listen: "tcp://%s"}]
 targets: [{name: siem, type: syslog, address: "tcp://%s", format: cef, framing: newline}]
-stream: {durability: %s}
+%s
 http: {listen: "127.0.0.1:0"}
-`, e.listen, e.target, durability)
+`, e.listen, e.target, more)
 		return e.sluice, []string{"run", "--config", "sluice.yaml"}, configure(e, "sluice.yaml", text)
 	}
 }
