@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
@@ -39,7 +40,8 @@ type pipeline struct {
 	decided func(Decided) // Options'
 	overlay *dedup.Batch
 	batch   stream.Batch
-	pending []*incoming // what the batch holds, in order
+	pending []*incoming  // what the batch holds, in order
+	pressed atomic.Int64 // batches in a row behind which somebody waited
 }
 
 // request is what an input hands over: messages of which it wants to know when the last is durable.
@@ -125,8 +127,24 @@ func (p *pipeline) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		p.feel()
 	}
 }
+
+// hardPressed is at how many batches in a row somebody waits already that all there is to work with is needed.
+const hardPressed = 8
+
+// feel notes whether somebody waited while a batch was decided.
+func (p *pipeline) feel() {
+	if len(p.requests) == 0 {
+		p.pressed.Store(0)
+		return
+	}
+	p.pressed.Add(1)
+}
+
+// isPressed says whether senders have been waiting for us for some time: what can wait should.
+func (p *pipeline) isPressed() bool { return p.pressed.Load() >= hardPressed }
 
 // drain answers what inputs handed over before they stopped, and who asks now.
 func (p *pipeline) drain(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,6 +50,11 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	}
 	if err != nil {
 		return err
+	}
+	if c.Model.Enabled {
+		// The model may fill one of Go's processors for minutes. With one more the kernel shares out the real ones, and
+		// wakes what forwards at once; Go would let it wait for ten milliseconds.
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 	return g.Run(ctx)
 }

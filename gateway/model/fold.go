@@ -101,7 +101,7 @@ func (f *folder) forget() {
 // catchUp folds up to what is the end of the stream now.
 func (f *folder) catchUp(ctx context.Context) error {
 	defer f.rollback()
-	stop := ctx.Err
+	stop, stopped := ctx.Err, ctx.Done()
 	ctx = context.WithoutCancel(ctx) // or the driver starts a goroutine for each statement, to interrupt it
 	first, _ := f.m.options.Stream.Bounds()
 	if next := f.place.sequence + 1; next < first {
@@ -124,6 +124,9 @@ func (f *folder) catchUp(ctx context.Context) error {
 		if err == nil && f.entries >= batchEntries {
 			err = f.commit(ctx)
 		}
+		if err == nil && f.m.options.Pressed != nil && f.m.options.Pressed() {
+			err = f.makeWay(ctx, stopped)
+		}
 		if err == nil {
 			err = stop()
 		}
@@ -132,6 +135,22 @@ func (f *folder) catchUp(ctx context.Context) error {
 		}
 	}
 	return f.commit(ctx)
+}
+
+// breather is how long the model waits behind each message while the forwarding is hard pressed. A message takes a
+// tenth of it: the model goes on, or it would never show an alert in a flood.
+const breather = 300 * time.Millisecond
+
+// makeWay leaves the processors to the forwarding for a while.
+func (f *folder) makeWay(ctx context.Context, stopped <-chan struct{}) error {
+	if err := f.commit(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-stopped:
+	case <-time.After(breather):
+	}
+	return nil
 }
 
 // prepared is a message of the stream.

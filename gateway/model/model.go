@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
@@ -39,6 +38,10 @@ type Options struct {
 	// Raise puts an alert of our own, of an activity policy, into the stream. One that is there already, by its ID,
 	// is no error.
 	Raise func(ctx context.Context, n formats.Notification) error
+
+	// Pressed says whether the forwarding needs all there is to work with, so that the model makes way; nil where it
+	// never does.
+	Pressed func() bool
 }
 
 // Model is the open model. Its methods may be called from any goroutine.
@@ -82,10 +85,6 @@ func (m *Model) path() string { return filepath.Join(m.options.Dir, "model.db") 
 // anything else.
 func (m *Model) Run(ctx context.Context) error {
 	const pause = time.Second
-	runtime.LockOSThread() // for good: the thread ends with this goroutine
-	if err := yield(); err != nil {
-		m.log.Warn("the model shares the processor with the forwarding as an equal", "err", err)
-	}
 	var copying sync.WaitGroup
 	defer copying.Wait()
 	copying.Go(func() { m.keep(ctx) })

@@ -87,12 +87,15 @@ func (m *Model) dsn(mode string) string {
 	q := url.Values{"mode": {mode}, "_txlock": {"immediate"}}
 	for _, p := range []string{
 		"busy_timeout(10000)", "journal_mode(wal)", "synchronous(normal)", "temp_store(memory)", "foreign_keys(off)",
-		"cache_size(-16384)", "mmap_size(268435456)", "wal_autocheckpoint(16000)",
+		"cache_size(-16384)", "wal_autocheckpoint(16000)",
 	} {
 		if mode == "ro" && p == "journal_mode(wal)" {
 			continue // it is one already
 		}
 		q.Add("_pragma", p)
+	}
+	if mode == "ro" {
+		q.Add("_pragma", "mmap_size(268435456)") // what is asked for is read once; the writer has its cache
 	}
 	return "file:" + (&url.URL{Path: m.path()}).EscapedPath() + "?" + q.Encode()
 }
