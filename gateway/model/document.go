@@ -326,14 +326,8 @@ func (f *folder) actOnDocuments(ctx context.Context, e *stream.Entry, act Act) e
 		if p.ID == "" {
 			p.ID = string(e.Key)
 		}
-		if was, err := document[ActivityPolicy](ctx, f.conn, kindPolicy, p.ID); err == nil && !sameLessons(was, p) {
-			if err := f.forgetPolicy(ctx, p.ID); err != nil {
-				return err
-			}
-		}
 		p.Owner = e.Act.By // who changed it last answers for it
-		p.Revision++
-		return f.keepDocument(ctx, owned{kind: kindPolicy, id: p.ID, revision: p.Revision}, p.Owner, p)
+		return f.keepPolicy(ctx, p)
 	case DropQuery:
 		return f.exec(ctx, "DELETE FROM documents WHERE kind = ? AND id = ?", kindQuery, a.ID)
 	case DropPolicy:
@@ -343,6 +337,24 @@ func (f *folder) actOnDocuments(ctx context.Context, e *stream.Entry, act Act) e
 		return f.forgetPolicy(ctx, a.ID)
 	}
 	return nil
+}
+
+// keepPolicy replaces a policy by another version, which knows what is usual as if it had always been there.
+func (f *folder) keepPolicy(ctx context.Context, p ActivityPolicy) error {
+	was, err := document[ActivityPolicy](ctx, f.conn, kindPolicy, p.ID)
+	knows := err == nil && was.Enabled && sameLessons(was, p)
+	if !knows || !p.Enabled {
+		if err := f.forgetPolicy(ctx, p.ID); err != nil {
+			return err
+		}
+	}
+	if !knows && p.learns() {
+		if err := f.relearn(ctx, p); err != nil {
+			return err
+		}
+	}
+	p.Revision++
+	return f.keepDocument(ctx, owned{kind: kindPolicy, id: p.ID, revision: p.Revision}, p.Owner, p)
 }
 
 func (f *folder) keepDocument(ctx context.Context, o owned, owner string, d any) error {

@@ -16,8 +16,7 @@ import (
 // in tables that change with the fold alone, so that a model that is made anew comes to the same judgements. That of
 // a user goes by all names that are the user's at that time.
 //
-// A policy that compares with the past learns while it isn't switched on too, those that come with Sluice from the
-// first activity.
+// A policy that compares with the past learns from the log when it is switched on, and from then on as it comes.
 
 const (
 	tooLate    = 7 * 24 * time.Hour // what comes so late is learned from and raises nothing: it is no news
@@ -63,8 +62,8 @@ func (f *folder) policyBook(ctx context.Context) (*book, error) {
 	}
 	b := newBook()
 	for _, p := range all {
-		if !p.Enabled && (p.Beyond == nil || p.Beyond.What == beyondDormant) {
-			continue // it has nothing to learn
+		if !p.Enabled {
+			continue // it learns when it is switched on
 		}
 		j, err := newJudged(p)
 		if err != nil {
