@@ -158,7 +158,7 @@ type numbered struct {
 // values are the texts of a line that are terms.
 func (l *line) values() (single [7]string, many [4][]string) {
 	single = [...]string{string(l.Service), l.App, l.Type, l.Action, l.Title, l.Source, l.Agent}
-	many = [...][]string{l.Addresses, l.Devices, l.Objects, l.Policies}
+	many = l.lists()
 	for i := range many {
 		if len(many[i]) == 0 {
 			many[i] = []string{""}
@@ -166,6 +166,15 @@ func (l *line) values() (single [7]string, many [4][]string) {
 	}
 	return single, many
 }
+
+// lists are the values of the fields with several, in their order.
+func (a *Activity) lists() [4][]string {
+	return [...][]string{a.Addresses, a.Devices, a.Objects, a.Policies}
+}
+
+// rare says whether few lines have the field. Of the others the index has none of its tokens, not even that of the
+// empty value.
+func (at field) rare() bool { return at == fieldDevice || at == fieldPolicy }
 
 // learnLines fills in the terms of all lines.
 func (f *folder) learnLines(ctx context.Context) error {
@@ -297,11 +306,11 @@ func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) err
 		f.log.lines = slices.DeleteFunc(f.log.lines, func(other *line) bool { return other == old })
 		return nil
 	}
-	s, err := f.stmt(ctx, "SELECT rowid FROM activity_index WHERE activity_index MATCH ?")
+	s, err := f.stmt(ctx, "SELECT a.n FROM activity_index i CROSS JOIN activities a ON a.n = i.rowid WHERE i.activity_index MATCH ? AND a.id = ?")
 	if err != nil {
 		return err
 	}
-	found, err := readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterID, []int64{hashOf(l.ID)})...)))
+	found, err := readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterID, []int64{hashOf(l.ID)})...), filter.Fold(l.ID)))
 	if err != nil {
 		return err
 	}
@@ -389,6 +398,7 @@ const (
 	letterFailed
 	letterAdmin
 	letterKind
+	letterSet // by fields that few lines have
 )
 
 // letter names the field in the index.
@@ -398,11 +408,12 @@ func appendToken(b []byte, letter byte, n int64) []byte {
 	return append(strconv.AppendInt(append(b, '#', letter), n, 36), ' ')
 }
 
-// hashOf is a number for an ID, which several may have: every byte of a token that only one line has costs.
+// hashOf is a number for an ID, which many have: what makes the index large and slow is tokens that only one line has.
+// Of a million lines sixty share one.
 func hashOf(id string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(filter.Fold(id))) // never fails
-	return int64(h.Sum64() >> 24)
+	return int64(h.Sum64() >> 50)
 }
 
 // appendTokens appends the tokens of all that isn't text.
@@ -415,12 +426,20 @@ func appendTokens(b []byte, l *line) []byte {
 		b = appendToken(b, at.letter(), t.single[i])
 	}
 	for i, at := range manyFields() {
+		if at.rare() && len(l.lists()[i]) == 0 {
+			continue
+		}
 		for _, n := range t.many[i] {
 			b = appendToken(b, at.letter(), n)
 		}
+		if at.rare() {
+			b = appendToken(b, letterSet, int64(at))
+		}
 	}
 	b = appendToken(b, letterName, l.name)
-	b = appendToken(b, letterSeverity, int64(l.Severity))
+	if l.Severity != formats.NoSeverity {
+		b = appendToken(b, letterSeverity, int64(l.Severity))
+	}
 	for _, flag := range [...]struct {
 		letter byte
 		n      int64

@@ -251,7 +251,10 @@ func askOne(ctx context.Context, q querier, at field, column string, c filter.Co
 
 // askMany asks for a field with several values, of which a negation means all.
 func askMany(ctx context.Context, q querier, at field, column string, c filter.Condition) (wanted, error) {
-	_, negated := c.Op.Negative()
+	op, negated := c.Op.Negative()
+	if op == filter.Set && at.rare() {
+		return wanted{lines: unknown, match: either(tokensOf(letterSet, []int64{int64(at)})), not: negated}, nil
+	}
 	that := termsThat(at, c)
 	if c.Op == filter.NotSet { // which one term says
 		that, negated = say("field = ? AND folded = ''", at), false
@@ -400,13 +403,17 @@ func askFlag(letter byte, yes, no string, c filter.Condition) wanted {
 }
 
 func askSeverity(c filter.Condition, now time.Time) wanted {
+	fits := func(s formats.Severity) bool {
+		return (filter.Filter{c}).Match(now, func(string) []string { return []string{s.String()} })
+	}
+	without := fits(formats.NoSeverity) // of which there is no token: it fits what has none of those that don't
 	tokens := []string{nothing}
-	for s := formats.NoSeverity; s <= formats.High; s++ {
-		if (filter.Filter{c}).Match(now, func(string) []string { return []string{s.String()} }) {
+	for s := formats.NoSeverity + 1; s <= formats.High; s++ {
+		if fits(s) != without {
 			tokens = append(tokens, tokensOf(letterSeverity, []int64{int64(s)})...)
 		}
 	}
-	return wanted{lines: unknown, match: either(tokens)}
+	return wanted{lines: unknown, match: either(tokens), not: without}
 }
 
 func askID(c filter.Condition) wanted {
