@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"hash/maphash"
 	"net/netip"
@@ -78,101 +77,64 @@ func (f *folder) number(ctx context.Context, at field, value string) (int64, err
 	return f.terms.known(t), nil
 }
 
-// learn makes the terms known, those that are new to the dictionary in one statement.
+// learn makes the terms known, and those that are new part of the dictionary.
 func (f *folder) learn(ctx context.Context, unknown map[term]bool) error {
 	spelled := make(map[term][]term, len(unknown)) // by their folded form
-	var list []entry
+	var list []term
 	for t := range unknown {
 		key := term{t.field, foldTerm(t.value)}
 		if spelled[key] = append(spelled[key], t); len(spelled[key]) == 1 {
-			list = append(list, entry{Field: t.field, Value: t.value, Folded: key.value, Address: t.address()})
+			list = append(list, key)
 		}
 	}
-	if len(list) == 0 {
-		return nil
-	}
-	slices.SortFunc(list, func(a, b entry) int { return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Folded, b.Folded)) })
-	if err := f.find(ctx, list); err != nil {
-		return err
-	}
-	if err := f.add(ctx, list); err != nil {
-		return err
-	}
-	for _, e := range list {
-		for _, t := range spelled[term{e.Field, e.Folded}] {
-			f.terms.numbers[t.hash(f.terms.seed)] = e.N
+	slices.SortFunc(list, term.compare) // so that equal streams give equal numbers
+	for _, key := range list {
+		n, err := f.entryOf(ctx, key, slices.MinFunc(spelled[key], term.compare))
+		if err != nil {
+			return fmt.Errorf("look up %q: %w", key.value, err)
+		}
+		for _, t := range spelled[key] {
+			f.terms.numbers[t.hash(f.terms.seed)] = n
 		}
 	}
 	return nil
 }
 
-// entry is a row of the dictionary.
-type entry struct {
-	N       int64  `json:"n"`
-	Field   field  `json:"f"`
-	Value   string `json:"v"`
-	Folded  string `json:"d"`
-	Address string `json:"a,omitempty"`
+func (t term) compare(o term) int {
+	return cmp.Or(cmp.Compare(t.field, o.field), cmp.Compare(t.value, o.value))
 }
 
-// find fills in the numbers of those that the dictionary has.
-func (f *folder) find(ctx context.Context, list []entry) error {
-	s, err := f.stmt(ctx, "SELECT j.key, t.n FROM json_each(?) j CROSS JOIN terms t ON t.field = j.value ->> 'f' AND t.folded = j.value ->> 'd'")
-	if err != nil {
-		return err
+// entryOf gives the number of the folded term, which becomes an entry of the dictionary if it is new, as it is spelled
+// here first.
+func (f *folder) entryOf(ctx context.Context, key, spelling term) (n int64, err error) {
+	found, err := f.row(ctx, "SELECT n FROM terms WHERE field = ? AND folded = ?", []any{key.field, key.value}, &n)
+	if err != nil || found {
+		return n, err
 	}
-	rows, err := s.QueryContext(ctx, jsonOf(list))
-	if err != nil {
-		return fmt.Errorf("look up terms: %w", err)
-	}
-	defer rows.Close() //nolint:errcheck // what is wrong, Err says
-	for rows.Next() {
-		var i, n int64
-		if err := rows.Scan(&i, &n); err != nil {
-			return err
-		}
-		list[i].N = n
-	}
-	return rows.Err()
-}
-
-// add gives numbers to those that have none, in the order of the list, and writes them.
-func (f *folder) add(ctx context.Context, list []entry) error {
 	if f.terms.next == 0 {
 		if _, err := f.row(ctx, "SELECT coalesce(max(n), 0) + 1 FROM terms", nil, &f.terms.next); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	var added []entry
-	for i := range list {
-		if list[i].N == 0 {
-			list[i].N = f.terms.next
-			f.terms.next++
-			added = append(added, list[i])
-		}
-	}
-	if len(added) == 0 {
-		return nil
-	}
-	return f.exec(ctx, "INSERT INTO terms (n, field, value, folded, address) SELECT value ->> 'n', value ->> 'f', value ->> 'v', value ->> 'd', unhex(value ->> 'a') FROM json_each(?)",
-		jsonOf(added))
+	n = f.terms.next
+	f.terms.next++
+	return n, f.exec(ctx, "INSERT INTO terms (n, field, value, folded, address) VALUES (?, ?, ?, ?, ?)", n, key.field, spelling.value, key.value, spelling.address())
 }
 
 // foldTerm is the form in which terms are compared. No filter has U+0000, which ends a text for SQLite.
 func foldTerm(value string) string { return strings.ReplaceAll(filter.Fold(value), "\x00", "\ufffd") }
 
-// address is the form of an IP address in which those of a network are a range, in hexadecimal; empty for what
-// is none.
-func (t term) address() string {
+// address is the form of an IP address in which those of a network are a range, 16 bytes; nil for what is none.
+func (t term) address() any {
 	if t.field != fieldIP {
-		return ""
+		return nil
 	}
 	a, err := netip.ParseAddr(t.value)
 	if err != nil {
-		return ""
+		return nil
 	}
 	b := a.WithZone("").As16()
-	return hex.EncodeToString(b[:])
+	return b[:]
 }
 
 // flushTerms writes how often each value was used.
