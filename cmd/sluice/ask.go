@@ -54,12 +54,7 @@ func newAsker(f *flag.FlagSet, a *asked, args []string, stdout io.Writer) (*aske
 
 // do asks for path and copies the answer to out where it is a stream, or decodes it into into.
 func (s *asker) do(ctx context.Context, method, path string, send, into any) error {
-	body, err := s.open(ctx, method, path, send)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = body.Close() }() // it was only read
-	data, err := io.ReadAll(body)
+	data, err := s.read(ctx, method, path, send)
 	if err != nil {
 		return err
 	}
@@ -72,6 +67,16 @@ func (s *asker) do(ctx context.Context, method, path string, send, into any) err
 		return nil
 	}
 	return json.Unmarshal(data, into)
+}
+
+// read asks for path and gives the answer.
+func (s *asker) read(ctx context.Context, method, path string, send any) ([]byte, error) {
+	body, err := s.open(ctx, method, path, send)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	return io.ReadAll(body)
 }
 
 // open sends a request and gives the answer's body.
@@ -144,44 +149,62 @@ func params(pairs ...string) string {
 	return "?" + q.Encode()
 }
 
-// pages shows a list page by page: up to limit items, or all. row writes one item's line.
+// listing is a page of a list, or several.
+type listing struct {
+	Items        []json.RawMessage `json:"items"`
+	Next         string            `json:"next,omitempty"`
+	NotAvailable []string          `json:"not_available"`
+}
+
+// pages shows a list, of up to limit items or all: as a table, of which row writes one item's line, or as one document.
 func pages[T any](ctx context.Context, s *asker, path string, a *asked, pairs []string, header string, row func(io.Writer, *T)) error {
-	w := tabwriter.NewWriter(s.operator.out, 0, 0, 2, ' ', 0)
-	if !s.operator.json {
-		_, _ = fmt.Fprintln(w, header)
+	all, err := s.list(ctx, path, a, pairs)
+	if err != nil {
+		return err
 	}
-	cursor, left := "", a.limit
-	for {
+	if s.operator.json {
+		return json.NewEncoder(s.operator.out).Encode(all)
+	}
+	w := tabwriter.NewWriter(s.operator.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, header)
+	for _, data := range all.Items {
+		var item T
+		if err := json.Unmarshal(data, &item); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		row(w, &item)
+	}
+	return s.close(w, all.Next, all.NotAvailable)
+}
+
+// list asks for as many pages as it takes.
+func (s *asker) list(ctx context.Context, path string, a *asked, pairs []string) (listing, error) {
+	all := listing{Items: []json.RawMessage{}}
+	for left := a.limit; ; {
 		step := 500
 		if !a.all {
 			step = min(step, left)
 		}
-		var page struct {
-			Items        []T      `json:"items"`
-			Next         string   `json:"next"`
-			NotAvailable []string `json:"not_available"`
+		var page listing
+		query := params(append(pairs, "sort", a.sort, "cursor", all.Next, "limit", strconv.Itoa(step))...)
+		data, err := s.read(ctx, http.MethodGet, path+query, nil)
+		if err == nil {
+			err = json.Unmarshal(data, &page)
 		}
-		if err := s.do(ctx, http.MethodGet, path+params(append(pairs, "sort", a.sort, "cursor", cursor, "limit", strconv.Itoa(step))...), nil, &page); err != nil {
-			return err
+		if err != nil {
+			return all, err
 		}
-		if !s.operator.json {
-			for i := range page.Items {
-				row(w, &page.Items[i])
-			}
-		}
+		all.Items = append(all.Items, page.Items...)
+		all.Next, all.NotAvailable = page.Next, page.NotAvailable
 		left -= len(page.Items)
-		cursor = page.Next
-		if cursor == "" || !a.all && left <= 0 {
-			return s.close(w, cursor, page.NotAvailable)
+		if all.Next == "" || !a.all && left <= 0 {
+			return all, nil
 		}
 	}
 }
 
 // close ends a table, and says what it doesn't show.
 func (s *asker) close(w *tabwriter.Writer, next string, missing []string) error {
-	if s.operator.json {
-		return nil
-	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
