@@ -229,3 +229,23 @@ func TestAcceptGivesUpWithItsContext(t *testing.T) {
 		t.Errorf("accept = %v, want %v", err, ErrStopping)
 	}
 }
+
+// TestHardPressed: it is while somebody waits behind every batch, and not before that has gone on for a while.
+func TestHardPressed(t *testing.T) {
+	p := &pipeline{requests: make(chan *request, ready)}
+	p.requests <- nil
+	for range hardPressed - 1 {
+		p.feel()
+	}
+	if p.isPressed() {
+		t.Error("pressed by a few batches")
+	}
+	p.feel()
+	if !p.isPressed() {
+		t.Error("not pressed though somebody waits and waits")
+	}
+	<-p.requests
+	if p.feel(); p.isPressed() {
+		t.Error("pressed though nobody waits")
+	}
+}

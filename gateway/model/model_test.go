@@ -2,10 +2,14 @@ package model_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/policy"
@@ -18,6 +22,7 @@ type world struct {
 	stream *stream.Stream
 	model  *model.Model
 	raised chan formats.Notification
+	hurry  atomic.Bool // of the forwarding
 }
 
 func newWorld(t *testing.T) *world {
@@ -32,6 +37,7 @@ func newWorld(t *testing.T) *world {
 	w.model, err = model.Open(ctx, model.Options{
 		Dir: dir + "/model", Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler),
 		Raise: func(_ context.Context, n formats.Notification) error { w.raised <- n; return nil },
+		Pressed: w.hurry.Load,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -86,4 +92,21 @@ func (w *world) append(entries ...*stream.Entry) {
 func TestFollows(t *testing.T) {
 	w := newWorld(t)
 	w.append(&stream.Entry{Kind: stream.Notification, Key: "1", Notification: formats.Notification{Service: formats.CloudAppSecurity, Kind: formats.Activity, Raw: []byte("x")}, Decision: policy.Decision{Action: "forward"}})
+}
+
+// TestGoesOnInAFlood: while the forwarding is hard pressed the model makes way, and still gets on.
+func TestGoesOnInAFlood(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hurry.Store(true)
+	for i := range 3 {
+		w.append(&stream.Entry{
+			Kind: stream.Notification, Key: dedup.EventKey(fmt.Sprint(i)), Time: time.Now(), Input: "tcp", Match: dedup.Match{Relation: dedup.First},
+			Notification: formats.Notification{Service: formats.CloudAppSecurity, Kind: formats.Activity, Title: "Log on", Start: time.Now()},
+		})
+	}
+	state, err := w.model.State(t.Context())
+	if err != nil || state.Activities != 3 {
+		t.Errorf("State() = %+v, %v", state, err)
+	}
 }
