@@ -36,7 +36,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, stream: s, raised: make(chan formats.Notification, 100)}
 	w.model, err = model.Open(ctx, model.Options{
 		Dir: dir + "/model", Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler),
-		Raise: func(_ context.Context, n formats.Notification) error { w.raised <- n; return nil },
+		Raise:   func(_ context.Context, n formats.Notification) error { w.raised <- n; return nil },
 		Pressed: w.hurry.Load,
 	})
 	if err != nil {
