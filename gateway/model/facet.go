@@ -119,13 +119,16 @@ func wordFacet(column, usual string, letter byte, other string) facet {
 func severityFacet() facet {
 	const word = "CASE %s WHEN 1 THEN 'informational' WHEN 2 THEN 'low' WHEN 3 THEN 'medium' WHEN 4 THEN 'high' ELSE 'unknown' END"
 	tokens := map[string]string{}
-	for s := formats.NoSeverity + 1; s <= formats.High; s++ {
+	for s := formats.NoSeverity; s <= formats.High; s++ {
+		if s == usualSeverity {
+			continue
+		}
 		tokens[fmt.Sprint(int(s))] = phrase(tokensOf(letterSeverity, []int64{int64(s)})...)
 	}
 	const counted = "WITH c AS (SELECT CAST(j.key AS INTEGER) AS severity, (SELECT count(*) FROM activity_index WHERE activity_index MATCH j.value) AS count FROM json_each(?) j) "
 	return facet{
 		of: say(counted+"SELECT "+fmt.Sprintf(word, "severity")+", count FROM c WHERE count > 0 UNION ALL "+
-			"SELECT 'unknown', (SELECT sum(count) FROM terms WHERE field = ?) - (SELECT sum(count) FROM c) AS count WHERE count > 0", jsonOf(tokens), fieldService),
+			"SELECT 'informational', (SELECT sum(count) FROM terms WHERE field = ?) - (SELECT sum(count) FROM c) AS count WHERE count > 0", jsonOf(tokens), fieldService),
 		among: func(p plan) sqlText {
 			q := p.numbers(false, facetLines)
 			return say("SELECT "+fmt.Sprintf(word, "a.severity")+", count(*) FROM ("+q.text+") f CROSS JOIN activities a ON a.n = f.n GROUP BY 1", q.args...)

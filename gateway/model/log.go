@@ -401,6 +401,9 @@ const (
 	letterSet // by fields that few lines have
 )
 
+// usualSeverity is an activity's; the index has no token for it.
+const usualSeverity = formats.Informational
+
 // letter names the field in the index.
 func (at field) letter() byte { return 'a' + byte(at) - 1 }
 
@@ -437,7 +440,7 @@ func appendTokens(b []byte, l *line) []byte {
 		}
 	}
 	b = appendToken(b, letterName, l.name)
-	if l.Severity != formats.NoSeverity {
+	if l.Severity != usualSeverity {
 		b = appendToken(b, letterSeverity, int64(l.Severity))
 	}
 	for _, flag := range [...]struct {

@@ -406,10 +406,10 @@ func askSeverity(c filter.Condition, now time.Time) wanted {
 	fits := func(s formats.Severity) bool {
 		return (filter.Filter{c}).Match(now, func(string) []string { return []string{s.String()} })
 	}
-	without := fits(formats.NoSeverity) // of which there is no token: it fits what has none of those that don't
+	without := fits(usualSeverity) // of which there is no token: it fits what has none of those that don't
 	tokens := []string{nothing}
-	for s := formats.NoSeverity + 1; s <= formats.High; s++ {
-		if fits(s) != without {
+	for s := formats.NoSeverity; s <= formats.High; s++ {
+		if s != usualSeverity && fits(s) != without {
 			tokens = append(tokens, tokensOf(letterSeverity, []int64{int64(s)})...)
 		}
 	}
