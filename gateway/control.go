@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/api"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/problem"
@@ -83,7 +84,7 @@ func (c *control) run(ctx context.Context) error {
 	mux.HandleFunc("GET /deadletters/{target}/{id}", c.show)
 	mux.HandleFunc("POST /deadletters/{target}/{id}/retry", c.change((*delivery).retry))
 	mux.HandleFunc("DELETE /deadletters/{target}/{id}", c.change((*delivery).giveUp))
-	mux.Handle(api.Prefix+"/", api.As("local", c.g.show)) // who opens the socket is the gateway's own user
+	mux.Handle(api.Prefix+"/", api.As(access.Local(), c.g.show)) // who opens the socket is the gateway's own user
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx },

@@ -16,7 +16,7 @@ import (
 func op(method, path, id, summary, tag string, failures ...int) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: Prefix + path, Summary: summary, Tags: []string{tag},
-		Errors: append([]int{http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusInternalServerError}, failures...),
+		Errors: append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError}, failures...),
 	}
 }
 

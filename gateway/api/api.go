@@ -78,6 +78,7 @@ func build(o Options) (http.Handler, huma.API) {
 	c.Security = []map[string][]string{{"token": {}}}
 	c.Servers = []*huma.Server{{URL: "/"}}
 	api := humago.New(mux, c)
+	ruled(api)
 	s := &service{Options: o}
 	s.alerts(api)
 	s.alertActs(api)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/problem"
 )
 
@@ -19,20 +19,17 @@ type Digest [sha256.Size]byte
 // DigestOf a token.
 func DigestOf(token string) Digest { return sha256.Sum256([]byte(token)) }
 
-// operatorKey marks who asks, in a request's context.
-type operatorKey struct{}
-
-// As lets everybody in who reaches the handler, as that operator.
-func As(operator string, next http.Handler) http.Handler {
+// As lets everybody in who reaches the handler, as p.
+func As(p access.Principal, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), operatorKey{}, operator)))
+		next.ServeHTTP(w, r.WithContext(access.With(r.Context(), p)))
 	})
 }
 
 // Guard lets in who shows the token, on connections that came to a loopback address only: until there are
 // roles, nobody else is meant to come.
 func Guard(token Digest, next http.Handler) http.Handler {
-	admin := As("admin", next)
+	admin := As(access.Principal{ID: "admin", Name: "admin", Role: access.Admin, How: access.ByToken}, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		shown, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		digest := DigestOf(shown)
@@ -68,9 +65,34 @@ type Operator struct{ by string }
 
 // Resolve reads it from the request.
 func (o *Operator) Resolve(ctx huma.Context) []error {
-	o.by, _ = ctx.Context().Value(operatorKey{}).(string)
-	if o.by == "" {
-		return []error{huma.Error401Unauthorized("nobody is logged in")}
+	if p, ok := access.From(ctx.Context()); ok {
+		o.by = p.By()
+		return nil
 	}
-	return nil
+	return []error{huma.Error401Unauthorized("nobody is logged in")}
+}
+
+// ruled has every operation say in the description who may do it, and lets nobody else. One that stands in no rule
+// is a mistake of the program.
+func ruled(api huma.API) {
+	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, func(_ *huma.OpenAPI, o *huma.Operation) {
+		rule, ok := access.RuleOf(o.OperationID)
+		if !ok {
+			panic("operation " + o.OperationID + " has no row in access.Rules")
+		}
+		o.Description = rule.Describe()
+		o.Extensions = map[string]any{"x-sluice-role": rule.Least.String(), "x-sluice-limited": rule.Limited.String()}
+	})
+	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
+		p, ok := access.From(ctx.Context())
+		if !ok {
+			_ = huma.WriteErr(api, ctx, http.StatusUnauthorized, "nobody is logged in") // who asked may be gone
+			return
+		}
+		if err := access.Allow(p, ctx.Operation().OperationID); err != nil {
+			_ = huma.WriteErr(api, ctx, http.StatusForbidden, err.Error())
+			return
+		}
+		next(ctx)
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/api"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/policy"
@@ -63,7 +64,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w.handler = api.As("otto", api.New(api.Options{Model: w.model, Recorder: w, Version: "test", Log: log}))
+	w.handler = api.As(access.Principal{ID: "otto", Role: access.Admin}, api.New(api.Options{Model: w.model, Recorder: w, Version: "test", Log: log}))
 	w.fillStream()
 	return w
 }
