@@ -65,11 +65,11 @@ func Rules() []Rule {
 		{"join-users", Operator, Whole},
 		{"split-user", Operator, Whole},
 
-		{"list-queries", Viewer, Same},
-		{"get-query", Viewer, Same},
-		{"create-query", Viewer, Same}, // a private one is everybody's right; what it finds is what its reader sees
-		{"replace-query", Viewer, Same},
-		{"delete-query", Viewer, Same},
+		{"list-queries", Viewer, Inside}, // a filter may name what its author sees: who shares it has the same limit
+		{"get-query", Viewer, Inside},
+		{"create-query", Viewer, Inside},
+		{"replace-query", Viewer, Inside},
+		{"delete-query", Viewer, Inside},
 
 		{"list-policies", Viewer, Whole}, // a policy's filter and numbers tell of what it is for
 		{"get-policy", Viewer, Whole},

@@ -14,7 +14,7 @@ func (s *service) activities(api huma.API) {
 	const tag = "activities"
 	huma.Register(api, op("GET", "/activities", "list-activities", "The activity log, alerts among them", tag, http.StatusBadRequest),
 		func(ctx context.Context, in *PageInput) (*list[model.Activity], error) {
-			q, err := s.query(*in, filter.Activities())
+			q, err := s.query(ctx, *in, filter.Activities())
 			if err != nil {
 				return nil, err
 			}

@@ -50,7 +50,7 @@ func (s *service) choose(ctx context.Context, c Chosen, ifMatch string) ([]strin
 	case ifMatch != "":
 		return nil, huma.Error422UnprocessableEntity("found If-Match with a filter, expected it with one alert")
 	}
-	f, err := parse(c.Filter, filter.Alerts())
+	f, err := parse(ctx, c.Filter, filter.Alerts())
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (s *service) alerts(api huma.API) {
 	const tag = "alerts"
 	huma.Register(api, op("GET", "/alerts", "list-alerts", "The alerts queue", tag, http.StatusBadRequest),
 		func(ctx context.Context, in *PageInput) (*list[model.Alert], error) {
-			q, err := s.query(*in, filter.Alerts())
+			q, err := s.query(ctx, *in, filter.Alerts())
 			if err != nil {
 				return nil, err
 			}
@@ -91,7 +91,7 @@ type Filtered struct {
 
 func counted(s *service, of filter.Fields, total totalOf) func(context.Context, *Filtered) (*body[model.Total], error) {
 	return func(ctx context.Context, in *Filtered) (*body[model.Total], error) {
-		f, err := parse(in.Filter, of)
+		f, err := parse(ctx, in.Filter, of)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ type facetsInput struct {
 
 func faceted(s *service, of filter.Fields, facets facetOf) func(context.Context, *facetsInput) (*body[map[string][]model.ValueCount], error) {
 	return func(ctx context.Context, in *facetsInput) (*body[map[string][]model.ValueCount], error) {
-		f, err := parse(in.Filter, of)
+		f, err := parse(ctx, in.Filter, of)
 		if err != nil {
 			return nil, err
 		}

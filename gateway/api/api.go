@@ -11,6 +11,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -100,8 +102,8 @@ type PageInput struct {
 }
 
 // query checks what a list is asked for.
-func (s *service) query(p PageInput, of filter.Fields) (model.Query, error) {
-	f, err := parse(p.Filter, of)
+func (s *service) query(ctx context.Context, p PageInput, of filter.Fields) (model.Query, error) {
+	f, err := parse(ctx, p.Filter, of)
 	if err != nil {
 		return model.Query{}, err
 	}
@@ -109,12 +111,29 @@ func (s *service) query(p PageInput, of filter.Fields) (model.Query, error) {
 }
 
 // parse reads a filter of a request.
-func parse(text string, of filter.Fields) (filter.Filter, error) {
+func parse(ctx context.Context, text string, of filter.Fields) (filter.Filter, error) {
 	f, err := of.Parse(text)
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity("filter: "+err.Error(), &huma.ErrorDetail{Message: err.Error(), Location: "filter", Value: text})
 	}
-	return f, nil
+	return f, outside(ctx, f)
+}
+
+// outside says that a filter names a service or an application that a limited role doesn't see, which no answer
+// would tell from one of which there is nothing.
+func outside(ctx context.Context, f filter.Filter) error {
+	p, _ := access.From(ctx)
+	for _, c := range f {
+		if c.Op != filter.Equals {
+			continue
+		}
+		for _, v := range c.Values {
+			if c.Field == "service" && !p.Scope.Service(v) || c.Field == "application" && !p.Scope.Application(v) {
+				return huma.Error403Forbidden(fmt.Sprintf("the filter asks for the %s %s, and %s sees %s alone; a role without that limit sees it", c.Field, v, p.By(), p.Scope))
+			}
+		}
+	}
+	return nil
 }
 
 // list is a page of an answer.
@@ -186,9 +205,16 @@ func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error
 	if err := s.Model.Check(ctx, by, a); err != nil {
 		return nil, fault(err)
 	}
+	a, err := s.Model.Outward(ctx, by, a)
+	if err != nil {
+		return nil, fault(err)
+	}
 	record, err := model.Record(by, a)
 	if err != nil {
 		return nil, fault(err)
+	}
+	if p, ok := access.From(ctx); ok && !p.Scope.Whole() {
+		record.Scope = p.Scope.Key()
 	}
 	e, err := s.Recorder.Record(ctx, record)
 	if err != nil {

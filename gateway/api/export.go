@@ -39,7 +39,7 @@ type column[T any] struct {
 // exported answers with everything that fits, as it is read.
 func exported[T any](s *service, of filter.Fields, columns []column[T], each eachOf[T]) func(context.Context, *exportInput) (*huma.StreamResponse, error) {
 	return func(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
-		f, err := parse(in.Filter, of)
+		f, err := parse(ctx, in.Filter, of)
 		if err != nil {
 			return nil, err
 		}

@@ -31,7 +31,7 @@ type OneUser struct {
 }
 
 func (s *service) listUsers(ctx context.Context, in *PageInput) (*list[model.User], error) {
-	q, err := s.query(*in, model.UserFields())
+	q, err := s.query(ctx, *in, model.UserFields())
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ type timelineInput struct {
 }
 
 func (s *service) timeline(ctx context.Context, in *timelineInput) (*list[model.Activity], error) {
-	q, err := s.query(in.PageInput, filter.Activities())
+	q, err := s.query(ctx, in.PageInput, filter.Activities())
 	if err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func (f *folder) saveWords(ctx context.Context, n int64, words string) error {
 
 // dropAlert deletes an alert with all that is kept of it. Lines of the activity log stay.
 func (f *folder) dropAlert(ctx context.Context, n int64) error {
-	for _, table := range []string{"alert_ids", "alert_notices", "alert_terms", "alert_names", "alert_history"} {
+	for _, table := range []string{"alert_ids", "alert_streamed", "alert_notices", "alert_terms", "alert_names", "alert_history"} {
 		if err := f.exec(ctx, "DELETE FROM "+table+" WHERE alert = ?", n); err != nil {
 			return err
 		}

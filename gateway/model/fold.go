@@ -157,6 +157,7 @@ func (f *folder) makeWay(ctx context.Context, stopped <-chan struct{}) error {
 type prepared struct {
 	message *stream.Message
 	lines   []*line // those of its entries that are activities; nil for the others
+	until   time.Time
 	err     error
 }
 
@@ -170,6 +171,7 @@ func (f *folder) readAhead(messages iter.Seq2[*stream.Message, error]) iter.Seq[
 			for m, err := range messages {
 				r := prepared{message: m, err: err}
 				if m != nil && err == nil {
+					r.until = f.m.inside(m)
 					r.lines, r.err = f.scribe.prepare(m)
 				}
 				select {
@@ -211,10 +213,9 @@ func (f *folder) message(ctx context.Context, r prepared) error {
 		if err := f.entry(ctx, e, r.lines[i]); err != nil {
 			return fmt.Errorf("fold entry %d of message %d: %w", e.At.Index, e.At.Sequence, err)
 		}
-		if e.Time.After(f.place.time) {
-			f.place.time = e.Time
-		}
+		f.place.time = later(f.place.time, e.Time)
 	}
+	f.place.time = later(f.place.time, r.until)
 	f.entries += len(m.Entries)
 	f.place.sequence, f.place.hash = m.Sequence, m.Hash
 	return nil
@@ -222,6 +223,21 @@ func (f *folder) message(ctx context.Context, r prepared) error {
 
 // entry folds one entry, of which l is the line if it is an activity.
 func (f *folder) entry(ctx context.Context, e *stream.Entry, l *line) error {
+	if !f.m.limited() {
+		return f.whole(ctx, e, l)
+	}
+	was, fold, err := f.limit(ctx, e)
+	if err != nil || !fold {
+		return err
+	}
+	if err := f.whole(ctx, e, l); err != nil {
+		return err
+	}
+	return f.settle(ctx, was, e.Match.Alert)
+}
+
+// whole folds an entry as it is.
+func (f *folder) whole(ctx context.Context, e *stream.Entry, l *line) error {
 	if e.Kind == stream.Acted {
 		return f.act(ctx, e)
 	}

@@ -36,7 +36,7 @@ func (f *folder) join(ctx context.Context, a, from *row, e *stream.Entry) error 
 	a.Comments = append(a.Comments, from.Comments...)
 	slices.SortStableFunc(a.Comments, func(x, y Comment) int { return x.Time.Compare(y.Time) })
 	a.Revision = max(a.Revision, from.Revision)
-	for _, table := range []string{"alert_ids", "alert_notices", "alert_history"} {
+	for _, table := range []string{"alert_ids", "alert_streamed", "alert_notices", "alert_history"} {
 		if err := f.exec(ctx, "UPDATE "+table+" SET alert = ? WHERE alert = ?", a.n, from.n); err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -34,6 +35,7 @@ type Options struct {
 	Stream *stream.Stream //
 	Config config.Config  // services, organisation, closure, retention of the model
 	Log    *slog.Logger   //
+	Scope  access.Scope   // of what is folded; see inside.go
 
 	// Raise puts an alert of our own, of an activity policy, into the stream. One that is there already, by its ID,
 	// is no error.

@@ -173,6 +173,9 @@ func (j *judgement) notification(id string, r raising) *formats.Notification {
 // called when the fold has come to the end of the stream, so that a model that is made anew has seen by then what was
 // raised before. What the gateway refuses is asked for again, each time something is folded.
 func (m *Model) raise(ctx context.Context, f *folder) error {
+	if m.limited() {
+		return nil // the whole model does
+	}
 	var due []formats.Notification
 	rows, err := f.conn.QueryContext(ctx, "SELECT data FROM raised WHERE done = 0 ORDER BY id")
 	if err != nil {

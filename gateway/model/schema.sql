@@ -154,6 +154,13 @@ CREATE TABLE alert_ids ( -- every ID by which an alert is known: what became par
 ) WITHOUT ROWID;
 CREATE INDEX alert_ids_alert ON alert_ids (alert);
 
+CREATE TABLE alert_streamed ( -- of a limited model: every ID by which the stream knows an alert
+  id         TEXT PRIMARY KEY,
+  alert      INTEGER NOT NULL,
+  managed_in TEXT NOT NULL -- by the stream
+) WITHOUT ROWID;
+CREATE INDEX alert_streamed_alert ON alert_streamed (alert);
+
 CREATE TABLE alert_notices ( -- each service's first notification of an alert, and the newest ones
   n       INTEGER PRIMARY KEY,
   alert   INTEGER NOT NULL,

@@ -42,7 +42,16 @@ func (m *Model) State(ctx context.Context) (State, error) {
 	if lines.Valid {
 		out.Oldest.Activities = timeOf(lines.Int64)
 	}
-	return out, m.gaps(ctx, tx, &out)
+	if err := m.gaps(ctx, tx, &out); err != nil {
+		return out, err
+	}
+	if m.limited() { // how much there is beside says something too
+		out.Sequence, out.Behind = 0, min(out.Behind, 1)
+		for i := range out.Gaps {
+			out.Gaps[i].First, out.Gaps[i].Last = 0, 0
+		}
+	}
+	return out, nil
 }
 
 func (m *Model) gaps(ctx context.Context, q querier, out *State) (err error) {

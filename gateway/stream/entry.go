@@ -61,6 +61,8 @@ type Act struct {
 	By   string `cbor:"1,keyasint"`           // who
 	Verb string `cbor:"2,keyasint"`           // what, in a word
 	Args []byte `cbor:"3,keyasint,omitempty"` // with what, as JSON; empty where the word says it all
+
+	Scope string `cbor:"4,keyasint,omitempty"` // of who did it, as package access names it; empty where nothing limits it
 }
 
 // Delivered says whether targets get the entry: it was forwarded, now and not before.
