@@ -46,6 +46,7 @@ func (c *Config) check(p *problems) {
 	c.checkOutputs(p)
 	c.checkKeys(p)
 	c.checkHTTP(p)
+	c.Access.check(p)
 	c.checkPorts(p)
 	c.checkLoops(p)
 	c.Organisation.check(p)

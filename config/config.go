@@ -31,7 +31,8 @@ type Config struct {
 	Stream       Stream        `koanf:"stream"`
 	Model        Model         `koanf:"model"`
 	HTTP         HTTP          `koanf:"http"`
-	Metrics      HTTP          `koanf:"metrics"`
+	Metrics      Metrics       `koanf:"metrics"`
+	Access       Access        `koanf:"access"`
 }
 
 // Input is a way in. Type is syslog, relp or http; Listen is udp://, tcp:// or tls:// with host and port.
@@ -196,7 +197,21 @@ type ModelRetention struct {
 	Alerts     time.Duration `koanf:"alerts"`
 }
 
-// HTTP is an address to listen on; an empty one listens nowhere.
+// HTTP is where the API and the portal are; an empty address is nowhere. What passwords and sessions travel over is
+// encrypted: by TLS here or by one of the proxies, or else it stays on loopback.
 type HTTP struct {
+	Listen  string   `koanf:"listen"`
+	TLS     HTTPS    `koanf:"tls"`
+	Proxies []string `koanf:"proxies"` // networks of proxies that speak TLS and say for whom: X-Forwarded-For and -Proto
+}
+
+// HTTPS names PEM files, read again when they change.
+type HTTPS struct {
+	Cert string `koanf:"cert"`
+	Key  string `koanf:"key"`
+}
+
+// Metrics is an address to listen on; an empty one listens nowhere.
+type Metrics struct {
 	Listen string `koanf:"listen"`
 }

@@ -41,6 +41,7 @@ func Default() Config {
 		Stream:  Stream{Retention: 72 * time.Hour, MaxDisk: 20 << 30, Durability: "synced"},
 		Model:   Model{Enabled: true, Retention: ModelRetention{Activities: 90 * 24 * time.Hour, Alerts: 365 * 24 * time.Hour}, MaxDisk: 10 << 30},
 		HTTP:    HTTP{Listen: "127.0.0.1:8514"},
+		Access:  Access{LocalAdmin: true, Sessions: Sessions{Idle: 30 * time.Minute, Length: 8 * time.Hour}},
 	}
 	c.complete(func(string) bool { return false })
 	return c
@@ -59,6 +60,9 @@ func (c *Config) complete(written func(key string) bool) {
 			complete(&in.MaxBody, 8<<20, written(path+"max_body"))
 		}
 		complete(&in.TLS.ClientAuth, "off", written(path+"tls.client_auth"))
+	}
+	for i := range c.Access.Issuers {
+		complete(&c.Access.Issuers[i].Skew, time.Minute, written(fmt.Sprintf("access.issuers[%d].skew", i)))
 	}
 	for i := range c.Targets {
 		path := fmt.Sprintf("targets[%d].", i)

@@ -21,6 +21,7 @@ func (c *Config) checkFiles(p *problems) {
 		in.TLS.checkPair(p, path)
 		checkAuthority(p, path+".client_ca", in.TLS.ClientCA)
 	}
+	TLS{Cert: c.HTTP.TLS.Cert, Key: c.HTTP.TLS.Key}.checkPair(p, "http.tls")
 	for i, t := range c.Targets {
 		path := fmt.Sprintf("targets[%d].tls", i)
 		t.TLS.checkPair(p, path)

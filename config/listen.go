@@ -76,21 +76,30 @@ func isHost(s string) bool {
 	return len(s) <= 254 && strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
-// checkHTTP: there is no authentication yet, so what will show alerts listens on loopback only.
+// checkHTTP: what shows alerts listens beyond loopback only where somebody can log in, and nobody can listen in.
 func (c *Config) checkHTTP(p *problems) {
 	for _, l := range []struct{ key, address string }{{"http.listen", c.HTTP.Listen}, {"metrics.listen", c.Metrics.Listen}} {
-		if l.address == "" {
-			continue
-		}
-		host, port, err := net.SplitHostPort(l.address)
-		if err != nil || !isPort(port, 0) || !isHost(host) {
+		if host, port, err := net.SplitHostPort(l.address); l.address != "" && (err != nil || !isPort(port, 0) || !isHost(host)) {
 			p.add(l.key, "found %s, expected host:port such as 127.0.0.1:8514", quote(l.address))
-			continue
+			p.spoilt[l.key] = true
 		}
-		if ip, err := netip.ParseAddr(host); l.key == "http.listen" && host != "localhost" && (err != nil || !ip.IsLoopback()) {
-			p.add(l.key, "found %s, expected a loopback address: there is no authentication yet; "+
-				"for /metrics and health on another address there is metrics.listen", quote(l.address))
+	}
+	h := c.HTTP
+	if (h.TLS.Cert == "") != (h.TLS.Key == "") {
+		p.add("http.tls", "found one of cert and key, expected both")
+	}
+	for i, n := range h.Proxies {
+		if _, err := netip.ParsePrefix(n); err != nil {
+			p.add(p.element("http.proxies", i), "found %s, expected a network such as 10.1.2.0/24, or 127.0.0.1/32 for this machine", quote(n))
 		}
+	}
+	switch {
+	case h.Listen == "" || loopback("tcp://"+h.Listen), !p.known("http.listen"):
+	case h.TLS.Cert == "" && len(h.Proxies) == 0:
+		p.add("http.listen", "found %s without http.tls or http.proxies, expected a loopback address: passwords, tokens and sessions would travel "+
+			"for all to read; for /metrics and health on another address there is metrics.listen", quote(h.Listen))
+	case !c.Access.Login():
+		p.add("http.listen", "found %s with access.local_admin: false and no access.issuers, expected a loopback address, or a way to log in", quote(h.Listen))
 	}
 }
 
