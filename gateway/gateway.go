@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/input"
 	"github.com/sluice-siem/sluice/gateway/ledger"
@@ -59,6 +60,7 @@ type Gateway struct {
 	balance    balance
 	watch      *watch
 	show       *show
+	door       *access.Door
 	watched    []formats.Service // for silence
 	control    *control
 	closers    []func() error // in the order of opening
@@ -137,9 +139,10 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 			return g, err
 		}
 	}
-	if g.show, err = newShow(g); err != nil {
+	if g.door, err = openDoor(g); err != nil {
 		return g, err
 	}
+	g.show = newShow(g)
 	if g.watch, err = newWatch(g, o.Metrics, o.Gatherer); err != nil {
 		return g, err
 	}

@@ -2,22 +2,18 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/api"
-	"github.com/sluice-siem/sluice/gateway/durable"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/problem"
 	"github.com/sluice-siem/sluice/gateway/stream"
@@ -27,36 +23,15 @@ import (
 // keeps the gateway from its work.
 type show struct {
 	g       *Gateway
-	digest  api.Digest                  // of the admin token
 	model   atomic.Pointer[model.Model] // while it is open
 	handler atomic.Pointer[http.Handler]
+	turn    sync.Locker // one act at a time, whoever asks
+	views   *views
 }
 
-// newShow reads the token's digest, or makes a token and says it, this once.
-func newShow(g *Gateway) (*show, error) {
-	s := &show{g: g}
-	if !g.config.Model.Enabled {
-		return s, nil // and no token is the one of no digest
-	}
-	path := filepath.Join(g.config.DataDir, "api-token")
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		token := rand.Text() + rand.Text()
-		s.digest = api.DigestOf(token)
-		if err := durable.WriteFile(path, []byte(hex.EncodeToString(s.digest[:])+"\n")); err != nil {
-			return nil, fmt.Errorf("keep the API's token: %w", err)
-		}
-		g.log.Info("the API's admin token, which is said only this once; delete the file to get another one at the next start", "token", token, "file", path)
-		return s, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the API's token: %w", err)
-	}
-	n, err := hex.Decode(s.digest[:], []byte(strings.TrimSpace(string(text))))
-	if err != nil || n != len(s.digest) {
-		return nil, fmt.Errorf("%s: found something else than the digest of a token; delete it to get a token at the next start", path)
-	}
-	return s, nil
+func newShow(g *Gateway) *show {
+	turn := &sync.Mutex{}
+	return &show{g: g, turn: turn, views: newViews(g, turn)}
 }
 
 // run opens the model, follows the stream, and begins anew where that fails, until ctx ends.
@@ -65,6 +40,9 @@ func (s *show) run(ctx context.Context) error {
 	if !s.g.config.Model.Enabled {
 		return nil
 	}
+	var following sync.WaitGroup
+	defer following.Wait()
+	following.Go(func() { s.views.run(ctx) })
 	for {
 		err := s.once(ctx)
 		if ctx.Err() != nil {
@@ -88,7 +66,7 @@ func (s *show) once(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	handler := api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: Version(), Log: s.g.log.With("component", "api")})
+	handler := api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: Version(), Log: s.g.log.With("component", "api"), Door: s.g.door, Turn: s.turn})
 	s.model.Store(m)
 	defer s.model.Store(nil)
 	s.handler.Store(&handler)
@@ -98,6 +76,11 @@ func (s *show) once(ctx context.Context) (err error) {
 
 // ServeHTTP answers what the API is asked.
 func (s *show) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p, _ := access.From(r.Context())
+	if s.g.config.Model.Enabled && !p.Scope.Whole() {
+		s.views.serve(w, r, p.Scope)
+		return
+	}
 	if h := s.handler.Load(); h != nil {
 		(*h).ServeHTTP(w, r)
 		return

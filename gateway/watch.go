@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,7 +46,9 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 	})
 	whole := http.NewServeMux()
 	whole.Handle("/", mux)
-	whole.Handle(api.Prefix+"/", api.Guard(g.show.digest, g.show))
+	whole.Handle(api.Prefix+"/", g.door.Guard(g.show))
+	whole.Handle("/login/", g.door.Handler())
+	whole.Handle("/logout", g.door.Handler())
 	for _, place := range []struct {
 		key, address string
 		handler      http.Handler
@@ -57,8 +60,15 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", place.key, err)
 		}
-		w.listeners, w.handlers = append(w.listeners, l), append(w.handlers, place.handler)
 		g.closers = append(g.closers, func() error { _ = l.Close(); return nil }) // the server has closed it already
+		if files := g.config.HTTP.TLS; place.key == "http.listen" && files.Cert != "" {
+			settings, err := input.HTTPS(files, g.log)
+			if err != nil {
+				return nil, fmt.Errorf("http.tls: %w", err)
+			}
+			l = tls.NewListener(l, settings)
+		}
+		w.listeners, w.handlers = append(w.listeners, l), append(w.handlers, place.handler)
 	}
 	return w, nil
 }

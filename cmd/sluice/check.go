@@ -70,7 +70,23 @@ func check(args []string, stdout, stderr io.Writer) error {
 	if err := writeRoute(stdout, c); err != nil {
 		return err
 	}
+	if err := writeAccess(stdout, c); err != nil {
+		return err
+	}
 	return writeNeed(stdout, c, load)
+}
+
+// writeAccess says who would get what.
+func writeAccess(out io.Writer, c config.Config) error {
+	if _, err := fmt.Fprintln(out, "\nWho may what, by the first line that fits:"); err != nil {
+		return err
+	}
+	for _, line := range gateway.Access(c) {
+		if _, err := fmt.Fprintf(out, "  %s.\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func parseRate(s string, into *float64) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -26,23 +27,27 @@ func health(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if len(rest) > 0 {
 		return fmt.Errorf("%w: health takes no arguments, found %q", errUsage, rest[0])
 	}
+	scheme, client := "http", http.DefaultClient
 	if *address == "" {
 		c, err := load(*path)
 		if err != nil {
 			return err
 		}
 		*address = healthAddress(c)
+		if c.HTTP.TLS.Cert != "" && c.HTTP.Listen != "" { // asked by an address that its certificate doesn't name, and told nothing
+			scheme, client = "https", &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}}}
+		}
 	}
 	if *address == "" {
 		return fmt.Errorf("the configuration has neither http.listen nor metrics.listen: nothing can be asked")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+*address+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+*address+"/readyz", nil)
 	if err != nil {
 		return fmt.Errorf("%w: --address %s: %w", errUsage, *address, err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", *address, err)
 	}

@@ -25,6 +25,9 @@ const usage = `Usage: sluice COMMAND [ARGUMENTS]
   deadletter list [TARGET] | show TARGET ID | retry TARGET ID|--all | drop TARGET ID|--all
                                     what a target refused for good
   alerts | activities | users ...   ask the running gateway, and manage alerts; --help tells how
+  token list | create NAME --role ROLE | revoke ID
+                                    what programs show to the API
+  audit [list | export]             who did what, and whom it was refused
   target test NAME [--config FILE]  send one test event to a target, and say what came back
   store check | repair | export [--config FILE]
                                     look at the files of a gateway that doesn't run
@@ -78,6 +81,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return activities(ctx, rest, stdout, stderr)
 	case "users":
 		return users(ctx, rest, stdout, stderr)
+	case "token":
+		return token(ctx, rest, stdout, stderr)
+	case "audit":
+		return auditCommand(ctx, rest, stdout, stderr)
 	case "target":
 		return targetCommand(ctx, rest, stdout, stderr)
 	case "store":

@@ -24,7 +24,7 @@ func (s *service) activities(api huma.API) {
 	huma.Register(api, op("GET", "/activities/total", "count-activities", "How many activities fit", tag), counted(s, filter.Activities(), (*model.Model).ActivityTotal))
 	huma.Register(api, op("GET", "/activities/facets", "facet-activities", "How many activities have each value", tag), faceted(s, filter.Activities(), (*model.Model).ActivityFacets))
 	huma.Register(api, export(op("GET", "/activities/export", "export-activities", "Every activity that fits, as CSV or NDJSON", tag)),
-		exported(s, filter.Activities(), activityColumns(), (*model.Model).EachActivity))
+		exported(s, "activities", filter.Activities(), activityColumns(), (*model.Model).EachActivity))
 	huma.Register(api, op("GET", "/activities/{key}", "get-activity", "One activity", tag, http.StatusNotFound),
 		func(ctx context.Context, in *struct {
 			Key string `path:"key" maxLength:"64"`

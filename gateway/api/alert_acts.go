@@ -183,8 +183,8 @@ type forwardInput struct {
 }
 
 func (s *service) forward(ctx context.Context, in *forwardInput) (*done, error) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
+	s.Turn.Lock()
+	defer s.Turn.Unlock()
 	e, err := s.Recorder.ForwardAfterAll(ctx, dedup.AlertID(in.ID), dedup.EventKey(in.Key), in.by, in.Body.Why)
 	if err != nil {
 		return nil, fault(err)

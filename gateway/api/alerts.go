@@ -34,7 +34,7 @@ func (s *service) alerts(api huma.API) {
 	huma.Register(api, op("GET", "/alerts/total", "count-alerts", "How many alerts fit", tag), counted(s, filter.Alerts(), (*model.Model).AlertTotal))
 	huma.Register(api, op("GET", "/alerts/facets", "facet-alerts", "How many alerts have each value", tag), faceted(s, filter.Alerts(), (*model.Model).AlertFacets))
 	huma.Register(api, export(op("GET", "/alerts/export", "export-alerts", "Every alert that fits, as CSV or NDJSON", tag)),
-		exported(s, filter.Alerts(), alertColumns(), (*model.Model).EachAlert))
+		exported(s, "alerts", filter.Alerts(), alertColumns(), (*model.Model).EachAlert))
 	huma.Register(api, op("GET", "/alerts/{id}", "get-alert", "One alert with its notifications and the evidence that paired them", tag, http.StatusNotFound), s.alert)
 	huma.Register(api, op("GET", "/alerts/{id}/history", "get-alert-history", "What was done to an alert", tag, http.StatusNotFound),
 		func(ctx context.Context, in *OneAlert) (*body[[]model.Change], error) {

@@ -42,18 +42,17 @@ type Options struct {
 	Version  string // of the program
 	Log      *slog.Logger
 	Now      func() time.Time // for relative times in filters; the machine's clock where nil
+	Door     *access.Door     // who makes tokens, and is told whom the table refused
+	Turn     sync.Locker      // one act at a time, in all that share it; one of its own where nil
 }
 
 // service is what the operations share.
-type service struct {
-	Options
-	acting sync.Mutex // one act at a time
-}
+type service struct{ Options }
 
 // Prefix is the path under which everything is.
 const Prefix = "/api/v1"
 
-// New is the handler of everything under [Prefix]. It lets everybody in: see [Guard] and [As].
+// New is the handler of everything under [Prefix], for whoever the context says is asking: see [access.Door] and [As].
 func New(o Options) http.Handler {
 	handler, _ := build(o)
 	return handler
@@ -69,6 +68,9 @@ func build(o Options) (http.Handler, huma.API) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Turn == nil {
+		o.Turn = &sync.Mutex{}
+	}
 	mux := http.NewServeMux()
 	c := huma.DefaultConfig("Sluice", o.Version)
 	c.Info.Description = "Alerts, activities and users as Sluice knows them, and what operators do with them. " +
@@ -80,8 +82,8 @@ func build(o Options) (http.Handler, huma.API) {
 	c.Security = []map[string][]string{{"token": {}}}
 	c.Servers = []*huma.Server{{URL: "/"}}
 	api := humago.New(mux, c)
-	ruled(api)
-	s := &service{Options: o}
+	ruled(api, o.Door)
+	s := &service{o}
 	s.alerts(api)
 	s.alertActs(api)
 	s.activities(api)
@@ -89,6 +91,8 @@ func build(o Options) (http.Handler, huma.API) {
 	s.queries(api)
 	s.policies(api)
 	s.state(api)
+	s.audit(api)
+	s.tokens(api)
 	mux.HandleFunc(Prefix+"/", unknown)
 	return mux, api
 }
@@ -200,8 +204,8 @@ const patience = 5 * time.Second
 
 // act checks, records and waits.
 func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
+	s.Turn.Lock()
+	defer s.Turn.Unlock()
 	if err := s.Model.Check(ctx, by, a); err != nil {
 		return nil, fault(err)
 	}

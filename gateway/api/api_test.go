@@ -18,8 +18,8 @@ import (
 	"github.com/sluice-siem/sluice/gateway/api"
 )
 
-// good is a request that an operation must answer with success; %A, %K, %N, %U, %V, %L, %Q, %P stand for the IDs of
-// the world's alert, its activity, its suppressed notification, two users, an act, a query and a policy; %T for the tag of what is in the path.
+// good is a request that an operation must answer with success; %A, %K, %N, %U, %V, %L, %Q, %P, %X stand for the IDs of
+// the world's alert, its activity, its suppressed notification, two users, an act, a query, a policy and a token; %T for the tag of what is in the path.
 type good struct{ path, body string }
 
 // goods has at least one for every operation, by its ID: one without fails [TestEveryOperation].
@@ -61,6 +61,12 @@ func goods() map[string][]good {
 		"delete-policy":        {{"/policies/%P", ""}},
 		"preview-policy":       {{"/policies/preview", `{"name":"x","severity":"low","filter":"action = login","enabled":false,"days":3}`}},
 		"get-state":            {{"/state", ""}},
+		"get-me":               {{"/me", ""}},
+		"list-audit":           {{"/audit", ""}, {"/audit?filter=by+%3D+otto+and+act+%3D+comment&limit=1", ""}},
+		"export-audit":         {{"/audit/export", ""}, {"/audit/export?format=csv&filter=details+contains+looked", ""}},
+		"list-tokens":          {{"/tokens", ""}},
+		"create-token":         {{"/tokens", `{"name":"ci","role":"ingest","days":30}`}},
+		"revoke-token":         {{"/tokens/%X", ""}},
 		"list-fields":          {{"/fields", ""}},
 	}
 }
@@ -223,7 +229,7 @@ func join(path string) string {
 
 // replaceLast puts a value in place of the first of a path's IDs.
 func replaceLast(path, with string) string {
-	for _, id := range []string{"%A", "%K", "%U", "%Q", "%P"} {
+	for _, id := range []string{"%A", "%K", "%U", "%Q", "%P", "%X"} {
 		if strings.Contains(path, id) {
 			return strings.Replace(path, id, with, 1)
 		}
@@ -238,6 +244,24 @@ func (w *world) ask(method, path, body string) *httptest.ResponseRecorder {
 		header.Set("If-Match", w.send(http.MethodGet, path, "", nil).Header().Get("ETag"))
 	}
 	return w.send(method, path, body, header)
+}
+
+// askAs asks a handler for which somebody stands, with the tag where one is needed.
+func (w *world) askAs(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
+	var tag string
+	if method == http.MethodPut || method == http.MethodDelete {
+		tag = w.send(http.MethodGet, path, "", nil).Header().Get("ETag")
+	}
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if tag != "" {
+		r.Header.Set("If-Match", tag)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, r)
+	return answer
 }
 
 func (w *world) send(method, path, body string, header http.Header) *httptest.ResponseRecorder {

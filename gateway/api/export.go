@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -37,11 +38,14 @@ type column[T any] struct {
 }
 
 // exported answers with everything that fits, as it is read.
-func exported[T any](s *service, of filter.Fields, columns []column[T], each eachOf[T]) func(context.Context, *exportInput) (*huma.StreamResponse, error) {
+func exported[T any](s *service, what string, of filter.Fields, columns []column[T], each eachOf[T]) func(context.Context, *exportInput) (*huma.StreamResponse, error) {
 	return func(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
 		f, err := parse(ctx, in.Filter, of)
 		if err != nil {
 			return nil, err
+		}
+		if err := s.note(ctx, "export", what+" as "+in.Format+": "+cmp.Or(in.Filter, "all")); err != nil {
+			return nil, err // what can't be noted isn't given
 		}
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			write, media := writeNDJSON[T], "application/x-ndjson"

@@ -1,11 +1,7 @@
 package api
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"net"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -13,43 +9,11 @@ import (
 	"github.com/sluice-siem/sluice/gateway/problem"
 )
 
-// Digest is what is kept of a token.
-type Digest [sha256.Size]byte
-
-// DigestOf a token.
-func DigestOf(token string) Digest { return sha256.Sum256([]byte(token)) }
-
 // As lets everybody in who reaches the handler, as p.
 func As(p access.Principal, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(access.With(r.Context(), p)))
 	})
-}
-
-// Guard lets in who shows the token, on connections that came to a loopback address only: until there are
-// roles, nobody else is meant to come.
-func Guard(token Digest, next http.Handler) http.Handler {
-	admin := As(access.Principal{ID: "admin", Name: "admin", Role: access.Admin, How: access.ByToken}, next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		shown, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		digest := DigestOf(shown)
-		switch {
-		case !loopback(r):
-			refuse(w, http.StatusForbidden, "the API answers on loopback addresses only: ask on the gateway's own machine, "+
-				"or use sluice alerts, activities and users there")
-		case !bearer || subtle.ConstantTimeCompare(digest[:], token[:]) != 1:
-			w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
-			refuse(w, http.StatusUnauthorized, "found no valid token, expected the header Authorization: Bearer TOKEN with the token that the gateway's first start printed")
-		default:
-			admin.ServeHTTP(w, r)
-		}
-	})
-}
-
-// loopback says whether the connection came to a loopback address.
-func loopback(r *http.Request) bool {
-	a, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	return a != nil && a.IP.IsLoopback()
 }
 
 func refuse(w http.ResponseWriter, status int, detail string) {
@@ -74,7 +38,7 @@ func (o *Operator) Resolve(ctx huma.Context) []error {
 
 // ruled has every operation say in the description who may do it, and lets nobody else. One that stands in no rule
 // is a mistake of the program.
-func ruled(api huma.API) {
+func ruled(api huma.API, door *access.Door) {
 	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, func(_ *huma.OpenAPI, o *huma.Operation) {
 		rule, ok := access.RuleOf(o.OperationID)
 		if !ok {
@@ -90,6 +54,9 @@ func ruled(api huma.API) {
 			return
 		}
 		if err := access.Allow(p, ctx.Operation().OperationID); err != nil {
+			if door != nil {
+				door.Denied(ctx.Context(), p, ctx.Operation().OperationID, err.Error())
+			}
 			_ = huma.WriteErr(api, ctx, http.StatusForbidden, err.Error())
 			return
 		}

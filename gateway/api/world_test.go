@@ -26,7 +26,9 @@ type world struct {
 	t       *testing.T
 	stream  *stream.Stream
 	model   *model.Model
-	handler http.Handler
+	api     http.Handler // for whoever asks
+	handler http.Handler // for otto, who may everything
+	door    *access.Door
 	ids     map[string]string
 
 	mu    sync.Mutex // guards now, count: of the recorder
@@ -64,7 +66,12 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w.handler = api.As(access.Principal{ID: "otto", Role: access.Admin}, api.New(api.Options{Model: w.model, Recorder: w, Version: "test", Log: log}))
+	w.door, err = access.Open(access.Options{Access: config.Default().Access, DataDir: dir, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.api = api.New(api.Options{Model: w.model, Recorder: w, Version: "test", Log: log, Door: w.door})
+	w.handler = api.As(access.Principal{ID: "otto", Role: access.Admin}, w.api)
 	w.fillStream()
 	return w
 }
@@ -105,6 +112,11 @@ func (w *world) fillStream() {
 	w.ids["V"] = w.userOf("anna@corp.example")
 	w.ids["L"] = string(w.do(model.Write{Alerts: []string{"a1"}, Text: "looked at it"}).Key)
 	w.ids["Q"] = string(w.do(model.SaveQuery{Query: model.SavedQuery{Name: "open", Of: "alerts", Filter: "status = open", Owner: "otto"}}).Key)
+	token, _, err := w.door.Create(access.Principal{ID: "otto", Role: access.Admin}, "backup", access.Viewer, access.Scope{}, time.Now().Add(time.Hour))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.ids["X"] = token.ID
 	w.ids["P"] = string(w.do(model.SavePolicy{Policy: model.ActivityPolicy{Name: "log-ins", Severity: formats.Low, Filter: "action = login", Times: 100, Within: time.Hour}}).Key)
 }
 

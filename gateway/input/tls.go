@@ -58,6 +58,19 @@ func openCerts(cfg config.TLS, log *slog.Logger) (*certs, error) {
 	return c, err
 }
 
+// HTTPS is the configuration of a server that shows the certificate and asks for none. The files are read again when
+// they change.
+func HTTPS(c config.HTTPS, log *slog.Logger) (*tls.Config, error) {
+	files, err := openCerts(config.TLS{Cert: c.Cert, Key: c.Key}, log)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return files.server(), nil },
+	}, nil
+}
+
 // server is the configuration of one handshake. Sessions aren't resumed: connections are few and
 // long, and a client certificate is to be judged by the authorities of today.
 func (c *certs) server() *tls.Config {

@@ -224,6 +224,11 @@ func (f *folder) message(ctx context.Context, r prepared) error {
 // entry folds one entry, of which l is the line if it is an activity.
 func (f *folder) entry(ctx context.Context, e *stream.Entry, l *line) error {
 	if !f.m.limited() {
+		if e.Act != nil {
+			if err := f.audit(ctx, e); err != nil {
+				return err
+			}
+		}
 		return f.whole(ctx, e, l)
 	}
 	was, fold, err := f.limit(ctx, e)

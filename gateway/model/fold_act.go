@@ -22,6 +22,8 @@ func (f *folder) act(ctx context.Context, e *stream.Entry) error {
 		return f.actOnAlerts(ctx, e, act)
 	case Undo:
 		return f.undo(ctx, e, a)
+	case Noted:
+		return nil
 	case Tag, Join, Split:
 		return f.actOnPeople(ctx, e, act)
 	}

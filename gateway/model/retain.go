@@ -13,7 +13,7 @@ const (
 )
 
 // retain deletes what is older than model.retention by the fold's time, so that a model made anew deletes the same:
-// lines of the log, and alerts that are closed and of which nothing was heard since. Where the file nears
+// lines of the logs, and alerts that are closed and of which nothing was heard since. Where the file nears
 // model.max_disk the oldest lines go too. What is left over the next commit deletes.
 func (f *folder) retain(ctx context.Context) error {
 	c := f.m.options.Config.Model
@@ -24,6 +24,9 @@ func (f *folder) retain(ctx context.Context) error {
 		before = 1<<63 - 1
 	}
 	if err := f.deleteLines(ctx, before); err != nil {
+		return err
+	}
+	if err := f.exec(ctx, "DELETE FROM audit WHERE time < ?", millis(f.place.time.Add(-c.Retention.Alerts))); err != nil {
 		return err
 	}
 	return f.deleteAlerts(ctx, f.place.time.Add(-c.Retention.Alerts))

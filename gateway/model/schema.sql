@@ -219,6 +219,18 @@ CREATE VIRTUAL TABLE activity_index USING fts5 (text, content = '', columnsize =
 INSERT INTO activity_index (activity_index, rank) VALUES ('hashsize', 67108864); -- a transaction becomes one segment
 CREATE VIRTUAL TABLE alert_text USING fts5 (text, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '#'");
 
+CREATE TABLE audit ( -- what operators did, or tried; nothing changes a row
+  n              INTEGER PRIMARY KEY,
+  key            TEXT NOT NULL, -- of the entry
+  time           INTEGER NOT NULL,
+  who            TEXT NOT NULL,
+  who_folded     TEXT NOT NULL,
+  act            TEXT NOT NULL,
+  details        TEXT NOT NULL, -- JSON
+  details_folded TEXT NOT NULL
+);
+CREATE INDEX audit_time ON audit (time);
+
 CREATE TABLE documents ( -- what operators keep: saved queries and activity policies
   kind     TEXT NOT NULL, -- query, policy
   id       TEXT NOT NULL,

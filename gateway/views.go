@@ -1,0 +1,155 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/access"
+	"github.com/sluice-siem/sluice/gateway/api"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/problem"
+)
+
+// mostViews is how many different limits there may be at once: each follows the stream and has its files.
+const mostViews = 16
+
+// views are the models of those who see a part only. One is opened when somebody with that limit first asks, or made
+// from what the stream has, and then followed until the gateway stops, so that it misses nothing.
+type views struct {
+	g    *Gateway
+	turn sync.Locker
+
+	mu   sync.Mutex // guards what follows
+	ctx  context.Context
+	open map[string]*view
+	done sync.WaitGroup
+}
+
+type view struct {
+	model   *model.Model
+	handler http.Handler
+}
+
+func newViews(g *Gateway, turn sync.Locker) *views {
+	return &views{g: g, turn: turn, open: map[string]*view{}}
+}
+
+func (v *views) dir() string { return filepath.Join(v.g.config.DataDir, "views") }
+
+// run opens the views of the roles in the configuration, and removes the files of limits that nobody has any more,
+// until ctx ends.
+func (v *views) run(ctx context.Context) {
+	v.mu.Lock()
+	v.ctx = ctx
+	v.mu.Unlock()
+	wanted := map[string]access.Scope{}
+	for _, r := range v.g.config.Access.Roles {
+		s := access.Scope{Services: r.Services, Applications: r.Applications}
+		wanted[s.Key()] = s
+	}
+	for _, t := range v.g.door.Tokens(access.Local()) {
+		wanted[t.Scope.Key()] = t.Scope
+	}
+	v.clean(wanted)
+	for _, s := range wanted {
+		if _, err := v.of(s); err != nil {
+			v.g.log.Error("the view of a limited role can't be opened; it is tried again when somebody asks", "sees", s.String(), "err", err)
+		}
+	}
+	<-ctx.Done()
+	v.mu.Lock()
+	v.ctx = nil
+	v.mu.Unlock()
+	v.done.Wait()
+}
+
+func (v *views) clean(wanted map[string]access.Scope) {
+	entries, err := os.ReadDir(v.dir())
+	for _, e := range entries {
+		if _, ok := wanted[e.Name()]; !ok {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(v.dir(), e.Name())))
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		v.g.log.Warn("files of limits that nobody has any more can't be removed", "err", err)
+	}
+}
+
+// of is what answers those who see a scope; nil for everything.
+func (v *views) of(s access.Scope) (http.Handler, error) {
+	if s.Whole() {
+		return nil, nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if w := v.open[s.Key()]; w != nil {
+		return w.handler, nil
+	}
+	switch {
+	case v.ctx == nil:
+		return nil, errors.New("the gateway starts or stops")
+	case len(v.open) >= mostViews:
+		return nil, fmt.Errorf("%d different limits are in use, and there can be no more: revoke tokens, or join lines of access.roles, and restart", mostViews)
+	}
+	log := v.g.log.With("component", "view", "sees", s.String())
+	m, err := model.Open(v.ctx, model.Options{Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s})
+	if err != nil {
+		return nil, err
+	}
+	w := &view{m, api.New(api.Options{Model: m, Recorder: recorder{v.g}, Version: Version(), Log: log, Door: v.g.door, Turn: v.turn})}
+	v.open[s.Key()] = w
+	ctx := v.ctx
+	v.done.Go(func() { v.follow(ctx, s, w) })
+	return w.handler, nil
+}
+
+// follow keeps a view up to date. One that fails is opened anew when somebody asks.
+func (v *views) follow(ctx context.Context, s access.Scope, w *view) {
+	err := w.model.Run(ctx)
+	v.mu.Lock()
+	delete(v.open, s.Key())
+	v.mu.Unlock()
+	if err = errors.Join(err, w.model.Close()); err != nil {
+		v.g.log.Error("the view of a limited role ended", "sees", s.String(), "err", err)
+	}
+}
+
+// serve answers a limited role.
+func (v *views) serve(w http.ResponseWriter, r *http.Request, s access.Scope) {
+	h, err := v.of(s)
+	if err != nil {
+		v.g.log.Error("the view of a limited role can't be opened", "sees", s.String(), "err", err)
+		w.Header().Set("Retry-After", "10")
+		problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "what you may see can't be shown now: the gateway's log says why"))
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// Access says in words who would get which role by a configuration, a line for each.
+func Access(c config.Config) []string { return access.Explain(c.Access) }
+
+// openDoor opens what lets people and programs in.
+func openDoor(g *Gateway) (*access.Door, error) {
+	return access.Open(access.Options{
+		Access: g.config.Access, Proxies: g.config.HTTP.Proxies, DataDir: g.config.DataDir, Log: g.log.With("component", "access"),
+		Note: func(ctx context.Context, e access.Event) {
+			act, err := model.Record(e.By, model.Noted{What: e.What, Text: e.Text, From: e.From, Left: e.Left})
+			if err == nil {
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // who asked may be gone
+				defer cancel()
+				_, err = g.Record(ctx, act)
+			}
+			if err != nil {
+				g.log.Warn("the audit log misses an event", "event", e.What, "by", e.By, "err", err)
+			}
+		},
+	})
+}
