@@ -26,8 +26,8 @@ type views struct {
 	g    *Gateway
 	turn sync.Locker
 
-	mu   sync.Mutex // guards what follows
-	ctx  context.Context
+	mu   sync.Mutex                        // guards what follows
+	make func(access.Scope) (*view, error) // while they run
 	open map[string]*view
 	done sync.WaitGroup
 }
@@ -47,7 +47,7 @@ func (v *views) dir() string { return filepath.Join(v.g.config.DataDir, "views")
 // until ctx ends.
 func (v *views) run(ctx context.Context) {
 	v.mu.Lock()
-	v.ctx = ctx
+	v.make = func(s access.Scope) (*view, error) { return v.begin(ctx, s) }
 	v.mu.Unlock()
 	wanted := map[string]access.Scope{}
 	for _, r := range v.g.config.Access.Roles {
@@ -65,7 +65,7 @@ func (v *views) run(ctx context.Context) {
 	}
 	<-ctx.Done()
 	v.mu.Lock()
-	v.ctx = nil
+	v.make = nil
 	v.mu.Unlock()
 	v.done.Wait()
 }
@@ -93,21 +93,29 @@ func (v *views) of(s access.Scope) (http.Handler, error) {
 		return w.handler, nil
 	}
 	switch {
-	case v.ctx == nil:
+	case v.make == nil:
 		return nil, errors.New("the gateway starts or stops")
 	case len(v.open) >= mostViews:
 		return nil, fmt.Errorf("%d different limits are in use, and there can be no more: revoke tokens, or join lines of access.roles, and restart", mostViews)
 	}
+	w, err := v.make(s)
+	if err != nil {
+		return nil, err
+	}
+	v.open[s.Key()] = w
+	return w.handler, nil
+}
+
+// begin opens a view and follows the stream until ctx ends.
+func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 	log := v.g.log.With("component", "view", "sees", s.String())
-	m, err := model.Open(v.ctx, model.Options{Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s})
+	m, err := model.Open(ctx, model.Options{Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s})
 	if err != nil {
 		return nil, err
 	}
 	w := &view{m, api.New(api.Options{Model: m, Recorder: recorder{v.g}, Version: Version(), Log: log, Door: v.g.door, Turn: v.turn})}
-	v.open[s.Key()] = w
-	ctx := v.ctx
 	v.done.Go(func() { v.follow(ctx, s, w) })
-	return w.handler, nil
+	return w, nil
 }
 
 // follow keeps a view up to date. One that fails is opened anew when somebody asks.

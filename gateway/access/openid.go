@@ -119,14 +119,14 @@ func (i *issuer) begin(ctx context.Context, state string, a *attempt) (string, e
 
 // claims are those of an ID token that count here.
 type claims struct {
-	Object   string         `json:"oid"`
-	Tenant   string         `json:"tid"`
-	Party    string         `json:"azp"`
-	Name     string         `json:"preferred_username"`
-	Full     string         `json:"name"`
-	AppRoles []string       `json:"roles"`
-	Groups   []string       `json:"groups"`
-	Has      bool           `json:"hasgroups"`
+	Object    string         `json:"oid"`
+	Tenant    string         `json:"tid"`
+	Party     string         `json:"azp"`
+	Name      string         `json:"preferred_username"`
+	Full      string         `json:"name"`
+	AppRoles  []string       `json:"roles"`
+	Groups    []string       `json:"groups"`
+	Has       bool           `json:"hasgroups"`
 	Elsewhere map[string]any `json:"_claim_names"`
 }
 
