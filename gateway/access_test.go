@@ -1,0 +1,165 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/gateway/access"
+)
+
+// caller asks the API of a running gateway with a token.
+type caller struct {
+	g     *timed
+	token string
+}
+
+func (g *timed) caller(role access.Role, services ...string) caller {
+	g.t.Helper()
+	_, token, err := g.door.Create(access.Local(), role.String(), role, access.Scope{Services: services}, time.Now().Add(time.Hour))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return caller{g, token}
+}
+
+// ask gives the answer, whose status has to be that.
+func (c caller) ask(status int, method, path, body string) string {
+	c.g.t.Helper()
+	r, err := http.NewRequestWithContext(c.g.t.Context(), method, "http://"+c.g.watch.listeners[0].Addr().String()+"/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		c.g.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		c.g.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != status {
+		c.g.t.Fatalf("%s %s answers %d %s (%v), want %d", method, path, answer.StatusCode, text, err, status)
+	}
+	return string(text)
+}
+
+// seen is an alert as the list shows it.
+type seen struct {
+	ID, Status string
+	Sightings  []struct{ Service, Status string }
+	Comments   []struct{ By, Text string }
+}
+
+func (c caller) alerts(filter string) []seen {
+	c.g.t.Helper()
+	var page struct{ Items []seen }
+	if err := json.Unmarshal([]byte(c.ask(http.StatusOK, http.MethodGet, "/alerts?sort=time&filter="+strings.ReplaceAll(filter, " ", "+"), "")), &page); err != nil {
+		c.g.t.Fatal(err)
+	}
+	return page.Items
+}
+
+// until waits for so many alerts, and gives them.
+func (c caller) until(n int) []seen {
+	c.g.t.Helper()
+	var got []seen
+	eventually(c.g.t, fmt.Sprintf("%d alerts", n), func() bool { got = c.alerts(""); return len(got) == n })
+	return got
+}
+
+// TestALimitedOperator works in the whole gateway as the table says: sees one service's part of what two report, and
+// what is done there is everybody's.
+func TestALimitedOperator(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	})
+	g := startTimed(t, c, 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	admin, team := g.caller(access.Admin), g.caller(access.Operator, "defender_for_identity")
+	both, alone := incident{number: 1, user: "ida.brook", host: "WS-17"}, incident{number: 2, user: "max.field", host: "WS-18"}
+	g.send(both.mcas(), both.mdi(), alone.mcas())
+	whole, part := admin.until(2), team.until(1)
+	if len(whole[0].Sightings) != 2 || len(part[0].Sightings) != 1 || part[0].Sightings[0].Service != "defender_for_identity" {
+		t.Fatalf("the admin sees %+v, the team %+v", whole, part)
+	}
+	// The ID that others know is no ID here.
+	team.ask(http.StatusNotFound, http.MethodGet, "/alerts/"+whole[0].ID, "")
+	team.ask(http.StatusNotFound, http.MethodGet, "/alerts/"+whole[1].ID, "")
+	team.ask(http.StatusNotFound, http.MethodPost, "/alerts/comment", `{"alerts":["`+whole[1].ID+`"],"text":"x"}`)
+
+	// What fits a filter is what is seen.
+	done := team.ask(http.StatusOK, http.MethodPost, "/alerts/close", `{"filter":"status = open","classification":"benign"}`)
+	if !strings.Contains(done, `"alerts":1`) {
+		t.Errorf("closed: %s", done)
+	}
+	for _, who := range []caller{admin, team} {
+		eventually(t, "it is closed for all", func() bool { return who.alerts("")[0].Status == "closed" })
+	}
+	if whole = admin.alerts(""); whole[1].Status != "open" || whole[0].Sightings[0].Status != "closed" || whole[0].Sightings[1].Status != "closed" {
+		t.Errorf("the admin sees %+v: the closure rule closes the twin, and nothing else is closed", whole)
+	}
+	var act struct{ Act string }
+	if err := json.Unmarshal([]byte(done), &act); err != nil {
+		t.Fatal(err)
+	}
+	team.ask(http.StatusOK, http.MethodPost, "/alerts/undo", `{"act":"`+act.Act+`"}`)
+	if err := json.Unmarshal([]byte(admin.ask(http.StatusOK, http.MethodPost, "/alerts/comment", `{"filter":"status is set","text":"from the admin"}`)), &act); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the team reads the comment", func() bool { return len(team.alerts("")[0].Comments) == 1 })
+	team.ask(http.StatusConflict, http.MethodPost, "/alerts/undo", `{"act":"`+act.Act+`"}`) // it was on more than is seen here
+
+	// Closed in the cloud alone is nothing that is seen here; closed where the rule leads here, it is.
+	admin.ask(http.StatusOK, http.MethodPost, "/alerts/close", `{"alerts":["`+whole[0].ID+`"],"in":"cloud_app_security","classification":"benign"}`)
+	admin.ask(http.StatusOK, http.MethodPost, "/alerts/assign", `{"alerts":["`+whole[0].ID+`"],"to":"ida"}`)
+	eventually(t, "the team sees the assignment", func() bool { return len(team.alerts("assigned = ida")) == 1 })
+	if team.alerts("")[0].Status != "open" || len(team.alerts("drift = yes")) != 0 {
+		t.Error("the team sees what is closed in the cloud")
+	}
+
+	if text := team.ask(http.StatusForbidden, http.MethodGet, "/alerts?filter=service+%3D+cloud_app_security", ""); !strings.Contains(text, "a role without that limit") {
+		t.Error(text)
+	}
+	if text := team.ask(http.StatusForbidden, http.MethodGet, "/policies", ""); !strings.Contains(text, "without a limit") {
+		t.Error(text)
+	}
+	if text := team.ask(http.StatusForbidden, http.MethodPost, "/tokens", `{"name":"x","role":"viewer"}`); !strings.Contains(text, "log in") {
+		t.Error(text)
+	}
+	g.caller(access.Ingest).ask(http.StatusForbidden, http.MethodGet, "/me", "")
+	audit := ""
+	eventually(t, "the audit log has what was refused", func() bool {
+		audit = admin.ask(http.StatusOK, http.MethodGet, "/audit?limit=500", "")
+		return strings.Contains(audit, `"act":"denied"`)
+	})
+	for _, what := range []string{`"act":"close"`, `"act":"undo"`, `"act":"comment"`, "from the admin"} {
+		if !strings.Contains(audit, what) {
+			t.Errorf("the audit log has no %s: %.2000s", what, audit)
+		}
+	}
+	restarted(t, g, c, whole, part)
+}
+
+// restarted stops the gateway and looks whether all is as it was.
+func restarted(t *testing.T, g *timed, c config.Config, whole, part []seen) {
+	t.Helper()
+	g.stop()
+	g = startTimed(t, c, 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	admin, team := g.caller(access.Admin), g.caller(access.Viewer, "defender_for_identity")
+	if got := admin.until(2); got[0].ID != whole[0].ID {
+		t.Errorf("after a restart the admin sees %+v", got)
+	}
+	if got := team.until(1); got[0].ID != part[0].ID || len(got[0].Comments) != 1 {
+		t.Errorf("after a restart the team sees %+v", got)
+	}
+}
