@@ -133,14 +133,14 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 			return g, err
 		}
 	}
+	if g.door, err = openDoor(g); err != nil {
+		return g, err
+	}
 	inputs := input.NewMetrics(o.Metrics)
 	for _, i := range c.Inputs {
 		if err := g.openInput(i, inputs); err != nil {
 			return g, err
 		}
-	}
-	if g.door, err = openDoor(g); err != nil {
-		return g, err
 	}
 	g.show = newShow(g)
 	if g.watch, err = newWatch(g, o.Metrics, o.Gatherer); err != nil {

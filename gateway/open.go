@@ -39,7 +39,7 @@ func (g *Gateway) openInput(c config.Input, m *input.Metrics) error {
 	case "relp":
 		s, err = input.ListenRELP(c, g.log, m)
 	case "http":
-		s, err = input.ListenHTTP(c, g.log, m)
+		s, err = input.ListenHTTP(c, g.door.Sender, g.log, m)
 	default:
 		err = fmt.Errorf("no type %q", c.Type)
 	}

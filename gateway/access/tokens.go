@@ -190,6 +190,12 @@ func (t *tokens) use(secret string, now time.Time) (Principal, error) {
 	}, nil
 }
 
+// Sender is the ID of a token that may hand over notifications; it is nobody's name in the configuration.
+func (d *Door) Sender(secret string) (id string, ok bool) {
+	p, err := d.tokens.use(secret, d.now())
+	return p.ID, err == nil && Allow(p, Send) == nil
+}
+
 var errNoToken = errors.New("no such token")
 
 // creator is what somebody who made tokens may by now.

@@ -41,12 +41,14 @@ import (
 //
 // A body that grows more than maxRatio times in decompression is refused, however small it is: the
 // services' messages, of which no two are alike, shrink to a fifth, and a hundredth is nobody's text.
-func ListenHTTP(cfg config.Input, log *slog.Logger, m *Metrics) (*Socket, error) {
+//
+// known finds the name of the sender of a token that isn't the configuration's; it is asked where there are tokens at all.
+func ListenHTTP(cfg config.Input, known func(token string) (name string, ok bool), log *slog.Logger, m *Metrics) (*Socket, error) {
 	s, err := listen(cfg, log.With("input", cfg.Name), m)
 	if err != nil {
 		return nil, err
 	}
-	w := &web{server: s, maxBody: int(cfg.MaxBody), bodies: budget{left: bodyBytes}, requests: m.requests}
+	w := &web{server: s, known: known, maxBody: int(cfg.MaxBody), bodies: budget{left: bodyBytes}, requests: m.requests}
 	for _, t := range cfg.Tokens {
 		w.tokens = append(w.tokens, token{t.Name, sha256.Sum256([]byte(t.Token))})
 	}
@@ -66,6 +68,7 @@ const (
 type web struct {
 	*server
 	tokens   []token
+	known    func(token string) (name string, ok bool)
 	maxBody  int
 	bodies   budget
 	requests *prometheus.CounterVec
@@ -222,11 +225,15 @@ func (w *web) authenticate(r *http.Request) (name string, ok bool) {
 		return "", true
 	}
 	scheme, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	hash := sha256.Sum256([]byte(strings.TrimSpace(shown)))
+	shown = strings.TrimSpace(shown)
+	hash := sha256.Sum256([]byte(shown))
 	for _, t := range w.tokens {
 		if subtle.ConstantTimeCompare(hash[:], t.hash[:]) == 1 {
 			name, ok = t.name, true
 		}
+	}
+	if !ok && shown != "" {
+		name, ok = w.known(shown)
 	}
 	return name, ok && strings.EqualFold(scheme, "Bearer")
 }

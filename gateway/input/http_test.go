@@ -23,7 +23,7 @@ const secret = "hush-hush-hush-hush"
 
 func startHTTP(t *testing.T, cfg config.Input, accept Accept, m *Metrics) (url string, stop func() error) {
 	t.Helper()
-	in, err := ListenHTTP(cfg, quiet(), m)
+	in, err := ListenHTTP(cfg, func(token string) (string, bool) { return "token x1", token == "made-at-run-time" }, quiet(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestHTTPAsksForAToken(t *testing.T) {
 	url, _ := startHTTP(t, cfg, b.accept, NewMetrics(nil))
 	for shown, want := range map[string]int{
 		"": 401, "Bearer": 401, "Bearer ": 401, secret: 401, "Basic " + secret: 401, "Bearer " + secret + "x": 401,
-		"Bearer " + secret[:10]: 401, "Bearer " + secret: 200, "bearer  " + secret: 200, "Bearer another-token-of-ours": 200,
+		"Bearer " + secret[:10]: 401, "Bearer " + secret: 200, "bearer  " + secret: 200, "Bearer another-token-of-ours": 200, "Bearer made-at-run-time": 200,
 	} {
 		got := post(t, url, strings.NewReader("<13>"+shown), "Authorization", shown)
 		if got.Status != want || (want == 401) != (got.header.Get("WWW-Authenticate") != "") {
