@@ -41,7 +41,7 @@ func Default() Config {
 		Stream:  Stream{Retention: 72 * time.Hour, MaxDisk: 20 << 30, Durability: "synced"},
 		Model:   Model{Enabled: true, Retention: ModelRetention{Activities: 90 * 24 * time.Hour, Alerts: 365 * 24 * time.Hour}, MaxDisk: 10 << 30},
 		HTTP:    HTTP{Listen: "127.0.0.1:8514"},
-		Access:  Access{LocalAdmin: true, Sessions: Sessions{Idle: 30 * time.Minute, Length: 8 * time.Hour}},
+		Access:  Access{LocalAdmin: true, URL: "http://localhost:8514", Sessions: Sessions{Idle: 30 * time.Minute, Length: 8 * time.Hour}},
 	}
 	c.complete(func(string) bool { return false })
 	return c

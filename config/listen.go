@@ -100,6 +100,9 @@ func (c *Config) checkHTTP(p *problems) {
 			"for all to read; for /metrics and health on another address there is metrics.listen", quote(h.Listen))
 	case !c.Access.Login():
 		p.add("http.listen", "found %s with access.local_admin: false and no access.issuers, expected a loopback address, or a way to log in", quote(h.Listen))
+	case len(c.Access.Issuers) > 0 && strings.HasPrefix(c.Access.URL, "http://"):
+		p.add("access.url", "found %s with http.listen: %s, expected the address by which browsers reach the gateway, such as https://sluice.example.com",
+			quote(c.Access.URL), quote(h.Listen))
 	}
 }
 
