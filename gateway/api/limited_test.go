@@ -138,6 +138,7 @@ func limitedTo(t *testing.T, p *past, scope access.Scope) http.Handler {
 		_ = m.Close()
 		_ = s.Close()
 	})
+	var last stream.Position
 	for _, e := range p.entries { // a message each, so that places differ too
 		var b stream.Batch
 		copied := *e
@@ -147,9 +148,10 @@ func limitedTo(t *testing.T, p *past, scope access.Scope) http.Handler {
 		if _, err := s.Append(ctx, &b); err != nil {
 			t.Fatal(err)
 		}
-		if err := m.Wait(ctx, copied.At); err != nil {
-			t.Fatal(err)
-		}
+		last = copied.At
+	}
+	if err := m.Wait(ctx, last); err != nil {
+		t.Fatal(err)
 	}
 	return api.As(access.Principal{ID: "team", Role: access.Operator, Scope: scope}, api.New(api.Options{Model: m, Recorder: deaf{}, Version: "test", Log: log}))
 }
