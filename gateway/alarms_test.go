@@ -49,7 +49,7 @@ func scraped(t *testing.T) map[string]bool {
 			c.Inputs[i].Listen, _, _ = strings.Cut(c.Inputs[i].Listen, "://")
 			c.Inputs[i].Listen += "://127.0.0.1:0"
 		}
-		c.HTTP.Listen = ""
+		c.HTTP.Listen, c.Model.Enabled = "", true
 	})
 	reg := prometheus.NewRegistry()
 	g, err := New(t.Context(), Options{
@@ -85,7 +85,7 @@ func scraped(t *testing.T) map[string]bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done = lag.Entries == 0 && !g.index.Rhythm(formats.DefenderForIdentity).Last.IsZero()
+		done = lag.Entries == 0 && g.show.model.Load() != nil && !g.index.Rhythm(formats.DefenderForIdentity).Last.IsZero()
 	}
 	if err := g.balanceOnce(ctx, time.Now()); err != nil {
 		t.Fatal(err)
