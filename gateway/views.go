@@ -109,7 +109,7 @@ func (v *views) of(s access.Scope) (http.Handler, error) {
 // begin opens a view and follows the stream until ctx ends.
 func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 	log := v.g.log.With("component", "view", "sees", s.String())
-	m, err := model.Open(ctx, model.Options{Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s})
+	m, err := model.Open(ctx, model.Options{Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s, Whole: v.g.show.model.Load})
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type twins struct {
 	more, less *past
 	alerts     []*twinAlert
 	serial     int
+	calm       bool // no pairing changes later
 }
 
 // twinAlert is an alert by the IDs that the stream has for it in each world, with what each service said first.
@@ -100,7 +101,11 @@ func (w *twins) keyed(e, of *stream.Entry) {
 func (w *twins) step() {
 	decided := policy.Decision{Action: []dedup.Action{dedup.Forward, dedup.Hold, dedup.Suppress}[w.random.IntN(3)], ManagedIn: ours, Reason: policy.TwinForwarded, Rule: "some rule"}
 	plain := policy.Decision{Action: dedup.Forward, ManagedIn: ours, Reason: policy.ManagedHere}
-	switch w.random.IntN(12) {
+	what := w.random.IntN(12)
+	if w.calm && (what == 7 || what == 8) {
+		return
+	}
+	switch what {
 	case 0: // outside, first
 		a := &twinAlert{more: w.id()}
 		a.out = w.only(says(theirs, w.id(), a.more, w.user(), dedup.First, decided))

@@ -118,27 +118,19 @@ func tell(more bool) *past {
 // limitedTo is the API on a limited model of that past.
 func limitedTo(t *testing.T, p *past, scope access.Scope) http.Handler {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
+	s, last := recorded(t, p)
+	return limitedOf(t, s, last, scope, nil)
+}
+
+// recorded is a stream that has the past.
+func recorded(t *testing.T, p *past) (s *stream.Stream, last stream.Position) {
+	t.Helper()
+	ctx, dir, log := context.WithoutCancel(t.Context()), t.TempDir(), slog.New(slog.DiscardHandler)
 	s, err := stream.Open(ctx, stream.Options{Dir: dir + "/stream", Cursors: dir + "/cursors", MaxDisk: 1 << 30, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := model.Open(ctx, model.Options{Dir: dir + "/model", Stream: s, Config: config.Default(), Log: log, Scope: scope})
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		_ = m.Close()
-		_ = s.Close()
-	})
-	var last stream.Position
+	t.Cleanup(func() { _ = s.Close() })
 	for _, e := range p.entries { // a message each, so that places differ too
 		var b stream.Batch
 		copied := *e
@@ -150,10 +142,41 @@ func limitedTo(t *testing.T, p *past, scope access.Scope) http.Handler {
 		}
 		last = copied.At
 	}
+	return s, last
+}
+
+// limitedOf is the API on a limited model of that stream, when it has come to a place.
+func limitedOf(t *testing.T, s *stream.Stream, last stream.Position, scope access.Scope, whole *model.Model) http.Handler {
+	t.Helper()
+	m := follow(t, s, last, scope, whole)
+	return api.As(access.Principal{ID: "team", Role: access.Operator, Scope: scope},
+		api.New(api.Options{Model: m, Recorder: deaf{}, Version: "test", Log: slog.New(slog.DiscardHandler)}))
+}
+
+// follow opens a model of the stream and waits until it has come to a place.
+func follow(t *testing.T, s *stream.Stream, last stream.Position, scope access.Scope, whole *model.Model) *model.Model {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	m, err := model.Open(ctx, model.Options{
+		Dir: t.TempDir(), Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler), Scope: scope,
+		Whole: func() *model.Model { return whole }, Raise: func(context.Context, formats.Notification) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		_ = m.Close()
+	})
 	if err := m.Wait(ctx, last); err != nil {
 		t.Fatal(err)
 	}
-	return api.As(access.Principal{ID: "team", Role: access.Operator, Scope: scope}, api.New(api.Options{Model: m, Recorder: deaf{}, Version: "test", Log: log}))
+	return m
 }
 
 // deaf records nothing.

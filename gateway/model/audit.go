@@ -49,8 +49,8 @@ func (f *folder) audit(ctx context.Context, e *stream.Entry) error {
 	if !json.Valid(details) {
 		details = []byte("{}")
 	}
-	return f.exec(ctx, "INSERT INTO audit (key, time, who, who_folded, act, details, details_folded) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		string(e.Key), millis(e.Time), e.Act.By, filter.Fold(e.Act.By), e.Act.Verb, string(details), filter.Fold(string(details)))
+	return f.exec(ctx, "INSERT INTO audit (key, time, who, who_folded, act, details, details_folded, scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		string(e.Key), millis(e.Time), e.Act.By, filter.Fold(e.Act.By), e.Act.Verb, string(details), filter.Fold(string(details)), e.Act.Scope)
 }
 
 // Audit gives a page of the audit log, the newest first or by time rising. The filter's fields are [AuditFields].

@@ -23,6 +23,9 @@ func (m *Model) follow(ctx context.Context) error {
 		return err
 	}
 	defer f.close()
+	if err := f.learnPast(ctx); err != nil {
+		return err
+	}
 	for {
 		if err := f.heed(ctx); err != nil {
 			return err

@@ -36,6 +36,7 @@ type Options struct {
 	Config config.Config  // services, organisation, closure, retention of the model
 	Log    *slog.Logger   //
 	Scope  access.Scope   // of what is folded; see inside.go
+	Whole  func() *Model  // with a scope: what knows the past that the stream has no more; it gives nil while that isn't open
 
 	// Raise puts an alert of our own, of an activity policy, into the stream. One that is there already, by its ID,
 	// is no error.

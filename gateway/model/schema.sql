@@ -227,7 +227,8 @@ CREATE TABLE audit ( -- what operators did, or tried; nothing changes a row
   who_folded     TEXT NOT NULL,
   act            TEXT NOT NULL,
   details        TEXT NOT NULL, -- JSON
-  details_folded TEXT NOT NULL
+  details_folded TEXT NOT NULL,
+  scope          TEXT NOT NULL  -- of who did it; empty where nothing limits it
 );
 CREATE INDEX audit_time ON audit (time);
 
