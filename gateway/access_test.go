@@ -1,10 +1,19 @@
 package gateway
 
 import (
+	"bytes"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +156,46 @@ func TestALimitedOperator(t *testing.T) {
 		}
 	}
 	restarted(t, g, c, whole, part)
+}
+
+// TestOverTLS: passwords and sessions travel encrypted, with the certificate of the configuration, and the cookie is one
+// that browsers take over TLS alone.
+func TestOverTLS(t *testing.T) {
+	t.Parallel()
+	lender := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is for 127.0.0.1, and its client trusts it
+	defer lender.Close()
+	dir := t.TempDir()
+	files := config.HTTPS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	pair := lender.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err == nil {
+		err = errors.Join(os.WriteFile(files.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600),
+			os.WriteFile(files.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	c := frontDoor(t, func(c *config.Config) { c.HTTP = config.HTTP{Listen: "127.0.0.1:0", TLS: files} })
+	if _, err := access.Open(access.Options{Access: c.Access, DataDir: c.DataDir, Log: slog.New(slog.NewTextHandler(&log, nil))}); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(log.String(), " password=")
+	password, _, _ := strings.Cut(rest, " ")
+	g := startTimed(t, c, 0)
+	client := lender.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := client.PostForm(g.watch.urls[0]+"/login/local", url.Values{"name": {"admin"}, "password": {password}, "new_password": {"four words that nobody knows"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if cookies := answer.Cookies(); answer.StatusCode != http.StatusSeeOther || len(cookies) != 1 || cookies[0].Name != "__Host-sluice" || !cookies[0].Secure || !cookies[0].HttpOnly {
+		t.Errorf("the log-in answers %s with %v", answer.Status, cookies)
+	}
+	if answer, err := http.Get(strings.Replace(g.watch.urls[0], "https://", "http://", 1) + "/readyz"); err == nil && answer.StatusCode == http.StatusOK {
+		t.Error("it answers in clear too")
+	}
 }
 
 // restarted stops the gateway and looks whether all is as it was.

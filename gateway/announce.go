@@ -16,8 +16,8 @@ func (g *Gateway) announce() {
 	for _, t := range g.config.Targets {
 		g.log.Info("forwarding", "target", t.Name, "type", t.Type, "format", t.Format)
 	}
-	for _, l := range g.watch.listeners {
-		g.log.Info("metrics and health", "url", "http://"+l.Addr().String()+"/metrics")
+	for _, url := range g.watch.urls {
+		g.log.Info("metrics and health", "url", url+"/metrics")
 	}
 	s := g.config.Services
 	for _, name := range s.Order() {

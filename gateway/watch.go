@@ -27,6 +27,7 @@ type watch struct {
 	log       *slog.Logger
 	listeners []net.Listener
 	handlers  []http.Handler // of each
+	urls      []string       // of each
 	ready     atomic.Bool    // the inputs listen and the state is open
 }
 
@@ -61,14 +62,15 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 			return nil, fmt.Errorf("%s: %w", place.key, err)
 		}
 		g.closers = append(g.closers, func() error { _ = l.Close(); return nil }) // the server has closed it already
+		scheme := "http://"
 		if files := g.config.HTTP.TLS; place.key == "http.listen" && files.Cert != "" {
 			settings, err := input.HTTPS(files, g.log)
 			if err != nil {
 				return nil, fmt.Errorf("http.tls: %w", err)
 			}
-			l = tls.NewListener(l, settings)
+			l, scheme = tls.NewListener(l, settings), "https://"
 		}
-		w.listeners, w.handlers = append(w.listeners, l), append(w.handlers, place.handler)
+		w.listeners, w.handlers, w.urls = append(w.listeners, l), append(w.handlers, place.handler), append(w.urls, scheme+l.Addr().String())
 	}
 	return w, nil
 }
