@@ -23,6 +23,7 @@ const minPassword = 15
 type admin struct {
 	path string
 	on   bool
+	cost int // rounds of a new password
 
 	mu   sync.Mutex // guards kept, and the file
 	kept password
@@ -30,8 +31,8 @@ type admin struct {
 }
 
 // openAdmin reads the password, or makes one up that lets in once, and says it.
-func openAdmin(dir string, on bool, log *slog.Logger) (*admin, error) {
-	a := &admin{path: filepath.Join(dir, "admin"), on: on, busy: make(chan struct{}, 1)}
+func openAdmin(dir string, on bool, cost int, log *slog.Logger) (*admin, error) {
+	a := &admin{path: filepath.Join(dir, "admin"), on: on, cost: cost, busy: make(chan struct{}, 1)}
 	if !on {
 		return a, nil
 	}
@@ -55,7 +56,7 @@ func openAdmin(dir string, on bool, log *slog.Logger) (*admin, error) {
 }
 
 func (a *admin) set(text string, once bool) error {
-	p, err := newPassword(text, once)
+	p, err := newPassword(text, once, a.cost)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type Options struct {
 	Now     func() time.Time             // the clock; the machine's where nil
 	Note    func(context.Context, Event) // puts an event into the audit log
 	Client  *http.Client                 // asks the issuers; a usual one where nil
+	Rounds  int                          // of PBKDF2, for a password that is set from now on; as OWASP advises where 0
 }
 
 // Door lets people and programs in: by session or token, and by the ways to log in that are configured.
@@ -71,7 +73,7 @@ func Open(o Options) (*Door, error) {
 	if d.tokens, err = openTokens(dir, o.Access); err != nil {
 		return nil, err
 	}
-	if d.admin, err = openAdmin(dir, o.Access.LocalAdmin, o.Log); err != nil {
+	if d.admin, err = openAdmin(dir, o.Access.LocalAdmin, cmp.Or(o.Rounds, usualRounds), o.Log); err != nil {
 		return nil, err
 	}
 	for _, n := range o.Proxies {

@@ -82,7 +82,7 @@ func newHouse(t *testing.T) *house {
 	h.Server = httptest.NewUnstartedServer(nil)
 	h.URL = "http://" + h.Listener.Addr().String()
 	h.options = access.Options{
-		DataDir: t.TempDir(), Log: slog.New(slog.NewJSONHandler(h, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: h.clock,
+		Rounds: 1000, DataDir: t.TempDir(), Log: slog.New(slog.NewJSONHandler(h, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: h.clock,
 		Access: config.Access{
 			LocalAdmin: true, URL: h.URL, Sessions: config.Sessions{Idle: 30 * time.Minute, Length: 8 * time.Hour},
 			Issuers: []config.Issuer{{Name: "entra", Issuer: h.issuer.URL, ClientID: h.issuer.client, ClientSecret: config.Secret(h.issuer.secret), Skew: time.Minute}},

@@ -29,10 +29,10 @@ type password struct {
 	Once   bool   `json:"one_time,omitempty"` // it was made up here, and lets in to choose one
 }
 
-// rounds is OWASP's advice for PBKDF2 with SHA-256.
-const rounds = 600_000
+// usualRounds is OWASP's advice for PBKDF2 with SHA-256.
+const usualRounds = 600_000
 
-func newPassword(text string, once bool) (password, error) {
+func newPassword(text string, once bool, rounds int) (password, error) {
 	p := password{Salt: make([]byte, 16), Rounds: rounds, Once: once}
 	_, _ = rand.Read(p.Salt) // never fails
 	var err error
