@@ -37,12 +37,19 @@ type delivery struct {
 	turn    chan struct{} // holds one value: who takes it uses the target
 	doubts  doubts
 	blocked atomic.Bool
+	trouble atomic.Pointer[trouble] // nil while it takes what it is given
 
 	reached stream.Position // where the cursor is to stand; it is behind that where it couldn't be written
 	owed    stream.Tally    // what became of the entries between the two
 
 	finishing chan struct{} // closed when nothing more will be appended
 	once      sync.Once
+}
+
+// trouble is why a target took nothing the last time.
+type trouble struct {
+	at  time.Time
+	why string
 }
 
 // Limits of delivering.
@@ -183,6 +190,7 @@ func (d *delivery) throttle(ctx context.Context, n int) bool {
 // pause says why a delivery failed, and waits until it is tried again.
 func (d *delivery) pause(ctx context.Context, pause *backoff, left int, err error) {
 	p := target.PauseOf(err)
+	d.trouble.Store(&trouble{time.Now(), fmt.Sprint(err)})
 	attrs := []any{"attempt", pause.tries + 1, "waiting_entries", left, "err", err}
 	switch tell := pause.tries == 0 || pause.tries%10 == 9; {
 	case p.Blocked:
@@ -199,6 +207,7 @@ func (d *delivery) pause(ctx context.Context, pause *backoff, left int, err erro
 
 // unblock notes that the target takes something again.
 func (d *delivery) unblock() {
+	d.trouble.Store(nil)
 	if d.blocked.CompareAndSwap(true, false) {
 		d.metrics.blocked.WithLabelValues(d.name).Set(0)
 	}
