@@ -19,6 +19,9 @@ func (g *Gateway) announce() {
 	for _, url := range g.watch.urls {
 		g.log.Info("metrics and health", "url", url+"/metrics")
 	}
+	if g.config.HTTP.Listen != "" {
+		g.log.Info("the portal", "url", g.watch.urls[0]+"/")
+	}
 	s := g.config.Services
 	for _, name := range s.Order() {
 		if !s.Enabled(name) {

@@ -83,14 +83,14 @@ func (v *views) clean(wanted map[string]access.Scope) {
 }
 
 // of is what answers those who see a scope; nil for everything.
-func (v *views) of(s access.Scope) (http.Handler, error) {
+func (v *views) of(s access.Scope) (*view, error) {
 	if s.Whole() {
 		return nil, nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if w := v.open[s.Key()]; w != nil {
-		return w.handler, nil
+		return w, nil
 	}
 	switch {
 	case v.make == nil:
@@ -103,7 +103,7 @@ func (v *views) of(s access.Scope) (http.Handler, error) {
 		return nil, err
 	}
 	v.open[s.Key()] = w
-	return w.handler, nil
+	return w, nil
 }
 
 // begin opens a view and follows the stream until ctx ends.
@@ -131,14 +131,14 @@ func (v *views) follow(ctx context.Context, s access.Scope, w *view) {
 
 // serve answers a limited role.
 func (v *views) serve(w http.ResponseWriter, r *http.Request, s access.Scope) {
-	h, err := v.of(s)
+	seen, err := v.of(s)
 	if err != nil {
 		v.g.log.Error("the view of a limited role can't be opened", "sees", s.String(), "err", err)
 		w.Header().Set("Retry-After", "10")
 		problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "what you may see can't be shown now: the gateway's log says why"))
 		return
 	}
-	h.ServeHTTP(w, r)
+	seen.handler.ServeHTTP(w, r)
 }
 
 // Access says in words who would get which role by a configuration, a line for each.

@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-siem/sluice/gateway/input"
 )
 
-// watch serves /metrics, /healthz, /healthz/services, /readyz and the API. A service that is silent turns only
+// watch serves /metrics, /healthz, /healthz/services, /readyz, the API and the portal. A service that is silent turns only
 // /healthz/services, which is for people and monitors: nothing here is mended by a restart, and what
 // asks the other two restarts what answers no.
 type watch struct {
@@ -46,7 +46,12 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		say(rw, http.StatusServiceUnavailable, "not ready: the inputs don't listen")
 	})
 	whole := http.NewServeMux()
-	whole.Handle("/", mux)
+	for _, pattern := range []string{"GET /metrics", "GET /healthz", "GET /healthz/services", "GET /readyz"} {
+		whole.Handle(pattern, mux)
+	}
+	site := newPortal(g)
+	whole.Handle("/", site)
+	whole.Handle("/login", site)
 	whole.Handle(api.Prefix+"/", g.door.Guard(g.show))
 	whole.Handle("/login/", g.door.Handler())
 	whole.Handle("/logout", g.door.Handler())

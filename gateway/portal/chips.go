@@ -1,0 +1,203 @@
+package portal
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/gateway/model"
+)
+
+// list is what the pages with a filter share.
+type list struct {
+	At      address
+	Fields  filter.Fields
+	Text    string // of the filter, as it stands in the URL
+	Filter  filter.Filter
+	Wrong   string // what is wrong with the filter
+	Sort    string
+	Saved   []model.SavedQuery
+	Total   model.Total
+	Next    string // cursor of the next page
+	Counted []facet
+}
+
+// newList reads the state of a list. A filter that can't be read is told, and shows nothing.
+func (v *visit) newList(fields filter.Fields) *list {
+	q := v.r.URL.Query()
+	l := &list{At: v.here(), Fields: fields, Text: q.Get("filter"), Sort: q.Get("sort")}
+	f, err := fields.Parse(l.Text)
+	if err == nil && q.Get("field") != "" {
+		f, err = added(f, fields, q.Get("field"), q.Get("op"), q.Get("value"))
+	}
+	if err != nil {
+		l.Wrong = err.Error()
+		return l
+	}
+	l.Filter, l.Text = f, f.String()
+	for _, key := range []string{"field", "op", "value"} {
+		l.At.query.Del(key)
+	}
+	l.At.query.Del("filter")
+	if l.Text != "" {
+		l.At.query.Set("filter", l.Text)
+	}
+	return l
+}
+
+// added is a filter with one more condition, that a form wrote. Several values stand in it with commas.
+func added(f filter.Filter, fields filter.Fields, field, op, value string) (filter.Filter, error) {
+	c := filter.Condition{Field: field, Op: filter.Op(op)}
+	if !slices.Contains(operators(), op) {
+		return nil, fmt.Errorf("found operator %.40q, expected one of %s", op, strings.Join(operators(), ", "))
+	}
+	if c.Op != filter.Set && c.Op != filter.NotSet {
+		for part := range strings.SplitSeq(value, ",") {
+			c.Values = append(c.Values, strings.TrimSpace(part))
+		}
+	}
+	return fields.Parse(append(slices.Clone(f), c).String())
+}
+
+func (l *list) query(v *visit) model.Query {
+	return model.Query{Filter: l.Filter, Sort: l.Sort, Cursor: v.r.URL.Query().Get("cursor")}
+}
+
+// Paged says whether this isn't the first page.
+func (l *list) Paged() bool { return l.At.query.Get("cursor") != "" }
+
+// Open is what the drawer shows.
+func (l *list) Open() string { return l.At.query.Get("open") }
+
+// Fresh is the address with a key set, on the first page of the list.
+func (l *list) Fresh(pairs ...string) (string, error) {
+	return l.At.With(append(pairs, "cursor", "", "open", "")...)
+}
+
+// Keeps says whether there is a filter to be saved: of a list that has saved ones, and not one of those.
+func (l *list) Keeps() bool {
+	return l.Text != "" && l.Wrong == "" && l.Saved != nil && !slices.ContainsFunc(l.Saved, func(q model.SavedQuery) bool { return q.Filter == l.Text })
+}
+
+// Example is a filter of this list.
+func (l *list) Example() string {
+	for _, e := range []struct{ field, filter string }{
+		{"status", "status = open and user contains alice"}, {"action", "action = download and time >= -24h"}, {"by", "act = close and time >= -7d"},
+	} {
+		if _, ok := l.Fields.Field(e.field); ok {
+			return e.filter
+		}
+	}
+	return "user contains alice"
+}
+
+// Ops are the operators that a form offers.
+func (l *list) Ops() []string { return operators() }
+
+func operators() []string {
+	return []string{"=", "!=", "contains", "not contains", "starts with", "matches", ">=", "<=", "is set", "is not set"}
+}
+
+// chip is one condition of the filter.
+type chip struct {
+	Text string
+	Off  string // the address without it
+}
+
+// Chips are the filter's conditions.
+func (l *list) Chips() ([]chip, error) {
+	out := make([]chip, len(l.Filter))
+	for i := range l.Filter {
+		off, err := l.Fresh("filter", slices.Delete(slices.Clone(l.Filter), i, i+1).String())
+		if err != nil {
+			return nil, err
+		}
+		out[i] = chip{l.Filter[i : i+1].String(), off}
+	}
+	return out, nil
+}
+
+// facet is a field with how many have each of its values.
+type facet struct {
+	Field, Name string
+	Values      []facetValue
+}
+
+// facetValue is one that can be switched on and off.
+type facetValue struct {
+	Value  string
+	Name   string // for people
+	Count  int64
+	On     bool
+	Toggle string // the address with it, or without
+}
+
+// mostShown is how many values of a field are shown; the others are reached by typing.
+const mostShown = 12
+
+// facets makes them of counts.
+func (l *list) facets(fields []string, counts map[string][]model.ValueCount) ([]facet, error) {
+	var out []facet
+	for _, name := range fields {
+		f := facet{Field: name, Name: fieldName(name)}
+		for _, c := range counts[name][:min(len(counts[name]), mostShown)] {
+			next, on := toggled(l.Filter, name, c.Value)
+			to, err := l.Fresh("filter", next.String())
+			if err != nil {
+				return nil, err
+			}
+			f.Values = append(f.Values, facetValue{c.Value, valueName(name, c.Value), c.Count, on, to})
+		}
+		if len(f.Values) > 0 {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// valueName is a value as people call it.
+func valueName(field, value string) string {
+	switch {
+	case value == "":
+		return "not set"
+	case field == "service" || field == "managed_in":
+		return serviceName(value)
+	}
+	return value
+}
+
+// toggled is the filter with a value of a field taken in, or out where it was in. A field's values are alternatives.
+func toggled(f filter.Filter, field, value string) (next filter.Filter, was bool) {
+	c := filter.Condition{Field: field, Op: filter.Equals, Values: []string{value}}
+	if value == "" {
+		c = filter.Condition{Field: field, Op: filter.NotSet}
+	}
+	i := slices.IndexFunc(f, func(o filter.Condition) bool { return o.Field == field && o.Op == c.Op })
+	if i < 0 {
+		return append(slices.Clone(f), c), false
+	}
+	next = slices.Clone(f)
+	at := slices.IndexFunc(f[i].Values, func(o string) bool { return filter.Fold(o) == filter.Fold(value) })
+	switch {
+	case value == "" || at >= 0 && len(f[i].Values) == 1:
+		return slices.Delete(next, i, i+1), true
+	case at >= 0:
+		c.Values, was = slices.Delete(slices.Clone(f[i].Values), at, at+1), true
+	default:
+		c.Values = append(slices.Clone(f[i].Values), value)
+	}
+	next[i] = c
+	return next, was
+}
+
+// saved are the queries for one kind of list, one's own first.
+func (v *visit) saved(of string) ([]model.SavedQuery, error) {
+	all, err := v.m.Queries(v.r.Context(), v.who.By())
+	out := slices.DeleteFunc(all, func(q model.SavedQuery) bool { return q.Of != of })
+	slices.SortStableFunc(out, func(a, b model.SavedQuery) int {
+		return cmp.Compare(map[bool]int{true: 1}[a.Built], map[bool]int{true: 1}[b.Built])
+	})
+	return out, err
+}

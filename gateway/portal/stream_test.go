@@ -1,0 +1,114 @@
+package portal
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/access"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/stream"
+)
+
+// engine is a gateway that stands as a test says.
+type engine struct {
+	Gateway
+	status Status
+}
+
+func (e engine) Status(context.Context) (Status, error) { return e.status, nil }
+
+func (e engine) Tail(context.Context, filter.Filter, int) ([]*stream.Entry, error) { return nil, nil }
+
+// ajar is a door that lets everybody in as p.
+type ajar struct {
+	Door
+	p access.Principal
+}
+
+func (a ajar) Principal(*http.Request) (access.Principal, error) { return a.p, nil }
+
+func (a ajar) Denied(context.Context, access.Principal, string, string) {}
+
+func firstPage(t *testing.T, s Status, headers ...string) string {
+	t.Helper()
+	h := New(Options{
+		Model: func(access.Scope) (*model.Model, error) { return nil, nil }, Door: ajar{p: access.Local()}, Gateway: engine{status: s},
+		Config: config.Default(), Log: slog.New(slog.DiscardHandler),
+	})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Fatalf("%d: %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+func TestOneLookSaysWhetherItWorks(t *testing.T) {
+	now := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	heard := Service{Name: formats.DefenderForIdentity, Enabled: true, Last: now, Received: 400, Forwarded: 300, Suppressed: 100}
+	takes := Target{Name: "siem", Delivered: 300, Kept: "whole lines"}
+	silent, off, blocked, refused := heard, Service{Name: formats.IdentityProtection}, takes, takes
+	silent.Silent, silent.Last = now, now.Add(-time.Hour)
+	blocked.Blocked, blocked.Trouble = true, "401: <b>token</b> expired"
+	refused.Letters = 2
+	for _, tt := range []struct {
+		name   string
+		status Status
+		has    []string
+		hasNot []string
+	}{
+		{"all is well", Status{Services: []Service{heard, off}, Targets: []Target{takes}}, []string{"It works", "25 % of 400", "not licensed here"}, []string{"Look here", "silent:"}},
+		{"silent", Status{Services: []Service{silent}}, []string{"Look here", "Defender for Identity has gone silent"}, []string{"It works"}},
+		{"blocked", Status{Targets: []Target{blocked}}, []string{"Look here", "siem takes nothing until somebody mends it: 401: &lt;b&gt;token"}, []string{"It works", "<b>token"}},
+		{"refused", Status{Targets: []Target{refused}}, []string{"Look here", "refused 2 events for good"}, []string{"It works"}},
+		{"full", Status{Full: true}, []string{"Look here", "senders wait"}, []string{"It works"}},
+		{"held", Status{Now: now, HeldAll: 1, Held: []Held{{Title: "T", Service: formats.CloudAppSecurity, Due: now.Add(90 * time.Second)}}}, []string{"It works", "1 min 30 s"}, nil},
+		{"nothing yet", Status{Inputs: []Route{{Name: "tcp", Via: "tcp://127.0.0.1:5514"}}}, []string{"Nothing was received yet", "tcp://127.0.0.1:5514"}, nil},
+	} {
+		page := firstPage(t, tt.status)
+		for _, s := range tt.has {
+			if !strings.Contains(page, s) {
+				t.Errorf("%s: no %q in\n%s", tt.name, s, page)
+			}
+		}
+		for _, s := range tt.hasNot {
+			if strings.Contains(page, s) {
+				t.Errorf("%s: %q is there, too", tt.name, s)
+			}
+		}
+	}
+}
+
+func TestAScriptGetsThePartItAsksFor(t *testing.T) {
+	whole := firstPage(t, Status{})
+	part := firstPage(t, Status{}, "HX-Request", "true", "HX-Target", "now")
+	if !strings.Contains(whole, "<!doctype html>") || strings.Contains(part, "<!doctype html>") || !strings.Contains(part, `id="now"`) || strings.Contains(part, `id="tail"`) {
+		t.Errorf("the part is\n%s", part)
+	}
+}
+
+func TestWhereLogInLeads(t *testing.T) {
+	for header, want := range map[string]string{"": "/login?to=%2Falerts%3Fopen%3Da1", "http://x.example/alerts?filter=f": "/login?to=%2Falerts%3Ffilter%3Df"} {
+		r, w := httptest.NewRequest(http.MethodGet, "/alerts?open=a1", nil), httptest.NewRecorder()
+		if header != "" {
+			r.Header.Set("HX-Request", "true")
+			r.Header.Set("HX-Current-URL", header)
+		}
+		toLogin(w, r)
+		if got := w.Header().Get("Location") + w.Header().Get("HX-Redirect"); got != want {
+			t.Errorf("from %q it leads to %s, want %s", header, got, want)
+		}
+	}
+}
