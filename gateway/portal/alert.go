@@ -72,6 +72,11 @@ func (v *visit) drawer(id string) (*drawer, error) {
 	return d, nil
 }
 
+// AnyClosed says whether there is something to be opened again.
+func (d *drawer) AnyClosed() bool {
+	return slices.ContainsFunc(d.Sightings, func(s model.Sighting) bool { return s.Status == "closed" })
+}
+
 // persons are those who are named, each once, whatever the spellings.
 func persons(named []model.Named) []model.Named {
 	var out []model.Named

@@ -69,13 +69,9 @@ func alertFacets(v *visit) (any, error) {
 	if l.Wrong != "" {
 		return &queuePage{list: l}, nil
 	}
-	fields := []string{"status", "severity", "managed_in", "service", "application", "user", "drift", "read", "assigned", "category", "policy"}
-	counts, err := v.m.AlertFacets(v.r.Context(), l.Filter, fields)
-	if err != nil {
-		return nil, err
-	}
-	l.Counted, err = l.facets(fields, counts)
-	return &queuePage{list: l}, err
+	return &queuePage{list: l}, l.facets(v, 6, []string{
+		"status", "severity", "managed_in", "service", "application", "user", "drift", "read", "assigned", "category", "policy", "tactic", "technique", "device", "ip",
+	}, v.m.AlertFacets)
 }
 
 // alertDeed does what a button of the queue or the drawer says.

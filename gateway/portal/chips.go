@@ -2,6 +2,7 @@ package portal
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,6 +124,7 @@ func (l *list) Chips() ([]chip, error) {
 type facet struct {
 	Field, Name string
 	Values      []facetValue
+	Later       string // where it is counted, once somebody opens it
 }
 
 // facetValue is one that can be switched on and off.
@@ -137,22 +139,45 @@ type facetValue struct {
 // mostShown is how many values of a field are shown; the others are reached by typing.
 const mostShown = 12
 
-// facets makes them of counts.
-func (l *list) facets(fields []string, counts map[string][]model.ValueCount) ([]facet, error) {
-	var out []facet
+// facets counts what fits by the fields that people filter by: the first few at once, the others when they are opened,
+// as counting by a field costs as much as finding all that fits.
+func (l *list) facets(v *visit, atOnce int, fields []string, count func(context.Context, filter.Filter, []string) (map[string][]model.ValueCount, error)) error {
+	open, asked := fields[:atOnce], v.r.URL.Query().Get("facet")
+	if asked != "" {
+		open, fields = []string{asked}, []string{asked}
+	}
+	l.At.query.Del("facet")
+	counts, err := count(v.r.Context(), l.Filter, open)
+	if err != nil {
+		return err
+	}
 	for _, name := range fields {
 		f := facet{Field: name, Name: fieldName(name)}
-		for _, c := range counts[name][:min(len(counts[name]), mostShown)] {
-			next, on := toggled(l.Filter, name, c.Value)
-			to, err := l.Fresh("filter", next.String())
-			if err != nil {
-				return nil, err
-			}
-			f.Values = append(f.Values, facetValue{c.Value, valueName(name, c.Value), c.Count, on, to})
+		if !slices.Contains(open, name) {
+			f.Later, err = l.Fresh("facet", name)
+		} else {
+			f.Values, err = l.values(name, counts[name])
 		}
-		if len(f.Values) > 0 {
-			out = append(out, f)
+		if err != nil {
+			return err
 		}
+		l.Counted = append(l.Counted, f)
+	}
+	return nil
+}
+
+// Asked says whether one field alone was asked for.
+func (l *list) Asked() bool { return len(l.Counted) == 1 }
+
+func (l *list) values(field string, counts []model.ValueCount) ([]facetValue, error) {
+	var out []facetValue
+	for _, c := range counts[:min(len(counts), mostShown)] {
+		next, on := toggled(l.Filter, field, c.Value)
+		to, err := l.Fresh("filter", next.String())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, facetValue{c.Value, valueName(field, c.Value), c.Count, on, to})
 	}
 	return out, nil
 }

@@ -77,16 +77,11 @@ func activityFacets(v *visit) (any, error) {
 	if l.Wrong != "" {
 		return &logPage{list: l}, nil
 	}
-	fields := []string{"kind", "service", "application", "action", "failed", "administrative", "severity", "source"}
+	fields := []string{"service", "application", "action", "kind", "failed", "administrative", "severity", "source"}
 	if len(l.Filter) > 0 {
 		fields = append(fields, "user", "ip", "device", "policy") // of all lines they have too many values to be counted
 	}
-	counts, err := v.m.ActivityFacets(v.r.Context(), l.Filter, fields)
-	if err != nil {
-		return nil, err
-	}
-	l.Counted, err = l.facets(fields, counts)
-	return &logPage{list: l}, err
+	return &logPage{list: l}, l.facets(v, 3, fields, v.m.ActivityFacets)
 }
 
 // Title names the line for the window's title.

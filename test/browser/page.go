@@ -125,6 +125,14 @@ func (p *Page) Go(address string) {
 	p.Wait("!window.leaving && document.readyState === 'complete'")
 }
 
+// Reload loads the page again, and waits until it is there.
+func (p *Page) Reload() {
+	p.b.t.Helper()
+	p.Eval("void (window.leaving = true)", nil)
+	p.call("Page.reload", nil, nil)
+	p.Wait("!window.leaving && document.readyState === 'complete'")
+}
+
 // Eval runs an expression and reads its value into out.
 func (p *Page) Eval(expression string, out any) {
 	p.b.t.Helper()

@@ -24,8 +24,18 @@ func TestAnAnalystsDay(t *testing.T) {
 	p.Type(`title contains DCSync`)
 	p.Keys("Enter")
 	p.Wait(`location.search.includes("filter=") && document.querySelectorAll("[data-line]").length === 1`)
-	p.Eval("location.reload()", nil)
+	p.Reload()
 	p.Wait(`document.readyState === "complete" && document.querySelectorAll("[data-line]").length === 1 && document.querySelector(".chips li")`)
+
+	// Fields are counted when they are opened, and a value that is chosen is a condition.
+	p.Wait(`document.querySelector(".facets details[open] li a")`)
+	p.Tab(".facets details:not([open]) summary")
+	p.Keys("Enter")
+	p.Wait(`document.querySelector(".facets details[hx-get] li")`)
+	p.Tab(".facets details[open] a")
+	p.Keys("Enter")
+	p.Wait(`document.querySelectorAll(".chips li").length === 2`)
+	p.Go(g.url + "/alerts?filter=title+contains+DCSync")
 
 	// Open it, and read what made it one.
 	p.Keys("j", "Enter")
@@ -45,7 +55,7 @@ func TestAnAnalystsDay(t *testing.T) {
 	p.WaitText(".toast", "Closed the alert.")
 	p.WaitText("#drawer", "Closed in one service and open in another")
 	p.WaitText("#drawer .history", "a test of the red team")
-	p.Eval("location.reload()", nil)
+	p.Reload()
 	p.WaitText("#drawer", "Closed in one service and open in another")
 
 	// Undo, and close it where it is managed: both are closed.
@@ -99,6 +109,12 @@ func TestAnAnalystsDay(t *testing.T) {
 	p.Keys("Enter")
 	p.WaitText(".toast", "Saved.")
 	p.WaitText("main", "Mara downloads")
+
+	// The first page tells of it, and leads to the alert.
+	p.Go(g.url + "/")
+	p.Tab(`#tail a[href^="/alerts?open="]`)
+	p.Keys("Enter")
+	p.Wait(`location.pathname === "/alerts" && !document.querySelector("#drawer").hidden`)
 
 	// From the queue to the person.
 	p.Go(g.url + "/alerts?filter=user+contains+nina")

@@ -102,10 +102,10 @@ func pages(g *gateway, p *browser.Page) []string {
 	}
 	alert, line, user = first("/alerts?filter="+url.QueryEscape(`title contains DCSync`), "open"), first("/activities?filter=kind+%3D+activity", "open"), first("/users", "")
 	return []string{
-		"/", "/alerts", "/alerts?open=" + alert, "/alerts?filter=" + url.QueryEscape(`application = "Active Directory" and user contains mara`),
+		"/admin", "/", "/alerts", "/alerts?open=" + alert, "/alerts?filter=" + url.QueryEscape(`application = "Active Directory" and user contains mara`),
 		"/alerts?filter=nonsense", "/alerts?open=nothing", "/alerts?filter=title+%3D+nowhere", "/activities", "/activities?open=" + line, "/users", user,
 		"/policies", "/policies/new?filter=action+%3D+download&name=Downloads&severity=low&times=1&within=1h&enabled=1&do=preview", "/policies/builtin-mass-deletion", "/policies/try",
-		"/admin", "/admin/tokens", "/admin/audit", "/nowhere",
+		"/admin/tokens", "/admin/audit", "/nowhere",
 	}
 }
 
@@ -122,6 +122,44 @@ func TestEveryPageIsAccessibleAndSafe(t *testing.T) {
 		p.Go(g.url + path)
 		p.Wait("!document.querySelector('.htmx-request')")
 		g.look(p, path, check)
+	}
+}
+
+// TestHostileNamesStayNames opens every alert, activity and user there is, and tries the lines that brought them.
+func TestHostileNamesStayNames(t *testing.T) {
+	g := start(t)
+	lines := evil(time.Now())
+	g.send(append(lines, cloud(time.Now(), 1, "ALERT_CABINET_EVENT_MATCH_AUDIT", "harmless", "anna", "Box", "text"))...)
+	b := browser.Open(t)
+	p := g.login(b)
+	g.await(p, 1+len(hostile()))
+	for list, key := range map[string]struct{ field, page string }{"alerts": {"id", "/alerts?open="}, "activities": {"key", "/activities?open="}, "users": {"id", "/users/"}} {
+		var all []string
+		p.Eval("fetch('/api/v1/"+list+"').then((r) => r.json()).then((r) => r.items.map((i) => i."+key.field+"))", &all)
+		if len(all) < len(hostile()) {
+			t.Errorf("%d %s, want %d at least", len(all), list, len(hostile()))
+		}
+		for _, id := range all {
+			p.Go(g.url + key.page + url.PathEscape(id))
+			p.Wait("!document.querySelector('.htmx-request')")
+			p.Eval("for (const d of document.querySelectorAll('details')) d.open = true", nil)
+			p.Wait("!document.querySelector('.htmx-request')")
+			g.harmless(p, key.page+id)
+		}
+	}
+	for _, line := range lines {
+		p.Go(g.url + "/policies/try")
+		p.Tab("textarea")
+		p.Type(line)
+		p.Tab("main form button")
+		p.Keys("Enter")
+		p.WaitText(".steps", "What the targets get")
+		g.harmless(p, "try "+line)
+	}
+	var all int
+	p.Eval("fetch('/api/v1/alerts/total').then((r) => r.json()).then((r) => r.count)", &all)
+	if all != 1+len(hostile()) {
+		t.Errorf("%d alerts: a trial left one", all)
 	}
 }
 
@@ -145,13 +183,39 @@ func (g *gateway) look(p *browser.Page, path, check string) {
 		}
 		p.Shot(strings.NewReplacer("?", "-", "=", "-", "%", "").Replace(fmt.Sprintf("page%.40s-%s", path, scheme)))
 	}
+	g.settled(p, path)
 	p.Size(390, 844)
 	var wide float64
 	p.Eval("document.documentElement.scrollWidth", &wide)
 	if wide > 390 {
-		g.t.Errorf("%s is %v wide in a window of 390", path, wide)
+		var by []string
+		p.Eval(`Array.from(document.querySelectorAll("main *")).filter((e) => e.getBoundingClientRect().right > 391 && !e.closest(".scroll")).map((e) => e.outerHTML.slice(0, 120))`, &by)
+		g.t.Errorf("%s is %v wide in a window of 390, by %q", path, wide, by)
 	}
 	p.Shot(strings.NewReplacer("?", "-", "=", "-", "%", "").Replace(fmt.Sprintf("page%.40s-narrow", path)))
+	g.harmless(p, path)
+}
+
+// settled says whether what is shown stays where it is, and when it came.
+func (g *gateway) settled(p *browser.Page, path string) {
+	g.t.Helper()
+	var seen struct{ Moved, First, Painted float64 }
+	p.Eval(`new Promise((done) => {
+		let moved = 0;
+		new PerformanceObserver((list) => { for (const e of list.getEntries()) moved += e.value; }).observe({ type: "layout-shift", buffered: true });
+		requestAnimationFrame(() => requestAnimationFrame(() => done({
+			moved, first: performance.getEntriesByType("navigation")[0].responseStart, painted: (performance.getEntriesByName("first-contentful-paint")[0] || {}).startTime,
+		})));
+	})`, &seen)
+	if seen.Moved > 0.02 { // of the window; what people call steady is 0.1
+		g.t.Errorf("%s jumps by %v", path, seen.Moved)
+	}
+	g.t.Logf("%s: first byte after %.0f ms, painted after %.0f ms", path, seen.First, seen.Painted)
+}
+
+// harmless says whether no words became markup or were run, and nothing was asked of others.
+func (g *gateway) harmless(p *browser.Page, path string) {
+	g.t.Helper()
 	var title string
 	p.Eval("document.title", &title)
 	if title == "owned" {
