@@ -82,8 +82,8 @@ func (c *control) run(ctx context.Context) error {
 	mux.HandleFunc("GET /reconcile", c.reconcile)
 	mux.HandleFunc("GET /deadletters", c.list)
 	mux.HandleFunc("GET /deadletters/{target}/{id}", c.show)
-	mux.HandleFunc("POST /deadletters/{target}/{id}/retry", c.change((*delivery).retry))
-	mux.HandleFunc("DELETE /deadletters/{target}/{id}", c.change((*delivery).giveUp))
+	mux.HandleFunc("POST /deadletters/{target}/{id}/retry", c.change(retriedLetter, (*delivery).retry))
+	mux.HandleFunc("DELETE /deadletters/{target}/{id}", c.change(droppedLetter, (*delivery).giveUp))
 	mux.Handle(api.Prefix+"/", api.As(access.Local(), c.g.show)) // who opens the socket is the gateway's own user
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
@@ -201,9 +201,12 @@ func (c *control) document(name string, l *deadletter.Letter) (document, format 
 }
 
 // change does something with the dead letter that a request names.
-func (c *control) change(do func(*delivery, context.Context, *deadletter.Letter) error) http.HandlerFunc {
+func (c *control) change(what string, do func(*delivery, context.Context, *deadletter.Letter) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		d, err := c.delivery(r.PathValue("target"))
+		if err == nil {
+			err = c.g.noteLetter(r.Context(), access.Local().By(), what, d.name, r.PathValue("id"))
+		}
 		if err != nil {
 			reply(w, nil, err)
 			return

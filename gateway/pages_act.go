@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats/cef"
 	"github.com/sluice-siem/sluice/formats/syslog"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/portal"
@@ -84,9 +85,18 @@ func fieldsOf(e *cef.Event) []portal.Pair {
 	return out
 }
 
+// asker is who asks for a page, as the audit log names them.
+func asker(ctx context.Context) string {
+	who, _ := access.From(ctx)
+	return who.By()
+}
+
 // letter does something with a dead letter.
-func (p pages) letter(ctx context.Context, target, id string, do func(*delivery, context.Context, *deadletter.Letter) error) error {
+func (p pages) letter(ctx context.Context, what, target, id string, do func(*delivery, context.Context, *deadletter.Letter) error) error {
 	d, err := p.delivery(target)
+	if err == nil {
+		err = p.g.noteLetter(ctx, asker(ctx), what, target, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -102,12 +112,12 @@ func (p pages) letter(ctx context.Context, target, id string, do func(*delivery,
 
 // Retry implements [portal.Gateway].
 func (p pages) Retry(ctx context.Context, target, id string) error {
-	return p.letter(ctx, target, id, (*delivery).retry)
+	return p.letter(ctx, retriedLetter, target, id, (*delivery).retry)
 }
 
 // Drop implements [portal.Gateway].
 func (p pages) Drop(ctx context.Context, target, id string) error {
-	return p.letter(ctx, target, id, (*delivery).giveUp)
+	return p.letter(ctx, droppedLetter, target, id, (*delivery).giveUp)
 }
 
 // Test implements [portal.Gateway].
@@ -116,6 +126,9 @@ func (p pages) Test(ctx context.Context, target string) (string, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "sluice"
+	}
+	if err := p.g.note(ctx, asker(ctx), model.Noted{What: testedTarget, Text: target}); err != nil {
+		return "", fmt.Errorf("%w: %w", model.ErrUnavailable, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -149,15 +149,38 @@ func openDoor(g *Gateway) (*access.Door, error) {
 	return access.Open(access.Options{
 		Access: g.config.Access, Proxies: g.config.HTTP.Proxies, DataDir: g.config.DataDir, Log: g.log.With("component", "access"),
 		Note: func(ctx context.Context, e access.Event) {
-			act, err := model.Record(e.By, model.Noted{What: e.What, Text: e.Text, From: e.From, Left: e.Left})
-			if err == nil {
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // who asked may be gone
-				defer cancel()
-				_, err = g.Record(ctx, act)
-			}
-			if err != nil {
+			ctx = context.WithoutCancel(ctx) // who asked may be gone
+			if err := g.note(ctx, e.By, model.Noted{What: e.What, Text: e.Text, From: e.From, Left: e.Left}); err != nil {
 				g.log.Warn("the audit log misses an event", "event", e.What, "by", e.By, "err", err)
 			}
 		},
 	})
 }
+
+// note puts something into the audit log that changes nothing of what the model shows.
+func (g *Gateway) note(ctx context.Context, by string, n model.Noted) error {
+	const patience = 5 * time.Second
+	act, err := model.Record(by, n)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err = g.Record(ctx, act)
+	return err
+}
+
+// noteLetter puts what is done with a dead letter into the audit log, before it is done: what can't be noted isn't done.
+func (g *Gateway) noteLetter(ctx context.Context, by, what, target, id string) error {
+	if err := g.note(ctx, by, model.Noted{What: what, Text: target + " " + id}); err != nil {
+		return fmt.Errorf("%w: the audit log can't take it, so it isn't done: %w", model.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// The acts with dead letters, as the audit log names them.
+const (
+	retriedLetter = "retry_dead_letter"
+	droppedLetter = "drop_dead_letter"
+	testedTarget  = "test_target"
+)

@@ -212,6 +212,11 @@ func TestLogInByOpenID(t *testing.T) {
 	}
 	status, body = b.do(http.MethodGet, "/me", nil, http.Header{"Cookie": {"sluice=" + old}})
 	b.wants(http.StatusUnauthorized, "", status, body)
+	// A browser is led there by a page: a redirection is held against the form-action of the page with the form.
+	b = h.browser()
+	_, _ = b.get("/login/entra?to=/me")
+	status, body = b.do(http.MethodPost, "/logout", nil, http.Header{"Accept": {"text/html"}})
+	b.wants(http.StatusOK, `http-equiv="refresh" content="0; url=`+h.issuer.URL+"/leave?", status, body)
 }
 
 // TestRolesByClaims: app roles first, then groups, then users; groups that aren't known are no groups that aren't there.

@@ -201,22 +201,30 @@ func (d *Door) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	d.setCookie(w, r, d.cookieName(r), "", -time.Second)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
+	if to != "/login" && asksForPage(r) {
+		// Browsers hold what a form leads to, over every redirection, against the page's form-action.
+		page(w, http.StatusOK, `<meta http-equiv="refresh" content="0; url={{.}}"><title>Sluice: logged out</title>`+
+			`<h1>Logged out here</h1><p><a href="{{.}}">Log out there, too</a></p>`, to)
+		return
+	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func asksForPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// page writes a page of our own, which loads nothing.
+func page(w http.ResponseWriter, status int, text, about string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	w.WriteHeader(status)
+	_ = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">`+text)).Execute(w, about) // who asked may be gone
 }
 
 // fail says what went wrong: to a browser as a page, to a program as a problem document.
 func (d *Door) fail(w http.ResponseWriter, r *http.Request, status int, text string) {
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if !asksForPage(r) {
 		problem.Write(w, status, problem.New(status, text))
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	w.WriteHeader(status)
-	_ = failed().Execute(w, text) // who asked may be gone
-}
-
-func failed() *template.Template {
-	return template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Sluice: no log-in</title>` +
-		`<h1>No log-in</h1><p>{{.}}</p><p><a href="/login">Try again</a></p>`))
+	page(w, status, `<title>Sluice: no log-in</title><h1>No log-in</h1><p>{{.}}</p><p><a href="/login">Try again</a></p>`, text)
 }

@@ -131,7 +131,8 @@ func read(a *stream.Act) (Act, error) {
 		return readAs[SavePolicy](a)
 	case "drop_policy":
 		return readAs[DropPolicy](a)
-	case "log_in", "log_in_failed", "log_out", "denied", "export", "create_token", "revoke_token", "forward_after_all":
+	case "log_in", "log_in_failed", "log_out", "denied", "export", "create_token", "revoke_token", "forward_after_all",
+		"retry_dead_letter", "drop_dead_letter", "test_target":
 		return Noted{What: a.Verb}, nil
 	}
 	return nil, nil
