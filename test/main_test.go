@@ -6,9 +6,12 @@ package test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +125,9 @@ func (w *world) close() {
 	for _, p := range w.others {
 		p.kill()
 	}
+	if leaked := secretsInLogs(w.env.WorkDir, slices.Sorted(maps.Keys(w.daemons))); len(leaked) > 0 {
+		w.env.T().Fatal("a gateway's log has a secret: " + strings.Join(leaked, ", "))
+	}
 	var problems []string
 	for _, s := range w.siems {
 		s.close()
@@ -173,4 +179,47 @@ func lookPath(ts *testscript.TestScript, name string) (string, error) {
 		}
 	}
 	return "", exec.ErrNotFound
+}
+
+// secretsInLogs looks through the logs of a script's gateways for what lets somebody in: texts that Sluice makes up for
+// that, and those of the configurations. What is told on purpose, once, is the local admin's password, which is shorter.
+func secretsInLogs(dir string, gateways []string) (leaked []string) {
+	made := regexp.MustCompile(`\b(sluice_)?[A-Z2-7]{52}\b`)
+	configured := regexp.MustCompile(`(?:token|password|secret): *"?([^",}\s$]{6,})`)
+	var known []string
+	configurations, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	for _, path := range configurations {
+		data, _ := os.ReadFile(path) // it was there a moment ago
+		for _, m := range configured.FindAllStringSubmatch(string(data), -1) {
+			known = append(known, m[1])
+		}
+	}
+	for _, name := range gateways {
+		data, _ := os.ReadFile(filepath.Join(dir, name+".log"))
+		text := string(data)
+		if strings.Count(text, `"password":"`) > 1 {
+			leaked = append(leaked, "the one-time password, more than once")
+		}
+		leaked = append(leaked, made.FindAllString(text, -1)...)
+		leaked = append(leaked, slices.DeleteFunc(slices.Clone(known), func(s string) bool { return !strings.Contains(text, s) })...)
+	}
+	return leaked
+}
+
+func TestSecretsInLogsAreFound(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"gw.yaml": "token: s3cret-of-hec\n", "ok.log": `{"password":"X"}`,
+		"gw.log": "a s3cret-of-hec\nsluice_" + strings.Repeat("A2", 26) + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := secretsInLogs(dir, []string{"gw", "ok"}); len(got) != 2 {
+		t.Errorf("found %q", got)
+	}
 }
