@@ -129,18 +129,7 @@ func (m *Model) audited(ctx context.Context, where string, args ...any) ([]Audit
 
 // auditWhere is the filter as a condition on audit.
 func auditWhere(f filter.Filter, now time.Time) (where string, args []any, err error) {
-	where = "TRUE"
-	for _, c := range f {
-		one, more, err := auditCondition(c, now)
-		if err != nil {
-			return "", nil, err
-		}
-		if _, negated := c.Op.Negative(); negated {
-			one = "NOT coalesce((" + one + "), 0)"
-		}
-		where, args = where+" AND "+one, append(args, more...)
-	}
-	return where, args, nil
+	return allOf("TRUE", f, func(c filter.Condition) (string, []any, error) { return auditCondition(c, now) })
 }
 
 // auditCondition is the positive form of a condition.

@@ -355,13 +355,8 @@ func (f *folder) readLine(ctx context.Context, n int64) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r record
-	if err := cbor.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("read line %d: %w", n, err)
-	}
-	l.Activity = r.Activity
-	if r.Spelling != "" {
-		l.User = &Named{Spelling: r.Spelling}
+	if err := l.decode(data); err != nil {
+		return nil, err
 	}
 	for i := range many {
 		if err := json.Unmarshal([]byte(many[i]), &t.many[i]); err != nil {
@@ -369,6 +364,19 @@ func (f *folder) readLine(ctx context.Context, n int64) (*line, error) {
 		}
 	}
 	return l, nil
+}
+
+// decode reads what the row of the line has whole.
+func (l *line) decode(data []byte) error {
+	var r record
+	if err := cbor.Unmarshal(data, &r); err != nil {
+		return fmt.Errorf("read line %d of the log: %w", l.n, err)
+	}
+	l.Activity, l.Time = r.Activity, timeOf(l.n)
+	if r.Spelling != "" {
+		l.User = &Named{Spelling: r.Spelling}
+	}
+	return nil
 }
 
 // deleteLine takes a line out of the log. The index has to be told what it was told before.

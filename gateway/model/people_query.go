@@ -78,9 +78,13 @@ func (m *Model) User(ctx context.Context, id string) (User, error) {
 
 // usersWhere is the filter as a condition on persons p.
 func usersWhere(f filter.Filter, now time.Time) (where string, args []any, err error) {
-	where = "p.into_n IS NULL"
+	return allOf("p.into_n IS NULL", f, func(c filter.Condition) (string, []any, error) { return userCondition(c, now) })
+}
+
+// allOf adds the conditions of a filter to one in SQL; of each, positive gives the positive form.
+func allOf(where string, f filter.Filter, positive func(filter.Condition) (string, []any, error)) (_ string, args []any, err error) {
 	for _, c := range f {
-		one, more, err := userCondition(c, now)
+		one, more, err := positive(c)
 		if err != nil {
 			return "", nil, err
 		}

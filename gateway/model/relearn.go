@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/formats"
 )
@@ -78,13 +76,8 @@ func (f *folder) rejudge(ctx context.Context, numbers []int64) error {
 		if err := rows.Scan(&l.n, &l.name, &data); err != nil {
 			return err
 		}
-		var r record
-		if err := cbor.Unmarshal(data, &r); err != nil {
-			return fmt.Errorf("read the log: %w", err)
-		}
-		l.Activity, l.Time = r.Activity, timeOf(l.n)
-		if r.Spelling != "" {
-			l.User = &Named{Spelling: r.Spelling}
+		if err := l.decode(data); err != nil {
+			return err
 		}
 		lines = append(lines, l)
 	}
