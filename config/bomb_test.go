@@ -27,8 +27,8 @@ func TestBombsAreRefused(t *testing.T) {
 		},
 		{
 			"billion laughs", "a: &a [x,x]\nb: &b [*a,*a]\ninputs: *b\n",
-			`f:1: a: unknown key; known are data_dir, inputs, organisation, services, policy, dedup, silence, closure, undo_window, targets, stream, model, http, metrics, access
-f:2: b: unknown key; known are data_dir, inputs, organisation, services, policy, dedup, silence, closure, undo_window, targets, stream, model, http, metrics, access
+			`f:1: a: unknown key; known are data_dir, inputs, organisation, services, policy, dedup, risk, silence, closure, undo_window, targets, stream, model, http, metrics, access
+f:2: b: unknown key; known are data_dir, inputs, organisation, services, policy, dedup, risk, silence, closure, undo_window, targets, stream, model, http, metrics, access
 f:2: inputs[0]: found a list, expected keys and values
 f:2: inputs[1]: found a list, expected keys and values`,
 		},
@@ -45,7 +45,7 @@ f:2: inputs[1]: found a list, expected keys and values`,
 		{"a long value", "policy: {mode: " + long + "}", `f:1: policy.mode: found "` + long[:80] + `"…, expected enforce or shadow`},
 		{
 			"a long key", long[:1000] + ": 1",
-			`f:1: "` + long[:64] + `": unknown key; known are data_dir, inputs, organisation, services, policy, dedup, silence, closure, undo_window, targets, stream, model, http, metrics, access`,
+			`f:1: "` + long[:64] + `": unknown key; known are data_dir, inputs, organisation, services, policy, dedup, risk, silence, closure, undo_window, targets, stream, model, http, metrics, access`,
 		},
 		{
 			"many inputs", "inputs:\n  - &i {name: a, listen: 'udp://:1'}\n" + strings.Repeat("  - *i\n", 1000),

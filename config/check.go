@@ -54,6 +54,7 @@ func (c *Config) check(p *problems) {
 	c.checkClosure(p)
 	c.checkPolicy(p)
 	c.Dedup.check(p)
+	c.Risk.check(p)
 	c.Stream.check(p)
 	c.Model.check(p)
 }
@@ -175,6 +176,26 @@ func (o Organisation) check(p *problems) {
 				p.add(key, "found nothing, expected what follows the @ of a user name")
 			}
 			name(key, suffix)
+		}
+	}
+}
+
+func (r Risk) check(p *problems) {
+	const day, most = 24 * time.Hour, 60 * 24 * time.Hour
+	if r.Learning < day || r.Learning > most || r.Learning%day != 0 {
+		p.add("risk.learning", "found %s, expected whole days from 1d to 60d", show(r.Learning))
+	}
+	for _, w := range []struct {
+		key     string
+		percent int
+	}{{"sensitive", r.Impact.Sensitive}, {"admin", r.Impact.Admin}, {"watched", r.Impact.Watched}} {
+		if w.percent < 100 || w.percent > 1000 {
+			p.add("risk.impact."+w.key, "found %d, expected percents from 100 to 1000", w.percent)
+		}
+	}
+	for i, user := range r.Watched {
+		if user == "" {
+			p.add(p.element("risk.watched", i), "found nothing, expected a user such as anna@contoso.com")
 		}
 	}
 }

@@ -24,6 +24,7 @@ type Config struct {
 	Services     Services      `koanf:"services"`
 	Policy       Policy        `koanf:"policy"`
 	Dedup        Dedup         `koanf:"dedup"`
+	Risk         Risk          `koanf:"risk"`
 	Silence      Silence       `koanf:"silence"`
 	Closure      Closure       `koanf:"closure"`
 	UndoWindow   time.Duration `koanf:"undo_window"` // how long what was done to an alert can be taken back
@@ -77,10 +78,28 @@ type TLS struct {
 }
 
 // Organisation is what an analyst knows about the names in use. DirectoryFile, in CSV or JSON, says who the
-// people are, see [directory]; it is read again when it changes.
+// people are, see [directory]; it is read again when it changes. NetworksFile says where addresses are, see
+// [networks].
 type Organisation struct {
 	Domains       []Domain `koanf:"domains"`
 	DirectoryFile string   `koanf:"directory_file"`
+	NetworksFile  string   `koanf:"networks_file"` // CSV: cidr, country, tag
+	GeoIPFile     string   `koanf:"geoip_file"`    // mmdb: the country of addresses of which the networks file tells none
+}
+
+// Risk is how the users' investigation priority is weighed.
+type Risk struct {
+	Learning time.Duration `koanf:"learning"` // from a user's first activity, in which activities are learnt and not scored
+	Impact   Impact        `koanf:"impact"`
+	Watched  []string      `koanf:"watched"` // users in any spelling
+}
+
+// Impact is what an alert weighs more, in percent, for users whom an attack would hurt more. The largest that
+// fits counts.
+type Impact struct {
+	Sensitive int `koanf:"sensitive"`
+	Admin     int `koanf:"admin"`
+	Watched   int `koanf:"watched"`
 }
 
 // Domain is one Active Directory domain with the spellings it goes by.

@@ -35,6 +35,7 @@ func Default() Config {
 			Window: 72 * time.Hour, Skew: 15 * time.Minute, RaiseSkew: time.Hour,
 			Remember: Remember{Alerts: 30 * 24 * time.Hour, Activities: 72 * time.Hour},
 		},
+		Risk:    Risk{Learning: 7 * 24 * time.Hour, Impact: Impact{Sensitive: 150, Admin: 130, Watched: 150}},
 		Silence: Silence{DefenderForIdentity: Auto, CloudAppSecurity: Auto, IdentityProtection: Auto},
 		Closure: Closure{DefenderForIdentity: []string{cloudAppSecurity}}, UndoWindow: 24 * time.Hour,
 		Targets: []Target{{Name: "stdout", Type: "stdout"}},

@@ -6,14 +6,28 @@ import (
 	"fmt"
 
 	"github.com/sluice-siem/sluice/config/directory"
+	"github.com/sluice-siem/sluice/config/networks"
 )
 
-// checkFiles reads the files that the configuration names: certificates, and the directory's header. A mistake
+// checkFiles reads the files that the configuration names: certificates, networks, and the directory's header. A mistake
 // further down in the directory must keep nobody from starting.
 func (c *Config) checkFiles(p *problems) {
 	if file := c.Organisation.DirectoryFile; file != "" {
 		if err := directory.CheckHeader(file); err != nil {
 			p.add("organisation.directory_file", "found %s: %s", quote(file), err)
+		}
+	}
+	if file := c.Organisation.NetworksFile; file != "" {
+		if _, err := networks.Load(file); err != nil {
+			p.add("organisation.networks_file", "found %s: %s", quote(file), err)
+		}
+	}
+	if file := c.Organisation.GeoIPFile; file != "" {
+		countries, err := networks.OpenCountries(file)
+		if err != nil {
+			p.add("organisation.geoip_file", "found %s: %s; expected a database of countries in mmdb form", quote(file), err)
+		} else {
+			_ = countries.Close() // it can be read, which was the question
 		}
 	}
 	for i, in := range c.Inputs {
