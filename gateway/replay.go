@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ type Replay struct {
 	clock   clock
 	lines   []Verdict
 	byKey   map[dedup.EventKey]int
+	scores  *scores // nil where nobody asks
 }
 
 // Verdict is what became of one message when everything was decided.
@@ -46,8 +48,20 @@ func NewReplay(c config.Config) (*Replay, error) {
 	}, nil
 }
 
+// Score has the users' investigation priority written, for every day of the clock that is over, highest first. It
+// reads the files that the configuration names, and is called before the first message.
+func (r *Replay) Score(c config.Config, write func(UserScore) error) (err error) {
+	r.scores, err = newScores(c, write)
+	return err
+}
+
 // Close frees the state.
-func (r *Replay) Close() error { return r.index.Close() }
+func (r *Replay) Close() error {
+	if r.scores != nil {
+		return errors.Join(r.index.Close(), r.scores.close())
+	}
+	return r.index.Close()
+}
 
 // HeaderTime reads the time of a message's syslog header, zero where it has none. A header without a
 // year is read as near to reference as can be.
@@ -62,6 +76,11 @@ func (r *Replay) Message(raw []byte, at time.Time) error {
 	t := r.clock.next(at)
 	if err := r.release(t); err != nil {
 		return err
+	}
+	if r.scores != nil {
+		if err := r.scores.until(t); err != nil {
+			return err
+		}
 	}
 	n := normalize(raw, at)
 	r.byKey[dedup.Key(&n, t)] = len(r.lines)
@@ -86,6 +105,11 @@ func (r *Replay) Finish() ([]Verdict, error) {
 			return nil, err
 		}
 		if !ok {
+			if r.scores != nil && len(r.lines) > 0 {
+				if err := r.scores.daily(); err != nil { // of the last message's day
+					return nil, err
+				}
+			}
 			return r.lines, r.resolve()
 		}
 		if err := r.release(r.clock.next(due)); err != nil {
@@ -153,6 +177,9 @@ func (r *Replay) step(t time.Time, decide func(*dedup.Batch) ([]*stream.Entry, e
 
 func (r *Replay) record(entries []*stream.Entry) {
 	for _, e := range entries {
+		if r.scores != nil {
+			r.scores.entry(e)
+		}
 		i, ok := r.byKey[e.Key]
 		if !ok {
 			continue // an event of our own

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway"
 )
 
@@ -33,11 +34,12 @@ type message struct {
 }
 
 func replay(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	f := newFlags("replay", "[--config FILE] [--arrivals FILE]... [--truth FILE]... LOG...", stderr)
+	f := newFlags("replay", "[--config FILE] [--arrivals FILE]... [--truth FILE]... [--scores FILE] LOG...", stderr)
 	path := f.String("config", "", "the configuration; embedded defaults without it")
 	var arrivals, truths files
 	f.Var(&arrivals, "arrivals", "arrival times, one RFC 3339 time a line; one file for each LOG")
 	f.Var(&truths, "truth", "the true alerts, one JSON object a line; one file for each LOG")
+	scores := f.String("scores", "", "write the users' investigation priority there, a JSON object a line for each user and day")
 	logs, err := parse(f, args)
 	switch {
 	case err != nil:
@@ -67,6 +69,12 @@ func replay(ctx context.Context, args []string, stdin io.Reader, stdout, stderr 
 		return err
 	}
 	defer func() { _ = r.Close() }() // in memory
+	finish := func() error { return nil }
+	if *scores != "" {
+		if finish, err = writeScores(r, c, *scores); err != nil {
+			return err
+		}
+	}
 	for _, m := range messages {
 		if ctx.Err() != nil {
 			return errors.New("replay: broken off")
@@ -76,7 +84,7 @@ func replay(ctx context.Context, args []string, stdin io.Reader, stdout, stderr 
 		}
 	}
 	lines, err := r.Finish()
-	if err != nil {
+	if err := errors.Join(err, finish()); err != nil {
 		return err
 	}
 	if err := writeVerdicts(stdout, lines); err != nil || len(truths) == 0 {
@@ -169,6 +177,23 @@ func writeVerdicts(w io.Writer, lines []gateway.Verdict) error {
 		}
 	}
 	return out.Flush()
+}
+
+// writeScores has the scores written to a file, which finish completes.
+func writeScores(r *gateway.Replay, c config.Config, name string) (finish func() error, err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	out := bufio.NewWriter(file)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	finish = func() error { return errors.Join(out.Flush(), file.Close()) }
+	if err := r.Score(c, func(s gateway.UserScore) error { return enc.Encode(s) }); err != nil {
+		_ = file.Close() // nothing was written
+		return nil, err
+	}
+	return finish, nil
 }
 
 func optional(s string) *string {
