@@ -166,7 +166,7 @@ func (s *scores) weigh(id dedup.AlertID, a *scored) {
 		delete(s.alerts, id)
 		return
 	}
-	out := risk.Alert{ID: string(id), At: a.last}
+	out := risk.Alert{ID: string(id), At: a.last, News: a.last}
 	entities := map[string]bool{}
 	var known, others []string
 	for _, n := range a.inOrder() {

@@ -10,19 +10,19 @@ import (
 
 // Activity is what somebody did, taken apart. Empty fields are not known and not judged.
 type Activity struct {
-	ID      string
-	User    string    // as Person spells it
-	At      time.Time // when it was done
-	Class   string    // type, as the service names it
-	App     string
-	Title   string // in words
-	Agent   string // user agent without its versions
-	Range   string // of the address
-	Country string
-	Tag     string // kind of network
-	Device  string
-	Target  string // machine
-	Failed  bool
+	ID      string    `cbor:"1,keyasint,omitempty"`
+	User    string    `cbor:"2,keyasint"`           // as Person spells it
+	At      time.Time `cbor:"3,keyasint"`           // when it was done, to the second
+	Class   string    `cbor:"4,keyasint,omitempty"` // type, as the service names it
+	App     string    `cbor:"5,keyasint,omitempty"`
+	Title   string    `cbor:"6,keyasint,omitempty"` // in words
+	Agent   string    `cbor:"7,keyasint,omitempty"` // user agent without its versions
+	Range   string    `cbor:"8,keyasint,omitempty"` // of the address
+	Country string    `cbor:"9,keyasint,omitempty"`
+	Tag     string    `cbor:"10,keyasint,omitempty"` // kind of network
+	Device  string    `cbor:"11,keyasint,omitempty"`
+	Target  string    `cbor:"12,keyasint,omitempty"` // machine
+	Failed  bool      `cbor:"13,keyasint,omitempty"`
 }
 
 // Network is what is known of an address.
@@ -31,7 +31,7 @@ type Network struct{ Country, Tag string }
 // ActivityOf takes a notification apart. The caller knows whose it is, and where its address belongs.
 func ActivityOf(n *formats.Notification, user string, at time.Time, locate func(netip.Addr) Network) Activity {
 	a := Activity{
-		ID: n.ID, User: user, At: at, Class: n.Class, App: n.App, Title: n.Title,
+		ID: n.ID, User: user, At: at, Class: n.Class, App: n.App, Title: clip(n.Title),
 		Agent:  withoutVersions(n.Extra["requestClientApplication"]),
 		Device: parameter(n.Message, "SourceComputerDnsName"), Target: parameter(n.Message, "DestinationComputerDnsName"),
 		Failed: failed(n),
@@ -133,5 +133,5 @@ func (a *Activity) label(f feature) string {
 		return "now " + a.Country
 	}
 	v := a.value(f)
-	return v[:min(len(v), mostText)]
+	return clip(v)
 }

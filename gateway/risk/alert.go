@@ -12,13 +12,14 @@ import (
 
 // Alert is one thing to handle, whatever the number of services that reported it.
 type Alert struct {
-	ID       string
-	Users    []string // as Person spells them
-	At       time.Time
-	Type     string // one for all services that report it
-	Title    string
-	Severity formats.Severity
-	Entities int // accounts and devices that are involved
+	ID       string           `cbor:"1,keyasint"`
+	Users    []string         `cbor:"2,keyasint,omitempty"` // as Person spells them
+	At       time.Time        `cbor:"3,keyasint"`           // to the second, as News
+	News     time.Time        `cbor:"4,keyasint"`           // when something new was last said of it; for who was reset before, it counts again
+	Type     string           `cbor:"5,keyasint,omitempty"` // one for all services that report it
+	Title    string           `cbor:"6,keyasint,omitempty"`
+	Severity formats.Severity `cbor:"7,keyasint,omitempty"`
+	Entities int              `cbor:"8,keyasint,omitempty"` // accounts and devices that are involved
 }
 
 // Alert takes an alert, or what is now known of one that was taken before: its users, its severity.
@@ -31,8 +32,11 @@ func (s *Scorer) Alert(a Alert) {
 		u := s.user(name)
 		s.changed[name] = true
 		if it := u.alert(a.ID); it != nil {
-			s.reweigh(u, it, &a)
+			it.reweigh(&a)
 			continue
+		}
+		if a.News.Unix() <= u.Since || s.world.Day-dayOf(a.At) > days {
+			continue // it was looked at, or is over
 		}
 		s.age(dayOf(a.At))
 		u.keep(s.alertItem(u, &a))
@@ -47,7 +51,7 @@ func (s *Scorer) Withdraw(id string) { s.retract(id, nil) }
 func (s *Scorer) retract(id string, users []string) {
 	old := s.alerts[id]
 	for _, name := range old {
-		if u := s.users[name]; !slices.Contains(users, name) {
+		if u := s.users[name]; u != nil && !slices.Contains(users, name) {
 			s.changed[name] = true
 			u.Items = slices.DeleteFunc(u.Items, func(it item) bool { return it.Alert && it.ID == id })
 		}
@@ -69,15 +73,19 @@ func (s *Scorer) Close(id string, closed bool) {
 	}
 }
 
-// Reset starts a user's score anew. What is usual stays known.
-func (s *Scorer) Reset(name string) {
+// Reset starts a user's score anew at a time. What is usual stays known.
+func (s *Scorer) Reset(name string, at time.Time) {
 	if u := s.users[name]; u != nil {
-		u.Items = nil
+		u.Items, u.Since = nil, at.Unix()
 		s.changed[name] = true
 	}
 }
 
+// alert finds the part of an alert; there is none of somebody who was joined with somebody else.
 func (u *user) alert(id string) *item {
+	if u == nil {
+		return nil
+	}
 	for i := range u.Items {
 		if u.Items[i].Alert && u.Items[i].ID == id {
 			return &u.Items[i]
@@ -122,10 +130,10 @@ func (s *Scorer) alertItem(u *user, a *Alert) item {
 		}
 	}
 	it := item{
-		ID: a.ID, Alert: true, At: a.At.Unix(), Day: day, Title: a.Title[:min(len(a.Title), mostText)],
+		ID: a.ID, Alert: true, At: a.At.Unix(), Day: day, Title: clip(a.Title),
 		Found: []finding{{Feature: detection, Value: key, Surprise: int32(max(0, min(bitsOf(p), most)-threshold)), Words: words}},
 	}
-	s.reweigh(u, &it, a)
+	it.reweigh(a)
 	return it
 }
 
@@ -149,23 +157,39 @@ func (s *Scorer) alertRate() float64 {
 }
 
 // reweigh gives the bits of an alert by what is known now.
-func (s *Scorer) reweigh(u *user, it *item, a *Alert) {
+func (it *item) reweigh(a *Alert) {
 	base := [...]int32{formats.NoSeverity: 300, formats.Informational: 0, formats.Low: 200, formats.Medium: 500, formats.High: 900}
 	f := &it.Found[0]
-	bits := f.Surprise + base[min(a.Severity, formats.High)]
-	bits += 50 * int32(min(max(a.Entities-2, 0), 6))
-	percent, impact := 100, ""
+	f.Bits = f.Surprise + base[min(a.Severity, formats.High)] + 50*int32(min(max(a.Entities-2, 0), 6))
+	_, rest, _ := strings.Cut(f.Words, "; ")
+	f.Words = fmt.Sprintf("%s alert; %s", a.Severity, cmp.Or(rest, f.Words))
+	it.Title = cmp.Or(it.Title, clip(a.Title))
+}
+
+// impact is what an alert weighs more for a user whom an attack would hurt more, in percent, and in words why.
+func (s *Scorer) impact(p Person) (percent int, words string) {
+	percent = 100
 	for _, w := range []struct {
 		is      bool
 		percent int
 		words   string
-	}{{u.person.Sensitive, s.options.Sensitive, "a sensitive user's "}, {u.person.Admin, s.options.Admin, "an administrator's "}, {u.person.Watched, s.options.Watched, "a watched user's "}} {
+	}{{p.Sensitive, s.options.Sensitive, "a sensitive user's "}, {p.Admin, s.options.Admin, "an administrator's "}, {p.Watched, s.options.Watched, "a watched user's "}} {
 		if w.is && w.percent > percent {
-			percent, impact = w.percent, w.words
+			percent, words = w.percent, w.words
 		}
 	}
-	f.Bits = bits * int32(percent) / 100
-	_, rest, _ := strings.Cut(f.Words, "; ")
-	f.Words = fmt.Sprintf("%s%s alert; %s", impact, a.Severity, cmp.Or(rest, f.Words))
-	it.Title = cmp.Or(it.Title, a.Title)
+	return percent, words
+}
+
+// forUser is an alert's finding with the impact of the user whose it is: that may change from one day to the next.
+func (s *Scorer) forUser(it *item, p Person) *item {
+	percent, words := s.impact(p)
+	if !it.Alert || percent == 100 {
+		return it
+	}
+	weighed := *it
+	f := it.Found[0]
+	f.Bits, f.Words = f.Bits*int32(percent)/100, words+f.Words
+	weighed.Found = []finding{f}
+	return &weighed
 }

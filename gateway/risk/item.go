@@ -3,7 +3,7 @@ package risk
 import (
 	"cmp"
 	"slices"
-	"time"
+	"strings"
 )
 
 // item is an alert, or an activity that something was found in.
@@ -24,7 +24,7 @@ type finding struct {
 	Bits    int32   `cbor:"3,keyasint"`           // hundredths, above the threshold
 	Words   string  `cbor:"4,keyasint"`
 
-	Surprise int32 `cbor:"5,keyasint,omitempty"` // of an alert: what of Bits doesn't come from what may still change
+	Surprise int32 `cbor:"5,keyasint,omitempty"` // of an alert, what of Bits is not by its severity and entities, which may still change
 }
 
 // mostItems is how many items of one day a user has at most: the profile is bounded whatever somebody does. The
@@ -33,6 +33,9 @@ const mostItems = 12
 
 // mostText is how many bytes of a title are kept.
 const mostText = 100
+
+// clip cuts a text to what is kept of one.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), mostText)], "") }
 
 // record keeps an activity in which something was found.
 func (s *Scorer) record(u *user, a *Activity, day int32, found []finding) {
@@ -46,7 +49,7 @@ func title(a *Activity) string {
 	if a.App != "" {
 		t += ", " + a.App
 	}
-	return t[:min(len(t), mostText)]
+	return clip(t)
 }
 
 // grow raises the finding of a number that goes on growing on a day; it stays with the activity by which it
@@ -96,7 +99,6 @@ func (u *user) keep(it item) {
 
 // forget lets go the items that are older than the window by a day, by which the order of arrival may err.
 func (u *user) forget(day int32) {
-	const days = int32(Window / (24 * time.Hour))
 	u.Items = slices.DeleteFunc(u.Items, func(o item) bool { return o.Day < day-days-1 })
 }
 

@@ -38,11 +38,11 @@ import (
 
 // Person is what the organisation's directory says of a user.
 type Person struct {
-	User       string // the one spelling by which the user is known here
-	Department string // whose members are the user's peers; empty for nobody knows
-	Sensitive  bool
-	Admin      bool
-	Watched    bool
+	User       string `cbor:"1,keyasint"`           // by which the user is known here, and no other
+	Department string `cbor:"2,keyasint,omitempty"` // whose members are the user's peers; empty for nobody knows
+	Sensitive  bool   `cbor:"3,keyasint,omitempty"`
+	Admin      bool   `cbor:"4,keyasint,omitempty"`
+	Watched    bool   `cbor:"5,keyasint,omitempty"`
 }
 
 // Options are what an operator may set. The zero value of each means its default.
@@ -51,8 +51,11 @@ type Options struct {
 	Sensitive, Admin, Watched int // percent of an alert's bits, for users whom an attack would hurt more
 }
 
-// Window is how long what somebody did counts in the score.
-const Window = 7 * 24 * time.Hour
+// Window is how long what somebody did counts in the score: on that day and the six that follow. A day is one of UTC.
+const Window = days * 24 * time.Hour
+
+// days are those of the window.
+const days = 7
 
 // Scorer holds a profile of every user and scores what they do. It isn't safe for concurrent use.
 type Scorer struct {
@@ -105,21 +108,43 @@ func newWorld() world { return world{Volumes: map[uint32]noise{}, Sources: map[u
 func (s *Scorer) Know(people []Person) {
 	for _, p := range people {
 		u := s.user(p.User)
-		if u.person.Department != p.Department {
+		if u.Person == p {
+			continue
+		}
+		s.changed[u.Name] = true
+		if u.Person.Department != p.Department {
 			s.enlist(u, -1)
-			u.person = p
+			u.Person = p
 			s.enlist(u, 1)
 		}
-		u.person = p
+		u.Person = p
 	}
 }
+
+// Knows says what the directory said of a user, and whether that is one.
+func (s *Scorer) Knows(name string) (p Person, known bool) {
+	u := s.users[name]
+	if u == nil {
+		return Person{}, false
+	}
+	return u.Person, true
+}
+
+// Acts says whether a user was ever active, or is only spoken of.
+func (s *Scorer) Acts(name string) bool {
+	u := s.users[name]
+	return u != nil && u.First != 0
+}
+
+// Len is how many users are known.
+func (s *Scorer) Len() int { return len(s.users) }
 
 // user finds a user, or begins a profile.
 func (s *Scorer) user(name string) *user {
 	if u := s.users[name]; u != nil {
 		return u
 	}
-	u := &user{Name: name, person: Person{User: name}}
+	u := &user{Name: name, Person: Person{User: name}}
 	s.users[name], s.changed[name] = u, true
 	s.enlist(u, 1)
 	return u
@@ -127,7 +152,7 @@ func (s *Scorer) user(name string) *user {
 
 // enlist adds a user with everything in the profile to the counts of its groups, or takes it out.
 func (s *Scorer) enlist(u *user, by int) {
-	u.peers = s.group(u.person.Department)
+	u.peers = s.group(u.Person.Department)
 	s.whole.members += by
 	if u.peers != s.whole {
 		u.peers.members += by

@@ -51,12 +51,28 @@ func (s *Scorer) Score(name string, at time.Time) Score {
 	if u == nil {
 		return Score{User: name}
 	}
-	return u.score(at)
+	return s.score(u, at)
 }
 
-func (u *user) score(at time.Time) Score {
+// Standing is a user's score without what it is made of, which is cheaper.
+func (s *Scorer) Standing(name string, at time.Time) (points Points, norm float64) {
+	u := s.users[name]
+	if u == nil || len(u.Items) == 0 {
+		return 0, 0
+	}
+	today := dayOf(at)
+	parts := total(s.live(u, today), -1, today)
+	slices.SortFunc(parts, func(a, b Points) int { return cmp.Compare(b, a) })
+	for _, p := range parts {
+		points += p
+	}
+	return points, bounded(parts)
+}
+
+func (s *Scorer) score(u *user, at time.Time) Score {
 	out := Score{User: u.Name}
-	live, today := u.live(at), dayOf(at)
+	today := dayOf(at)
+	live := s.live(u, today)
 	points := total(live, -1, today)
 	for i, it := range live {
 		if points[i] == 0 {
@@ -75,17 +91,20 @@ func (u *user) score(at time.Time) Score {
 		out.Parts = append(out.Parts, p)
 	}
 	slices.SortStableFunc(out.Parts, func(a, b Part) int { return cmp.Compare(b.Points, a.Points) })
-	out.Bounded = bounded(out.Parts)
+	sizes := make([]Points, len(out.Parts))
+	for i, p := range out.Parts {
+		sizes[i] = p.Points
+	}
+	out.Bounded = bounded(sizes)
 	return out
 }
 
-// live lists the items that count at a time.
-func (u *user) live(at time.Time) []*item {
+// live lists the items that count on a day.
+func (s *Scorer) live(u *user, today int32) []*item {
 	var out []*item
 	for i := range u.Items {
-		it := &u.Items[i]
-		if t := time.Unix(it.At, 0); !it.Closed && !t.After(at) && at.Sub(t) < Window {
-			out = append(out, it)
+		if it := &u.Items[i]; !it.Closed && it.Day <= today && today-it.Day < days {
+			out = append(out, s.forUser(it, u.Person))
 		}
 	}
 	return out
@@ -164,37 +183,55 @@ func weigh(items []*item, day []int) []int64 {
 
 // bounded is the zeta-weighted sum: parts r of at most 100, largest first, 100·Σ r/i^1.5 over what it would be with
 // endless parts of 100.
-func bounded(parts []Part) float64 {
+func bounded(parts []Points) float64 {
 	const zeta = 2.5924 // of 1.5, over 10,000 terms
 	sum := 0.0
 	for i, p := range parts {
-		sum += min(p.Points.Float(), 100) / math.Pow(float64(i+1), 1.5)
+		sum += min(p.Float(), 100) / math.Pow(float64(i+1), 1.5)
 	}
 	return min(100, sum/zeta)
 }
 
-// Ranking gives the scores of all users that have one, highest first.
-func (s *Scorer) Ranking(at time.Time) []Score {
-	var out []Score
+// Standing is where a user stands.
+type Standing struct {
+	User       string
+	Points     Points
+	Bounded    float64
+	Percentile float64
+}
+
+// Standings lists all users that have a score, highest first.
+func (s *Scorer) Standings(at time.Time) []Standing {
+	var out []Standing
 	for _, name := range s.Users() {
-		if u := s.users[name]; len(u.Items) > 0 {
-			if sc := u.score(at); sc.Points > 0 {
-				out = append(out, sc)
-			}
+		if points, norm := s.Standing(name, at); points > 0 {
+			out = append(out, Standing{User: name, Points: points, Bounded: norm})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Score) int { return cmp.Compare(b.Points, a.Points) })
-	others := len(s.users) - 1
+	slices.SortStableFunc(out, func(a, b Standing) int { return cmp.Compare(b.Points, a.Points) })
 	for i := range out {
 		if i > 0 && out[i].Points == out[i-1].Points {
 			out[i].Percentile = out[i-1].Percentile
 			continue
 		}
-		below := len(s.users) - i
-		for j := i; j < len(out) && out[j].Points == out[i].Points; j++ {
-			below--
+		least := i
+		for ; least < len(out) && out[least].Points == out[i].Points; least++ {
 		}
-		out[i].Percentile = 100 * float64(below) / float64(max(others, 1))
+		out[i].Percentile = Percentile(least, len(s.users))
+	}
+	return out
+}
+
+// Percentile is what part of the others have less, 0 to 100, where so many of all have as much or more, with the user.
+func Percentile(most, all int) float64 { return 100 * float64(all-most) / float64(max(all-1, 1)) }
+
+// Ranking gives the scores of all users that have one, highest first.
+func (s *Scorer) Ranking(at time.Time) []Score {
+	var out []Score
+	for _, standing := range s.Standings(at) {
+		sc := s.score(s.users[standing.User], at)
+		sc.Percentile = standing.Percentile
+		out = append(out, sc)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package risk
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -11,10 +12,7 @@ func TestBounded(t *testing.T) {
 		parts int
 		want  float64
 	}{{0, 0}, {1, 38.57}, {10, 76.97}, {100, 93.07}, {1000, 98.33}, {10_000, 99.999}} {
-		parts := make([]Part, tt.parts)
-		for i := range parts {
-			parts[i].Points = 100_00
-		}
+		parts := slices.Repeat([]Points{100_00}, tt.parts)
 		if got := bounded(parts); math.Abs(got-tt.want) > 0.005 {
 			t.Errorf("%d parts of 100: %.3f, want %.3f", tt.parts, got, tt.want)
 		}
@@ -23,11 +21,7 @@ func TestBounded(t *testing.T) {
 
 // TestManySmallDontOutrankOneLarge: by the bounded value.
 func TestManySmallDontOutrankOneLarge(t *testing.T) {
-	many := make([]Part, 500)
-	for i := range many {
-		many[i].Points = 5_00
-	}
-	if small, large := bounded(many), bounded([]Part{{Points: 100_00}}); small >= large {
+	if small, large := bounded(slices.Repeat([]Points{5_00}, 500)), bounded([]Points{100_00}); small >= large {
 		t.Errorf("500 parts of 5: %.1f, one of 100: %.1f", small, large)
 	}
 }

@@ -31,16 +31,14 @@ func (s *Scorer) UserState(name string) ([]byte, error) {
 // WorldState is the record of what is counted over all.
 func (s *Scorer) WorldState() ([]byte, error) { return cbor.Marshal(&s.world) }
 
-// RestoreUser takes a record that UserState gave into a scorer that doesn't know the user's habits yet. What the
-// directory says of the user may come before or after it.
+// RestoreUser takes a record that UserState gave into a scorer that doesn't know the user's habits yet.
 func (s *Scorer) RestoreUser(record []byte) error {
 	var kept user
-	if err := cbor.Unmarshal(record, &kept); err != nil {
+	if err := decode(record, &kept); err != nil {
 		return fmt.Errorf("read a user's profile: %w", err)
 	}
 	u := s.user(kept.Name)
 	s.enlist(u, -1)
-	kept.person = u.person
 	*u = kept
 	s.enlist(u, 1)
 	for i := range u.Items {
@@ -54,9 +52,18 @@ func (s *Scorer) RestoreUser(record []byte) error {
 // RestoreWorld takes a record that WorldState gave.
 func (s *Scorer) RestoreWorld(record []byte) error {
 	w := newWorld()
-	if err := cbor.Unmarshal(record, &w); err != nil {
+	if err := decode(record, &w); err != nil {
 		return fmt.Errorf("read what is counted over all users: %w", err)
 	}
 	s.world = w
 	return nil
+}
+
+// decode reads what was written here, where a service's text may be no UTF-8.
+func decode(data []byte, into any) error {
+	mode, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	if err != nil {
+		return err
+	}
+	return mode.Unmarshal(data, into)
 }

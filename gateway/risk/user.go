@@ -9,8 +9,7 @@ import (
 
 // user is everything that is kept of one.
 type user struct {
-	person Person
-	peers  *group
+	peers *group
 
 	Name    string          `cbor:"1,keyasint"`
 	First   int32           `cbor:"2,keyasint,omitempty"` // day of the first activity; 0 before it
@@ -24,6 +23,8 @@ type user struct {
 	Place   uint32          `cbor:"9,keyasint,omitempty"`  // country of the latest activity that has one
 	Placed  int64           `cbor:"10,keyasint,omitempty"` // and when that was, in seconds
 	Refused uint32          `cbor:"12,keyasint,omitempty"` // range from which something failed last, today
+	Person  Person          `cbor:"11,keyasint"`
+	Since   int64           `cbor:"14,keyasint,omitempty"` // when the score was reset, in seconds
 }
 
 // threshold is how many hundredths of a bit are expected of anybody now and then, and count for nothing.
