@@ -23,11 +23,8 @@ func (c *Config) checkFiles(p *problems) {
 		}
 	}
 	if file := c.Organisation.GeoIPFile; file != "" {
-		countries, err := networks.OpenCountries(file)
-		if err != nil {
+		if _, err := networks.LoadCountries(file); err != nil {
 			p.add("organisation.geoip_file", "found %s: %s; expected a database of countries in mmdb form", quote(file), err)
-		} else {
-			_ = countries.Close() // it can be read, which was the question
 		}
 	}
 	for i, in := range c.Inputs {

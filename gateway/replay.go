@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -56,12 +55,7 @@ func (r *Replay) Score(c config.Config, write func(UserScore) error) (err error)
 }
 
 // Close frees the state.
-func (r *Replay) Close() error {
-	if r.scores != nil {
-		return errors.Join(r.index.Close(), r.scores.close())
-	}
-	return r.index.Close()
-}
+func (r *Replay) Close() error { return r.index.Close() }
 
 // HeaderTime reads the time of a message's syslog header, zero where it has none. A header without a
 // year is read as near to reference as can be.

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/config/directory"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/risk"
 )
 
@@ -56,14 +57,8 @@ func (r *roster) add(p *directory.Person) {
 	}
 	r.people = append(r.people, risk.Person{
 		User: user, Department: p.Department, Sensitive: p.Sensitive,
-		Admin: administers(p.Title) || slices.ContainsFunc(p.Groups, administers),
+		Admin: model.Administers(p.Title) || slices.ContainsFunc(p.Groups, model.Administers),
 	})
-}
-
-// administers tells the titles and groups of those who may do more than others, such as "Domain Admins".
-func administers(words string) bool {
-	words = strings.ReplaceAll(strings.ToLower(words), "administrative", "") // assistants
-	return strings.Contains(words, "admin")
 }
 
 func (r *roster) name(key, user string) {

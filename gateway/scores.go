@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/sluice-siem/sluice/config/networks"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/risk"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -39,14 +39,13 @@ type ScorePart struct {
 
 // scores folds decided notifications into the scores of users.
 type scores struct {
-	risk      *risk.Scorer
-	roster    *roster
-	locate    func(netip.Addr) risk.Network
-	countries *networks.Countries // nil where none are named
-	alerts    map[dedup.AlertID]*scored
-	alertOf   map[dedup.EventKey]dedup.AlertID
-	day       int64 // of UTC, whose scores come next; 0 before the first
-	write     func(UserScore) error
+	risk    *risk.Scorer
+	roster  *roster
+	places  *networks.Places
+	alerts  map[dedup.AlertID]*scored
+	alertOf map[dedup.EventKey]dedup.AlertID
+	day     int64 // of UTC, whose scores come next; 0 before the first
+	write   func(UserScore) error
 }
 
 // scored is what the notifications of an alert say of it.
@@ -63,68 +62,25 @@ func newScores(c config.Config, write func(UserScore) error) (*scores, error) {
 	}
 	s := &scores{
 		roster: roster, alerts: map[dedup.AlertID]*scored{}, alertOf: map[dedup.EventKey]dedup.AlertID{}, write: write,
-		risk: risk.New(risk.Options{
-			Learning:  int(c.Risk.Learning / (24 * time.Hour)),
-			Sensitive: c.Risk.Impact.Sensitive, Admin: c.Risk.Impact.Admin, Watched: c.Risk.Impact.Watched,
-		}),
+		risk: risk.New(model.RiskOptions(c.Risk)),
 	}
 	s.risk.Know(roster.people)
-	if s.locate, s.countries, err = locator(c.Organisation); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// close gives back what the files take.
-func (s *scores) close() error {
-	if s.countries == nil {
-		return nil
-	}
-	return s.countries.Close()
-}
-
-// locator tells where addresses are, by the files that are named; it is nil where none is. An address that the
-// networks file doesn't list is of a kind of its own.
-func locator(o config.Organisation) (locate func(netip.Addr) risk.Network, countries *networks.Countries, err error) {
-	var table *networks.Table
-	if o.NetworksFile != "" {
-		if table, err = networks.Load(o.NetworksFile); err != nil {
-			return nil, nil, fmt.Errorf("organisation.networks_file %s: %w", o.NetworksFile, err)
-		}
-	}
-	if o.GeoIPFile != "" {
-		if countries, err = networks.OpenCountries(o.GeoIPFile); err != nil {
-			return nil, nil, fmt.Errorf("organisation.geoip_file %s: %w", o.GeoIPFile, err)
-		}
-	}
-	if table == nil && countries == nil {
-		return nil, nil, nil
-	}
-	return func(a netip.Addr) risk.Network {
-		var out risk.Network
-		if table != nil {
-			n, listed := table.Find(a)
-			if out = risk.Network(n); !listed {
-				out.Tag = "unlisted"
-			}
-		}
-		if out.Country == "" && countries != nil {
-			out.Country = countries.Find(a)
-		}
-		return out
-	}, countries, nil
+	s.places, err = networks.LoadPlaces(c.Organisation.NetworksFile, c.Organisation.GeoIPFile)
+	return s, err
 }
 
 // entry takes what was decided.
 func (s *scores) entry(e *stream.Entry) {
 	n := &e.Notification
 	switch {
-	case n.Kind == formats.Activity && e.Kind == stream.Notification && e.Match.Relation != dedup.Resend:
+	case n.Kind == formats.Activity && e.Kind == stream.Notification && e.Match.Relation != dedup.Resend && e.Match.Relation != dedup.Update:
 		s.activity(n, e.Time)
 	case n.Kind == formats.Alert && e.Match.Alert != "" && e.Kind != stream.Link:
 		s.alert(e)
 	}
 }
+
+func (s *scores) locate(a netip.Addr) risk.Network { return risk.Network(s.places.Find(a)) }
 
 func (s *scores) activity(n *formats.Notification, t time.Time) {
 	for _, account := range n.Accounts {

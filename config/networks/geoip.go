@@ -1,8 +1,6 @@
 package networks
 
 import (
-	"errors"
-	"io/fs"
 	"net/netip"
 
 	"github.com/oschwald/maxminddb-golang/v2"
@@ -12,20 +10,18 @@ import (
 // Country or DB-IP's.
 type Countries struct{ db *maxminddb.Reader }
 
-// OpenCountries opens a database. It is mapped into memory until Close.
-func OpenCountries(path string) (*Countries, error) {
-	db, err := maxminddb.Open(path)
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err
+// LoadCountries reads a database into memory: one that is mapped and then written over in place would end the process.
+func LoadCountries(path string) (*Countries, error) {
+	data, err := readSmall(path)
+	if err != nil {
+		return nil, err
 	}
+	db, err := maxminddb.OpenBytes(data)
 	if err != nil {
 		return nil, err
 	}
 	return &Countries{db}, nil
 }
-
-// Close gives the memory back.
-func (c *Countries) Close() error { return c.db.Close() }
 
 // Find is the two letters of the country in which an address is, or where there is none, of the one in which its
 // network is registered; empty where the database doesn't know.

@@ -61,19 +61,18 @@ func TestCountries(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := networks.OpenCountries(path)
+	c, err := networks.LoadCountries(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
 	for address, want := range map[string]string{"11.2.3.4": "NO", "::ffff:11.2.3.4": "NO", "12.0.0.1": "", "2001:db8::1": ""} {
 		if got := c.Find(netip.MustParseAddr(address)); got != want {
 			t.Errorf("Find(%s) = %q, want %q", address, got, want)
 		}
 	}
 	for _, path := range []string{wrong, filepath.Join(dir, "missing.mmdb")} {
-		if _, err := networks.OpenCountries(path); err == nil {
-			t.Errorf("OpenCountries(%s) = nil", path)
+		if _, err := networks.LoadCountries(path); err == nil {
+			t.Errorf("LoadCountries(%s) = nil", path)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"strings"
 )
 
-// maxFile is what a file may hold: a country's networks, many times over.
-const maxFile = 64 << 20
+// maxFile is what a file may hold: many times over a country's networks, or the world's countries.
+const maxFile = 128 << 20
 
 // maxListed is how many problems of one file are told.
 const maxListed = 10
@@ -53,6 +53,15 @@ func (t *Table) Len() int { return len(t.nets) }
 
 // Load reads a file. Every problem of it is told, the first ones where there are many, with its line.
 func Load(path string) (*Table, error) {
+	data, err := readSmall(path)
+	if err != nil {
+		return nil, err
+	}
+	return Read(data)
+}
+
+// readSmall reads a file. The error is without the name, which who names the file says.
+func readSmall(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() { // a pipe might never end
 		err = errors.New("expected a regular file")
@@ -70,7 +79,7 @@ func Load(path string) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Read(data)
+	return data, nil
 }
 
 // Read is Load for what was read.

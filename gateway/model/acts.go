@@ -61,6 +61,11 @@ type (
 		User      string   `json:"user"`
 		Spellings []string `json:"spellings"`
 	}
+	// ResetScore begins a user's investigation priority anew: what happened so far counts no more.
+	ResetScore struct {
+		User string `json:"user"`
+		Why  string `json:"why"`
+	}
 	// SaveQuery keeps a query; DropQuery forgets it.
 	SaveQuery struct {
 		Query SavedQuery `json:"query"`
@@ -88,6 +93,7 @@ func (Undo) verb() string       { return "undo" }
 func (Tag) verb() string        { return "tag" }
 func (Join) verb() string       { return "join" }
 func (Split) verb() string      { return "split" }
+func (ResetScore) verb() string { return "reset_score" }
 func (SaveQuery) verb() string  { return "save_query" }
 func (DropQuery) verb() string  { return "drop_query" }
 func (SavePolicy) verb() string { return "save_policy" }
@@ -123,6 +129,8 @@ func read(a *stream.Act) (Act, error) {
 		return readAs[Join](a)
 	case "split":
 		return readAs[Split](a)
+	case "reset_score":
+		return readAs[ResetScore](a)
 	case "save_query":
 		return readAs[SaveQuery](a)
 	case "drop_query":

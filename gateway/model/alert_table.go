@@ -103,7 +103,10 @@ func (f *folder) save(ctx context.Context, a *row, at time.Time) error {
 		err = f.saveWords(ctx, a.n, has.words)
 	}
 	a.had = has
-	return err
+	if err != nil {
+		return err
+	}
+	return f.priority.alert(ctx, a)
 }
 
 func (f *folder) saveTexts(ctx context.Context, n int64, texts []fielded) error {

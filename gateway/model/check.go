@@ -36,6 +36,8 @@ func (m *Model) Check(ctx context.Context, by string, a Act) error {
 		return m.checkUndo(ctx, act)
 	case Tag, Join, Split:
 		return m.checkPeople(ctx, by, act)
+	case ResetScore:
+		return m.checkReset(ctx, act)
 	}
 	return m.checkDocument(ctx, by, a)
 }
@@ -91,6 +93,13 @@ func checkTexts(a Act) error {
 		}
 	}
 	return nil
+}
+
+func checkReason(why string) error {
+	if strings.TrimSpace(why) == "" {
+		return fmt.Errorf("%w: the reason is empty", ErrRefused)
+	}
+	return checkText("the reason", why)
 }
 
 func checkText(what, text string) error {

@@ -49,9 +49,10 @@ func (w *watched) changed(path string, now time.Time) bool {
 // directory file at any time. It begins a transaction for it, and leaves none.
 func (f *folder) heed(ctx context.Context) error {
 	p, file := &f.people, f.m.options.Config.Organisation.DirectoryFile
-	first := !p.file.taken
-	if !p.file.changed(file, time.Now()) {
-		return nil
+	first, now := !p.file.taken, time.Now()
+	f.locate(now)
+	if !p.file.changed(file, now) {
+		return f.priority.turn(ctx, now)
 	}
 	listed, err := readDirectory(file)
 	readable := err == nil
@@ -67,6 +68,9 @@ func (f *folder) heed(ctx context.Context) error {
 	defer f.rollback()
 	if err := p.configure(ctx, listed, readable); err != nil {
 		return fmt.Errorf("take over the configuration of users: %w", err)
+	}
+	if err := f.priority.configure(ctx); err != nil {
+		return fmt.Errorf("take over the configuration of investigation priority: %w", err)
 	}
 	return f.commit(ctx)
 }

@@ -70,6 +70,7 @@ type folder struct {
 	terms      terms
 	log        log
 	people     people
+	priority   *priority
 	policies   *book           // nil until they are read
 	asked      map[string]bool // alerts of our own that the gateway was asked for
 }
@@ -84,6 +85,9 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	f.forget()
+	if f.priority, err = f.newPriority(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	m.arrived(f.place.end())
 	return f, nil
 }
@@ -246,6 +250,16 @@ func (f *folder) entry(ctx context.Context, e *stream.Entry, l *line) error {
 
 // whole folds an entry as it is.
 func (f *folder) whole(ctx context.Context, e *stream.Entry, l *line) error {
+	if err := f.priority.until(ctx, e.Time); err != nil {
+		return err
+	}
+	if err := f.told(ctx, e, l); err != nil {
+		return err
+	}
+	return f.priority.follow(ctx)
+}
+
+func (f *folder) told(ctx context.Context, e *stream.Entry, l *line) error {
 	if e.Kind == stream.Acted {
 		return f.act(ctx, e)
 	}
@@ -285,6 +299,9 @@ func (f *folder) commit(ctx context.Context) error {
 	if err := f.flushPolicies(ctx); err != nil {
 		return err
 	}
+	if err := f.priority.flush(ctx, time.Now()); err != nil {
+		return err
+	}
 	if err := f.retain(ctx); err != nil {
 		return err
 	}
@@ -297,6 +314,7 @@ func (f *folder) commit(ctx context.Context) error {
 		return err
 	}
 	f.open, f.entries = false, 0
+	f.priority.publish()
 	f.m.arrived(f.place.end())
 	return nil
 }

@@ -26,6 +26,8 @@ func (f *folder) act(ctx context.Context, e *stream.Entry) error {
 		return nil
 	case Tag, Join, Split:
 		return f.actOnPeople(ctx, e, act)
+	case ResetScore:
+		return f.resetScore(ctx, e, a)
 	}
 	return f.actOnDocuments(ctx, e, act)
 }

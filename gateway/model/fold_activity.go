@@ -38,6 +38,9 @@ func (f *folder) activity(ctx context.Context, e *stream.Entry, l *line) error {
 	if e.Match.Relation == dedup.Update {
 		return nil // it was judged when it came first
 	}
+	if err := f.priority.activity(ctx, l); err != nil {
+		return err
+	}
 	return f.judge(ctx, l.name, &l.Activity)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/risk"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -44,6 +45,7 @@ func (f *folder) join(ctx context.Context, a, from *row, e *stream.Entry) error 
 	if err := f.dropAlert(ctx, from.n); err != nil {
 		return err
 	}
+	f.priority.tell(risk.Event{Gone: from.ID})
 	return f.note(ctx, a, e, change{
 		By: string(formats.Sluice), What: "joined", Text: "what was held as alert " + from.ID + " turned out to be this one",
 	})

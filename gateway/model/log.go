@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"hash/fnv"
 	"hash/maphash"
+	"net/netip"
 	"slices"
 	"strconv"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/config/networks"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/risk"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -33,6 +36,7 @@ func newLog() log { return log{events: map[dedup.EventKey]*line{}} }
 type scribe struct {
 	encode cbor.EncMode
 	seed   maphash.Seed // of the terms' hashes: nobody can find two texts with one hash
+	places *networks.Places
 }
 
 func newScribe() scribe {
@@ -58,6 +62,7 @@ type early struct {
 	record []byte // encoded; nil where it isn't made yet, or isn't so any more
 	words  []byte // for the index
 	hashes *hashed
+	deed   *risk.Activity // but for whose it is
 }
 
 // hashed are the hashes of a line's terms.
@@ -79,11 +84,14 @@ func (s scribe) prepare(m *stream.Message) ([]*line, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.early = early{record: record, words: appendWords(nil, l.texts()), hashes: s.hash(l)}
+		deed := risk.ActivityOf(&e.Notification, "", e.Time, s.locate)
+		l.early = early{record: record, words: appendWords(nil, l.texts()), hashes: s.hash(l), deed: &deed}
 		lines[i] = l
 	}
 	return lines, nil
 }
+
+func (s scribe) locate(a netip.Addr) risk.Network { return risk.Network(s.places.Find(a)) }
 
 // recordOf encodes what the line's row has whole.
 func (s scribe) record(l *line) ([]byte, error) {

@@ -55,6 +55,7 @@ type Model struct {
 	codec   codec
 	writer  *sql.DB // one connection
 	reader  *sql.DB // some, read only
+	scores  scoreboard
 
 	mu    sync.Mutex // guards at, moved
 	at    stream.Position

@@ -20,7 +20,7 @@ import (
 var schema string
 
 // schemaVersion grows with every change of schema.sql or of what is folded into it.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // readers is how many queries run at once.
 const readers = 4

@@ -191,9 +191,13 @@ func (p *people) refresh(ctx context.Context, person int64) error {
 	if err := p.describe(ctx, person, &d); err != nil || d.names == 0 {
 		return err // without names it was joined into another one
 	}
-	return p.f.exec(ctx, "UPDATE persons SET display = ?, folded = ?, upn = ?, upn_folded = ?, department = ?, peers = ?, title = ?, sensitive = ?, "+
+	err := p.f.exec(ctx, "UPDATE persons SET display = ?, folded = ?, upn = ?, upn_folded = ?, department = ?, peers = ?, title = ?, sensitive = ?, "+
 		"first = ?, last = ? WHERE n = ?", d.display, filter.Fold(d.display), orNull(d.upn), orNull(filter.Fold(d.upn)), orNull(d.department),
 		orNull(filter.Fold(d.department)), orNull(d.title), d.sensitive, d.first, d.last, person)
+	if err != nil {
+		return err
+	}
+	return p.f.priority.know(ctx, person)
 }
 
 // described is what a user's names say.

@@ -188,6 +188,7 @@ func (p *people) tag(ctx context.Context, a Tag) error {
 	if err != nil {
 		return err
 	}
+	p.stale[person] = struct{}{}
 	return p.f.exec(ctx, "UPDATE persons SET tags = ? WHERE n = ?", joinTags(a.Tags), person)
 }
 
@@ -248,6 +249,7 @@ func (p *people) split(ctx context.Context, key string, a Split) error {
 		return err
 	}
 	p.stale[person], p.stale[other] = struct{}{}, struct{}{}
+	p.f.priority.moved = append(p.f.priority.moved, move{person, other})
 	p.shuffle++
 	return p.tagAlso(ctx, other, person)
 }

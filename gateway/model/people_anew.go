@@ -55,6 +55,7 @@ func (p *people) anew(ctx context.Context) error {
 			return err
 		}
 	}
+	p.f.priority.anew()
 	return p.flush(ctx)
 }
 

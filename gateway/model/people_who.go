@@ -161,6 +161,7 @@ func (p *people) settle(ctx context.Context, key string) error {
 // left is called when a user has lost names to another one. One that has none any more leads to that one, which
 // takes over what operators said of it.
 func (p *people) left(ctx context.Context, from, to int64) error {
+	p.f.priority.moved = append(p.f.priority.moved, move{from, to})
 	p.stale[from], p.stale[to] = struct{}{}, struct{}{}
 	p.shuffle++
 	var some int

@@ -104,6 +104,50 @@ CREATE TABLE people_config ( -- one row: by what configuration it was decided
   directory    BLOB NOT NULL  -- of the directory's people
 );
 
+CREATE TABLE risk_profiles ( -- what is usual for users and counts in their score, as package risk writes it
+  user TEXT PRIMARY KEY, -- persons.id
+  data BLOB NOT NULL
+);
+
+CREATE TABLE risk_told ( -- what was told of users since their profiles were written, in order
+  n    INTEGER PRIMARY KEY,
+  data BLOB NOT NULL -- of one transaction, CBOR
+);
+
+CREATE TABLE risk_state ( -- one row
+  one     INTEGER PRIMARY KEY CHECK (one = 1),
+  day     INTEGER NOT NULL, -- of the fold's time: the days before are in score_days
+  watched TEXT NOT NULL,    -- risk.watched, by which it was decided who is
+  world   BLOB NOT NULL     -- what is counted over all users, written with the profiles
+);
+
+CREATE TABLE scores ( -- of the users that have one, as of the last transaction or the beginning of today
+  user    TEXT PRIMARY KEY, -- persons.id
+  points  INTEGER NOT NULL, -- hundredths
+  bounded REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX scores_points ON scores (points);
+
+CREATE TABLE score_days ( -- at the end of each day
+  user       TEXT NOT NULL,
+  day        INTEGER NOT NULL, -- since 1970
+  points     INTEGER NOT NULL,
+  bounded    REAL NOT NULL,
+  percentile REAL NOT NULL,
+  PRIMARY KEY (user, day)
+) WITHOUT ROWID;
+CREATE INDEX score_days_day ON score_days (day);
+
+CREATE TABLE score_resets (
+  n    INTEGER PRIMARY KEY,
+  user TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  act  TEXT NOT NULL, -- of the entry
+  who  TEXT NOT NULL,
+  why  TEXT NOT NULL
+);
+CREATE INDEX score_resets_user ON score_resets (user, n);
+
 CREATE TABLE directory ( -- the directory file
   identity   TEXT PRIMARY KEY,
   upn        TEXT NOT NULL,

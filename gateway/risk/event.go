@@ -1,6 +1,11 @@
 package risk
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+)
 
 // Event is what a scorer is told, for who keeps a record of it: a scorer that is told the same again, in the same order,
 // comes to the same scores. One of its fields is set.
@@ -50,4 +55,19 @@ func (s *Scorer) Tell(e Event) {
 	case e.Person != nil:
 		s.Know([]Person{*e.Person})
 	}
+}
+
+// Record writes events, for [Scorer.TellAgain].
+func Record(events []Event) ([]byte, error) { return cbor.Marshal(events) }
+
+// TellAgain tells the scorer of events that Record wrote.
+func (s *Scorer) TellAgain(record []byte) error {
+	var events []Event
+	if err := decode(record, &events); err != nil {
+		return fmt.Errorf("read what was told of users: %w", err)
+	}
+	for _, e := range events {
+		s.Tell(e)
+	}
+	return nil
 }

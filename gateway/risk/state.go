@@ -67,3 +67,26 @@ func decode(data []byte, into any) error {
 	}
 	return mode.Unmarshal(data, into)
 }
+
+// Bytes is about how much memory the profiles take.
+func (s *Scorer) Bytes() int64 {
+	const (
+		perUser   = 900 // the struct with its place in the map, and what the allocator rounds up
+		perHolder = 12
+	)
+	n := perHolder * len(s.holders)
+	for _, u := range s.users {
+		n += perUser + 2*len(u.Name) + 12*cap(u.Alerts.Values) + 24*cap(u.Volumes) + 100*cap(u.Items)
+		for f := range u.Habits {
+			n += 12 * cap(u.Habits[f].Values)
+		}
+		for i := range u.Items {
+			it := &u.Items[i]
+			n += len(it.ID) + len(it.Title)
+			for j := range it.Found {
+				n += 48 + len(it.Found[j].Words)
+			}
+		}
+	}
+	return int64(n)
+}
