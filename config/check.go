@@ -42,6 +42,9 @@ func (c *Config) check(p *problems) {
 	unique(p, "targets", len(c.Targets), func(i int) string { return c.Targets[i].Name })
 	for i := range c.Targets {
 		c.Targets[i].check(p, fmt.Sprintf("targets[%d]", i), c.Services)
+		if c.Targets[i].When.asksScore() && !c.Model.Enabled {
+			p.add(fmt.Sprintf("targets[%d].when", i), "found user_score, but nobody has one where model.enabled is false")
+		}
 	}
 	c.checkOutputs(p)
 	c.checkKeys(p)

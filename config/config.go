@@ -149,8 +149,8 @@ type Rule struct {
 	Line     int `koanf:"-"`
 }
 
-// When matches: every key that is set must fit, and a key fits when any of its patterns does. A
-// pattern may hold * for any run of characters; letter case does not count. In the file it may be one
+// When matches: every key that is set must fit, and a key fits when any of its patterns does; user_score is
+// a comparison. A pattern may hold * for any run of characters; letter case does not count. In the file it may be one
 // text in the filter language instead. [When.Conditions] is both.
 type When struct {
 	Service  []string `koanf:"service"`  // who says it; unknown where nobody can tell
@@ -161,6 +161,8 @@ type When struct {
 	User     []string `koanf:"user"`     // an account in any spelling seen
 	Host     []string `koanf:"host"`     // a device in any spelling seen
 	App      []string `koanf:"app"`      // application
+
+	UserScore string `koanf:"user_score"` // of targets: the investigation priority of an account, such as >=80
 
 	Filter filter.Filter `koanf:"-"` // the text
 }

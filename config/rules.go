@@ -21,6 +21,9 @@ func (c *Config) checkPolicy(p *problems) {
 		conditions[i] = r.When.Conditions()
 		r.When.check(p, path+".when")
 		checkKinds(p, path, r, conditions[i])
+		if r.When.asksScore() {
+			p.add(path+".when", "found user_score, which changes from one moment to the next: decisions don't depend on it; expected it in targets only")
+		}
 		if reflect.DeepEqual(r.Settings, Settings{}) {
 			names, _ := keysOf(reflect.TypeFor[Settings]())
 			p.add(path, "found a rule that sets nothing, expected %s", alternatives(names))

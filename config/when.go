@@ -48,12 +48,39 @@ func (w When) Conditions() filter.Filter {
 			f = append(f, filter.Condition{Field: field.Name, Op: filter.Matches, Values: k.patterns})
 		}
 	}
+	if op, value, ok := w.scored(); ok {
+		f = append(f, filter.Condition{Field: userScore, Op: op, Values: []string{value}})
+	}
 	return append(f, w.Filter...)
+}
+
+// userScore is the field that changes from one moment to the next.
+const userScore = "user_score"
+
+// scored reads the comparison of user_score.
+func (w When) scored() (op filter.Op, value string, ok bool) {
+	text := strings.TrimSpace(w.UserScore)
+	for _, op = range []filter.Op{filter.AtLeast, filter.AtMost, filter.Above, filter.Below, filter.Equals} {
+		if value, ok = strings.CutPrefix(text, string(op)); ok {
+			value = strings.TrimSpace(value)
+			_, err := filter.Notifications().Check(filter.Filter{{Field: userScore, Op: op, Values: []string{value}}})
+			return op, value, err == nil
+		}
+	}
+	return "", "", false
+}
+
+// asksScore says whether a condition is on a user's score.
+func (w When) asksScore() bool {
+	return slices.ContainsFunc(w.Conditions(), func(c filter.Condition) bool { return c.Field == userScore })
 }
 
 // check finds keys without a pattern, and patterns that fit no word which the key may have. What is wrong
 // with a text was found when it was read.
 func (w When) check(p *problems, path string) {
+	if _, _, ok := w.scored(); !ok && w.UserScore != "" {
+		p.add(path+"."+userScore, "found %s, expected a comparison such as \">=80\"", quote(w.UserScore))
+	}
 	fields := filter.Notifications()
 	for _, k := range w.keys() {
 		if k.patterns != nil && len(k.patterns) == 0 {

@@ -39,8 +39,8 @@ func TestAWhenIsConditions(t *testing.T) {
 
 // TestAWhenAsKeysIsAFilter: what passes as keys is a filter that passes too.
 func TestAWhenAsKeysIsAFilter(t *testing.T) {
-	c := parse(t, `policy: {rules: [{name: a, hold: 1s, when: {service: "*", kind: "*", type: "*", title: "*", severity: "*", user: "*", host: "*", app: "*"}}]}`)
-	f := c.Policy.Rules[0].When.Conditions()
+	c := parse(t, `targets: [{name: a, type: stdout, when: {service: "*", kind: "*", type: "*", title: "*", severity: "*", user: "*", host: "*", app: "*", user_score: ">=80"}}]`)
+	f := c.Targets[0].When.Conditions()
 	checked, err := filter.Notifications().Check(f)
 	if diff := cmp.Diff(f, checked); diff != "" || err != nil || len(f) != len(filter.Notifications()) {
 		t.Errorf("Check: %v (-want +got):\n%s", err, diff)

@@ -62,7 +62,7 @@ const (
 
 func newDelivery(c config.Target, t Target, r *stream.Reader, g *Gateway, m *metrics) *delivery {
 	d := &delivery{
-		name: c.Name, target: t, filter: newFilter(c.When), batch: c.Batch, reader: r, stream: g.stream, letters: g.letters,
+		name: c.Name, target: t, filter: newFilter(c.When, g.score), batch: c.Batch, reader: r, stream: g.stream, letters: g.letters,
 		log: g.log.With("target", c.Name), metrics: m, turn: make(chan struct{}, 1), finishing: make(chan struct{}), owed: stream.Tally{},
 	}
 	if d.batch.Entries == 0 {
@@ -278,7 +278,7 @@ func (d *delivery) wanted(batch, entries []*stream.Entry, done ends) []*stream.E
 	for _, e := range entries {
 		switch d.filter.judge(e) {
 		case forwarded, standingIn:
-			batch = append(batch, e)
+			batch = append(batch, d.filter.stamped(e))
 		case filtered:
 			if counted.Less(e.At) {
 				done[e.At] = end{e, ledger.Filtered}
@@ -386,7 +386,7 @@ func (d *delivery) letter(ctx context.Context, id string, do func(context.Contex
 
 // retry sends a dead letter again, now.
 func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
-	e := l.Entry
+	e := *d.filter.stamped(&l.Entry)
 	e.At = stream.Position{} // what comes after it in the stream is not in doubt with it
 	results, err := d.target.Deliver(ctx, []*stream.Entry{&e})
 	switch {

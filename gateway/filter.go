@@ -9,9 +9,15 @@ import (
 
 // filter is a target's `when`. It judges an alert by all its sightings, as they are known when an entry is
 // recorded: where one of them fits, the alert is this target's, whichever of its notifications goes out.
-type filter struct{ scope policy.Scope }
+type filter struct {
+	scope policy.Scope
+	score scorer
+}
 
-func newFilter(w config.When) filter { return filter{policy.NewScope(w)} }
+// scorer gives the investigation priority of the user among these who stands highest; nil where nobody has one.
+type scorer func(accounts []formats.Entity) *stream.Score
+
+func newFilter(w config.When, s scorer) filter { return filter{policy.NewScope(w), s} }
 
 // fate is what becomes of an entry at one target.
 type fate uint8
@@ -59,5 +65,30 @@ func (f filter) fits(e *stream.Entry, itself bool) bool {
 	if itself {
 		said = append(said, &e.Notification)
 	}
-	return len(said) > 0 && f.scope.Fits(e.Match.Type, said...)
+	return len(said) > 0 && f.scope.FitsScored(func() (float64, bool) { return f.highest(said) }, e.Match.Type, said...)
+}
+
+// highest is the highest score of whom something said names.
+func (f filter) highest(said []*formats.Notification) (points float64, ok bool) {
+	for _, n := range said {
+		if s := f.score(n.Accounts); s != nil && (!ok || s.Points > points) {
+			points, ok = s.Points, true
+		}
+	}
+	return points, ok
+}
+
+// stamped is the entry as it goes out: an alert with the score of its user. Others may read the entry too, so it is
+// a copy.
+func (f filter) stamped(e *stream.Entry) *stream.Entry {
+	if e.Notification.Kind != formats.Alert {
+		return e
+	}
+	s := f.score(e.Notification.Accounts)
+	if s == nil {
+		return e
+	}
+	out := *e
+	out.Score = s
+	return &out
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,13 +33,13 @@ func TestATargetJudgesAnAlertByAllItsSightings(t *testing.T) {
 		e.Decision.Action, e.Decision.Reason = action, reason
 		return e
 	}
-	of := func(when config.When) filter { return newFilter(when) }
+	of := func(when config.When) filter { return newFilter(when, nobody) }
 	text := func(when string) filter {
 		c, err := config.Parse("sluice.yaml", []byte("targets: [{name: a, type: stdout, when: '"+when+"'}]"), os.LookupEnv)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return newFilter(c.Targets[0].When)
+		return newFilter(c.Targets[0].When, nobody)
 	}
 	alerts, byCloud := of(config.When{Kind: []string{"alert"}}), of(config.When{Service: []string{"cloud_app_security"}})
 	both := of(config.When{Service: []string{"cloud_app_security"}, Host: []string{"dc*"}})
@@ -92,13 +93,52 @@ func TestUpdatesGoWhereTheirAlertIs(t *testing.T) {
 		st.at(5*m, ida.mdi("raised"))
 		st.at(10*m, low(ida.mdi("closed")))
 		st.at(15*m, ida.mdi("again"))
-		f := newFilter(config.When{Severity: []string{"high"}})
+		f := newFilter(config.When{Severity: []string{"high"}}, nobody)
 		var got []fate
 		for _, e := range st.entries {
 			got = append(got, f.judge(e))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("updates: %s (-want +got):\n%s", updates, diff)
+		}
+	}
+}
+
+// nobody has a score.
+func nobody([]formats.Entity) *stream.Score { return nil }
+
+// TestScoresOfTargets: a target that asks for users of a score gets an alert by how high its user stands as it goes
+// out, and says so in it; the entry in the stream stays as it is.
+func TestScoresOfTargets(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	standing := func(accounts []formats.Entity) *stream.Score {
+		for _, a := range accounts {
+			if a.Name == "ines@harbour.example" {
+				return &stream.Score{User: a.Name, Points: 80.5, Bounded: 31, At: at}
+			}
+		}
+		return nil
+	}
+	e := &stream.Entry{Kind: stream.Notification, Key: "k1", Notification: formats.Notification{
+		Service: formats.CloudAppSecurity, Kind: formats.Alert, Accounts: []formats.Entity{{Name: "olaf"}, {Name: "ines@harbour.example"}},
+	}}
+	e.Decision.Action = dedup.Forward
+	other := *e
+	other.Notification.Accounts = e.Notification.Accounts[:1]
+	for when, want := range map[string][2]fate{
+		`{user_score: ">=80"}`: {forwarded, filtered}, `{user_score: ">80.5"}`: {filtered, filtered}, `"user_score < 80"`: {filtered, forwarded},
+		`"user_score = 0"`: {filtered, forwarded}, `{user_score: ">= 80", kind: [activity]}`: {filtered, filtered},
+	} {
+		c, err := config.Parse("sluice.yaml", []byte("targets: [{name: a, type: stdout, when: "+when+"}]"), os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := newFilter(c.Targets[0].When, standing)
+		if got := [2]fate{f.judge(e), f.judge(&other)}; got != want {
+			t.Errorf("when %s: %v, want %v", when, got, want)
+		}
+		if out := f.stamped(e); e.Score != nil || out.Score == nil || out.Score.Points != 80.5 || f.stamped(&other) != &other {
+			t.Errorf("stamped %+v, left %+v; want the score in a copy", out.Score, e.Score)
 		}
 	}
 }

@@ -14,6 +14,7 @@ type state struct {
 	lagEvents, lagSeconds, readyTo *prometheus.Desc
 	silent, last                   *prometheus.Desc
 	open, modelEvents, modelAge    *prometheus.Desc
+	known, scores, profiles        *prometheus.Desc
 }
 
 func newState(g *Gateway) *state {
@@ -33,6 +34,9 @@ func newState(g *Gateway) *state {
 		open:        desc("sluice_model_open", "1 while alerts, activities and users can be asked for."),
 		modelEvents: desc("sluice_model_lag_entries", "Entries of the stream that alerts, activities and users don't show yet."),
 		modelAge:    desc("sluice_model_lag_seconds", "Age of the oldest of them."),
+		known:       desc("sluice_users", "Users that are known, of whom some have an investigation priority."),
+		scores:      desc("sluice_user_scores", "Investigation priority of the users that have one, now."),
+		profiles:    desc("sluice_user_profiles_bytes", "What the profiles take of memory, about."),
 		readyTo:     desc("sluice_ready", "1 while the inputs listen and the state is open."),
 	}
 }
@@ -92,6 +96,10 @@ func (s *state) model(ch chan<- prometheus.Metric, gauge func(*prometheus.Desc, 
 		return
 	}
 	gauge(s.open, 1)
+	d := m.Distribution()
+	gauge(s.known, float64(d.Users))
+	gauge(s.profiles, float64(d.Bytes))
+	ch <- distribution(s.scores, d.Scores)
 	lag, err := m.Lag(context.Background(), time.Now())
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(s.modelEvents, err)
@@ -99,4 +107,18 @@ func (s *state) model(ch chan<- prometheus.Metric, gauge func(*prometheus.Desc, 
 	}
 	gauge(s.modelEvents, float64(lag.Entries))
 	gauge(s.modelAge, lag.Age.Seconds())
+}
+
+// distribution is how values lie, as a histogram.
+func distribution(desc *prometheus.Desc, values []float64) prometheus.Metric {
+	buckets, sum := map[float64]uint64{1: 0, 2.5: 0, 5: 0, 10: 0, 25: 0, 50: 0, 100: 0, 250: 0}, 0.0
+	for _, v := range values {
+		sum += v
+		for most := range buckets {
+			if v <= most {
+				buckets[most]++
+			}
+		}
+	}
+	return prometheus.MustNewConstHistogram(desc, uint64(len(values)), sum, buckets)
 }

@@ -69,14 +69,15 @@ func activityRow(w io.Writer, l *activityLine) {
 		oneLine(strings.Join(l.IPs, ", ")), oneLine(what), l.Key)
 }
 
-const usersUsage = "[list] | show ID | timeline ID | tag ID [TAG...] | join ID --with ID | split ID SPELLING..."
+const usersUsage = "[list] | show ID | score ID | reset ID --why TEXT | timeline ID | tag ID [TAG...] | join ID --with ID | split ID SPELLING..."
 
 // users is "sluice users": the people, whatever they are called.
 func users(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("users", usersUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "list: which, such as 'user contains anna and tag = admin'; timeline: such as 'kind = alert'")
-	f.StringVar(&a.sort, "sort", "", "list: -time, time, display or -display; timeline: -time or time")
+	f.StringVar(&a.filter, "filter", "", "list: which, such as 'user contains anna and tag = admin' or 'percentile >= 90'; timeline: such as 'kind = alert'")
+	f.StringVar(&a.sort, "sort", "", "list: -time, time, display, -display, score or -score; timeline: -time or time")
 	f.StringVar(&a.with, "with", "", "join: the user who becomes part of this one")
+	f.StringVar(&a.why, "why", "", "reset: why what happened so far is to count no more")
 	f.IntVar(&a.limit, "limit", 50, "list, timeline: how many")
 	f.BoolVar(&a.all, "all", false, "list, timeline: every one")
 	s, rest, err := newAsker(f, &a, args, stdout)
@@ -90,9 +91,13 @@ func users(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	switch {
 	case verb == "list" && len(rest) == 0:
-		return pages(ctx, s, "/users", &a, []string{"filter", a.filter}, "LAST SEEN (UTC)\tUSER\tDEPARTMENT\tTAGS\tNAMES\tID", userRow)
+		return pages(ctx, s, "/users", &a, []string{"filter", a.filter}, "LAST SEEN (UTC)\tUSER\tSCORE\tPERCENTILE\tDEPARTMENT\tTAGS\tNAMES\tID", userRow)
 	case verb == "show" && len(rest) == 1:
 		return s.print(ctx, path)
+	case verb == "score" && len(rest) == 1:
+		return s.score(ctx, path)
+	case verb == "reset" && len(rest) == 1 && a.why != "":
+		return s.act(ctx, path+"/score/reset", map[string]string{"why": a.why}, "reset")
 	case verb == "timeline" && len(rest) == 1:
 		return pages(ctx, s, path+"/timeline", &a, []string{"filter", a.filter}, activityHeader, activityRow)
 	case verb == "tag" && len(rest) >= 1:
@@ -110,6 +115,8 @@ type userLine struct {
 	ID         string    `json:"id"`
 	Display    string    `json:"display"`
 	Department string    `json:"department"`
+	Score      float64   `json:"score"`
+	Percentile float64   `json:"percentile"`
 	Tags       []string  `json:"tags"`
 	Last       time.Time `json:"last_seen"`
 	Names      []struct {
@@ -122,6 +129,6 @@ func userRow(w io.Writer, l *userLine) {
 	for i, n := range l.Names {
 		names[i] = oneLine(n.Spelling)
 	}
-	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Last.UTC().Format(time.DateTime), oneLine(l.Display), oneLine(l.Department),
+	_, _ = fmt.Fprintf(w, "%s\t%s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\n", l.Last.UTC().Format(time.DateTime), oneLine(l.Display), l.Score, l.Percentile, oneLine(l.Department),
 		strings.Join(l.Tags, ", "), strings.Join(names, ", "), l.ID)
 }

@@ -95,7 +95,7 @@ func TestNumbers(t *testing.T) {
 // TestTheFieldsAreRight: each is explained, no name leads to two, and what kind it is follows from its name
 // wherever comparisons need to know.
 func TestTheFieldsAreRight(t *testing.T) {
-	kinds := map[string]filter.Kind{"severity": filter.Rank, "time": filter.Time, "first_seen": filter.Time, "ip": filter.Address, "text": filter.FreeText}
+	kinds := map[string]filter.Kind{"severity": filter.Rank, "time": filter.Time, "first_seen": filter.Time, "ip": filter.Address, "text": filter.FreeText, "user_score": filter.Number}
 	for _, fs := range fields() {
 		seen := map[string]bool{}
 		for _, f := range fs {

@@ -77,6 +77,8 @@ func kindOf(name string) Kind {
 		return Address
 	case "text":
 		return FreeText
+	case "user_score":
+		return Number
 	}
 	return Text
 }
@@ -102,6 +104,7 @@ func Alerts() Fields {
 		{Name: "service", Kind: Word, Words: services(), Help: "A service that reports the alert.", Many: true},
 		{Name: "user", Help: "A user of the alert, in any spelling that was seen.", Many: true},
 		{Name: "user_domain", Help: "The domain of a user of the alert.", Many: true},
+		{Name: "user_score", Kind: Number, Help: "The investigation priority of a user of the alert as it is now, 0 where there is none.", Many: true},
 		{Name: "device", Help: "A device of the alert.", Aliases: []string{"host"}, Many: true},
 		{Name: "ip", Kind: Address, Help: "An address of the alert; a network such as 10.0.0.0/8 stands for all its addresses.", Many: true},
 		{Name: "policy", Help: "A policy that raised the alert.", Many: true},
@@ -132,6 +135,7 @@ func Activities() Fields {
 		{Name: "user", Help: "The user who did it, in any spelling that was seen.", Many: true},
 		{Name: "user_domain", Help: "The user's domain.", Many: true},
 		{Name: "user_group", Help: "A department or group of the user, by the directory file.", Many: true},
+		{Name: "user_score", Kind: Number, Help: "The user's investigation priority, 0 where there is none: as it is now, for an activity policy as it was then."},
 		{Name: "ip", Kind: Address, Help: "The address it came from; a network such as 10.0.0.0/8 stands for all its addresses.", Many: true},
 		{Name: "device", Help: "The device it was done on.", Aliases: []string{"host"}, Many: true},
 		{Name: "user_agent", Help: "The user agent, as the browser or program names itself."},
@@ -154,6 +158,7 @@ func Notifications() Fields {
 		{Name: "title", Help: "What the service calls it.", Many: true},
 		{Name: "severity", Kind: Rank, Words: severities(), Help: "The severity; unknown is below all others.", Many: true},
 		{Name: "user", Help: "An account in any spelling that was seen.", Many: true},
+		{Name: "user_score", Kind: Number, Help: "The highest investigation priority of an account of it, as it is when it is delivered; only targets may ask for it."},
 		{Name: "device", Help: "A device in any spelling that was seen.", Aliases: []string{"host"}, Many: true},
 		{Name: "application", Help: "The application it is about.", Aliases: []string{"app"}, Many: true},
 	}

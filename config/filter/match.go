@@ -63,6 +63,11 @@ func comparison(kind Kind, op Op, wanted string, now time.Time) func(value, fold
 			address, err := netip.ParseAddr(value)
 			return ok && err == nil && network.Contains(address.Unmap().WithZone(""))
 		}
+	case op == Equals && kind == Number:
+		return func(value, _ string) bool {
+			n, ok := compare(kind, value, wanted, now)
+			return ok && n == 0
+		}
 	case op == Equals:
 		return func(_, folded string) bool { return folded == low }
 	case op == Contains:

@@ -9,12 +9,13 @@
 # logged in, and jq.
 set -eu
 columns() {
-  for c in TimeGenerated EventTime StartTime EndTime RaisedTime SentTime ArrivedTime DecidedTime; do echo "$c=datetime"; done
+  for c in TimeGenerated EventTime RiskScoreTime StartTime EndTime RaisedTime SentTime ArrivedTime DecidedTime; do echo "$c=datetime"; done
   for c in EventKey AlertKey Kind Service Claims NotificationId Origin DetectionType DetectionClass EventTitle Severity Tactics \
     Techniques SourceIp App Url Input ManagedIn Decision Would PolicyRule Reason Relation TwinService TwinNotificationId TwinUrl \
-    Message RawMessage RawMessageBase64; do echo "$c=string"; done
+    RiskUser Message RawMessage RawMessageBase64; do echo "$c=string"; done
   for c in Users Hosts Addresses OtherAddresses Extra MatchedBy Twins; do echo "$c=dynamic"; done
   for c in IsUpdate IsTruncated IsShortened; do echo "$c=boolean"; done
+  for c in RiskScore RiskScoreBounded; do echo "$c=real"; done
   echo EventCount=int
 }
 

@@ -19,6 +19,7 @@ func (s *service) users(api huma.API) {
 			u, err := s.Model.User(ctx, in.ID)
 			return bodyOf(u, err)
 		})
+	s.priority(api)
 	huma.Register(api, op("GET", "/users/{id}/timeline", "get-user-timeline", "A person's alerts and activities of all services", tag, http.StatusNotFound, http.StatusBadRequest), s.timeline)
 	huma.Register(api, op("POST", "/users/{id}/tags", "tag-user", "Set a person's tags", tag, failures...), s.tagUser)
 	huma.Register(api, op("POST", "/users/{id}/join", "join-users", "Make two people one", tag, failures...), s.joinUsers)

@@ -20,6 +20,10 @@ func nameCondition(c filter.Condition) (query string, args []any, err error) {
 
 // personCondition is the query of the users (persons.n) for nameCondition.
 func personCondition(c filter.Condition) (persons string, args []any, err error) {
+	if c.Field == "user_score" {
+		fits, args, err := pointsCondition(c)
+		return "SELECT p.n FROM persons p " + withScore + " WHERE p.into_n IS NULL AND " + fits, args, err
+	}
 	column := "folded"
 	if c.Field == "user_domain" {
 		column = "domain"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/risk"
 )
 
 const (
@@ -25,12 +26,15 @@ func UserFields() filter.Fields {
 		{Name: "user_domain", Help: "The domain of one of the names.", Many: true},
 		{Name: "user_group", Help: "A department or group of the user, by the directory file.", Many: true},
 		{Name: "tag", Kind: filter.Word, Words: tagNames(), Help: "A tag of the user.", Many: true},
+		{Name: "score", Kind: filter.Number, Help: "The user's investigation priority, 0 where there is none."},
+		{Name: "bounded", Kind: filter.Number, Help: "The same between 0 and 100."},
+		{Name: "percentile", Kind: filter.Number, Help: "How many of a hundred other users have less."},
 		{Name: "first_seen", Kind: filter.Time, Help: "When the user was first seen."},
 		{Name: "time", Kind: filter.Time, Help: "When the user was last seen."},
 	}
 }
 
-// Users gives a page of the users. It is sorted by time (last seen) or display, rising or, with a minus, falling;
+// Users gives a page of the users. It is sorted by time (last seen), display or score, rising or, with a minus, falling;
 // -time where nothing is said. Who is seen meanwhile moves to the new place. The filter's fields are [UserFields].
 func (m *Model) Users(ctx context.Context, q Query) (Page[User], error) {
 	where, args, err := usersWhere(q.Filter, time.Now())
@@ -108,6 +112,8 @@ func userCondition(c filter.Condition, now time.Time) (sql string, args []any, e
 		}
 		match, args, err := textCondition("tag", c)
 		return "EXISTS (SELECT 1 FROM (SELECT value AS tag FROM json_each(" + tagList + ")) WHERE " + match + ")", args, err
+	case "score", "bounded", "percentile":
+		return scoreCondition(c)
 	case "time", "first_seen":
 		column := map[string]string{"time": "p.last", "first_seen": "p.first"}[c.Field]
 		if op, _ := c.Op.Negative(); op == filter.Set {
@@ -143,8 +149,10 @@ func userOrderOf(sort string) (userOrder, error) {
 		return userOrder{"p.last", falling}, nil
 	case "display":
 		return userOrder{"p.folded", falling}, nil
+	case "score":
+		return userOrder{"coalesce(s.points, 0)", falling}, nil
 	}
-	return userOrder{}, fmt.Errorf("%w: users can't be sorted by %.50q; there are time and display, with a minus for falling", ErrSort, sort)
+	return userOrder{}, fmt.Errorf("%w: users can't be sorted by %.50q; there are time, display and score, with a minus for falling", ErrSort, sort)
 }
 
 func (o userOrder) sql() string {
@@ -158,7 +166,7 @@ func (o userOrder) sql() string {
 func (o userOrder) cursor(ctx context.Context, q querier, id string) (string, error) {
 	var value string
 	var n int64
-	if err := q.QueryRowContext(ctx, "SELECT "+o.column+", p.n FROM persons p WHERE p.id = ?", id).Scan(&value, &n); err != nil {
+	if err := q.QueryRowContext(ctx, "SELECT "+o.column+", p.n FROM persons p "+withScore+" WHERE p.id = ?", id).Scan(&value, &n); err != nil {
 		return "", fmt.Errorf("read where the page ends: %w", err)
 	}
 	return strconv.FormatInt(n, 36) + "." + value, nil
@@ -169,7 +177,7 @@ func (o userOrder) after(cursor string) (sql string, args []any, err error) {
 	number, text, ok := strings.Cut(cursor, ".")
 	n, err := strconv.ParseInt(number, 36, 64)
 	var value any = text
-	if err == nil && o.column == "p.last" {
+	if err == nil && o.column != "p.folded" {
 		value, err = strconv.ParseInt(text, 10, 64)
 	}
 	if err != nil || !ok {
@@ -185,7 +193,8 @@ func (o userOrder) after(cursor string) (sql string, args []any, err error) {
 // users reads users with all that is said of them.
 func (m *Model) users(ctx context.Context, out *[]User, rest string, args ...any) error {
 	rows, err := m.reader.QueryContext(ctx, "SELECT p.n, p.id, p.display, coalesce(p.upn, ''), coalesce(p.department, ''), coalesce(p.title, ''), p.tags, p.sensitive, "+
-		"p.first, p.last, (SELECT count(*) - 1 FROM persons q WHERE q.peers = p.peers) FROM persons p "+rest, args...)
+		"p.first, p.last, (SELECT count(*) - 1 FROM persons q WHERE q.peers = p.peers), coalesce(s.points, 0), coalesce(s.bounded, 0), "+
+		"CASE WHEN s.points > 0 THEN (SELECT count(*) FROM scores o WHERE o.points >= s.points) ELSE 0 END, "+allUsers+" FROM persons p "+withScore+" "+rest, args...)
 	if err != nil {
 		return fmt.Errorf("read users: %w", err)
 	}
@@ -193,16 +202,21 @@ func (m *Model) users(ctx context.Context, out *[]User, rest string, args ...any
 	var numbers []int64
 	for rows.Next() {
 		u := User{Names: []Name{}, Groups: []string{}}
-		var n, first, last int64
+		var n, first, last, points int64
+		var most, all int
 		var tags string
 		var sensitive bool
-		if err := rows.Scan(&n, &u.ID, &u.Display, &u.UPN, &u.Department, &u.Title, &tags, &sensitive, &first, &last, &u.Peers); err != nil {
+		if err := rows.Scan(&n, &u.ID, &u.Display, &u.UPN, &u.Department, &u.Title, &tags, &sensitive, &first, &last, &u.Peers, &points, &u.Bounded, &most, &all); err != nil {
 			return fmt.Errorf("read users: %w", err)
 		}
 		if sensitive {
 			tags += ",sensitive"
 		}
 		u.Tags = append([]string{}, splitTags(joinTags(splitTags(tags)))...)
+		u.Score, u.Bounded = risk.Points(points).Float(), hundredths(u.Bounded)
+		if points > 0 {
+			u.Percentile = hundredths(risk.Percentile(most, all))
+		}
 		u.First, u.Last, u.Peers = instant(first), instant(last), max(0, u.Peers)
 		numbers, *out = append(numbers, n), append(*out, u)
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // for the hours of a policy, where the machine has none
 
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/risk"
 )
 
 // Activity policies judge every activity as it is folded, in the order of the stream. What they count and learn is
@@ -96,7 +98,7 @@ func newJudged(p ActivityPolicy) (judged, error) {
 }
 
 func asksWho(c filter.Condition) bool {
-	return c.Field == "user" && c.Op != filter.Set && c.Op != filter.NotSet || c.Field == "user_domain" || c.Field == "user_group"
+	return c.Field == "user" && c.Op != filter.Set && c.Op != filter.NotSet || c.Field == "user_domain" || c.Field == "user_group" || c.Field == "user_score"
 }
 
 // judge has the policies judge an activity of that name. It is called for every activity that is new, in the order of
@@ -214,8 +216,29 @@ func (j *judgement) values(ctx context.Context, field string) ([]string, error) 
 		return a.texts(), nil
 	case "user", "user_domain", "user_group":
 		return j.whoValues(ctx, field)
+	case "user_score":
+		return j.score(ctx)
 	}
 	return nil, nil
+}
+
+// score is the user's investigation priority with this activity; in a preview, what it is now.
+func (j *judgement) score(ctx context.Context) ([]string, error) {
+	if j.name == 0 {
+		return nil, nil
+	}
+	var points risk.Points
+	if p := j.f.priority; p != nil {
+		user, err := p.user(ctx, j.name)
+		if err != nil {
+			return nil, err
+		}
+		points, _ = p.scorer().Standing(user, j.f.place.time)
+	} else if _, err := j.f.row(ctx, "SELECT s.points FROM names x JOIN persons p ON p.n = x.person JOIN scores s ON s.user = p.id WHERE x.n = ?",
+		[]any{j.name}, &points); err != nil {
+		return nil, err
+	}
+	return some(strconv.FormatFloat(points.Float(), 'f', -1, 64)), nil
 }
 
 func some(value string) []string {

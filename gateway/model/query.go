@@ -208,7 +208,7 @@ func ask(ctx context.Context, q querier, c filter.Condition, now time.Time) (wan
 		return askMany(ctx, q, fieldObject, "object", c)
 	case "policy":
 		return askMany(ctx, q, fieldPolicy, "policy", c)
-	case "user", "user_domain", "user_group":
+	case "user", "user_domain", "user_group", "user_score":
 		return askName(ctx, q, c)
 	case "alert":
 		return askAlert(ctx, q, c)

@@ -130,7 +130,7 @@ func (w *alertWhere) condition(ctx context.Context, c filter.Condition) error {
 		match, args, err := textCondition("id", c)
 		w.among(negated, "SELECT alert FROM alert_ids WHERE "+match, args...)
 		return err
-	case "user", "user_domain":
+	case "user", "user_domain", "user_score":
 		return w.user(c)
 	case "text":
 		var phrases []string

@@ -198,6 +198,9 @@ type User struct {
 	Last       time.Time `json:"last_seen"`
 	Alerts     int64     `json:"alerts"`               // open ones
 	Activities int64     `json:"activities,omitempty"` // lines of the log, at most 100,000; only of a single user
+	Score      float64   `json:"score"`                // investigation priority
+	Bounded    float64   `json:"bounded"`              // that, 0 to 100
+	Percentile float64   `json:"percentile"`           // how many of the other users have less
 }
 
 // Name is one spelling of a user.

@@ -68,19 +68,14 @@ func (s *scoreboard) show(now []standing) {
 	}
 }
 
-// Standing is where the one of these names stands who stands highest; false where none has a score. It waits for
-// nothing.
-func (m *Model) Standing(names ...string) (highest Standing, any bool) {
-	for _, name := range names {
-		v, ok := m.scores.byName.Load(filter.Fold(cleanName(name)))
-		if !ok {
-			continue
-		}
-		if s, ok := v.(standing); ok && (!any || s.Score > highest.Score) {
-			highest, any = s.Standing, true
-		}
+// Standing is where the user of that name stands; false where there is no score. It waits for nothing.
+func (m *Model) Standing(name string) (Standing, bool) {
+	v, ok := m.scores.byName.Load(filter.Fold(cleanName(name)))
+	if !ok {
+		return Standing{}, false
 	}
-	return highest, any
+	s, ok := v.(standing)
+	return s.Standing, ok
 }
 
 // stand writes where the users that changed stand now, or all of them where a day began.

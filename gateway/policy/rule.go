@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
@@ -24,6 +25,25 @@ func (s Scope) All() bool { return len(s.conditions) == 0 }
 func (s Scope) Fits(typ string, said ...*formats.Notification) bool {
 	return s.fits(subject{all: said, typ: typ})
 }
+
+// FitsScored is Fits where a user's score matters too: score gives the highest of those whom something said names, and
+// false where nobody has one.
+func (s Scope) FitsScored(score func() (float64, bool), typ string, said ...*formats.Notification) bool {
+	what := subject{all: said, typ: typ}
+	return s.conditions.Match(time.Time{}, func(field string) []string {
+		if field != userScore {
+			return what.values(field)
+		}
+		n, ok := score()
+		if !ok {
+			n = 0
+		}
+		return []string{strconv.FormatFloat(n, 'f', -1, 64)}
+	})
+}
+
+// userScore is the field of a `when` that no notification says.
+const userScore = "user_score"
 
 func (s Scope) fits(what subject) bool {
 	return s.conditions.Match(time.Time{}, what.values) // no condition asks for the time

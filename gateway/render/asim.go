@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math"
 	"strings"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -93,6 +94,9 @@ func (l *line) writeAlertEvent(w *writer, dvc string) {
 		w.text("DetectionMethod", "Other")
 	}
 	w.text("RuleName", l.Type)
+	if l.Score != nil {
+		w.number("ThreatRiskLevel", int64(math.Round(l.Score.Bounded)))
+	}
 	w.text("AttackTactics", tacticList(l.Tactics))
 	w.text("AttackTechniques", techniqueNames(l.Techniques))
 	l.writeASIMUser(w, "User", "Username", "GUID")
@@ -243,6 +247,7 @@ func (l *line) writeAdditional(w *writer) {
 	w.time("ArrivedTime", l.Arrived)
 	w.time("RaisedTime", l.Raised)
 	w.time("DecidedTime", l.Decided)
+	l.writeRiskColumns(w)
 	l.writeTwins(w, "Twins")
 	w.texts("Users", l.Users)
 	w.texts("Hosts", l.Hosts)

@@ -32,7 +32,7 @@ const (
 // event that a service wrote as CEF keeps vendor, product, version, class, name and severity, and the
 // fields that the service itself wrote, each once; what it doesn't escape itself is escaped. All events
 // gain ours: cs5 (sluiceAlertId), cs6 (sluiceTwin), sluiceTwinUrl, sluiceTechniques, sluiceManagedIn,
-// sluiceReason, sluiceEventKey, in shadow mode sluiceWould, and sluiceClaims where the sender may not
+// sluiceReason, sluiceEventKey, sluiceRiskScore with its bounded value, time and user, in shadow mode sluiceWould, and sluiceClaims where the sender may not
 // speak for that service; a sender's fields of these names are removed.
 func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendOne("cef", b, e) }
 
@@ -282,6 +282,7 @@ func (r *cefRenderer) appendOurs(f []cef.Field, e *stream.Entry) []cef.Field {
 		f = append(f, cef.Field{Key: "cs6Label", Value: "sluiceTwin"}, cef.Field{Key: "cs6", Value: strings.Join(twins, ",")},
 			cef.Field{Key: "sluiceTwinUrl", Value: cut(e.Twins[0].URL, 1024)})
 	}
+	f = appendScore(f, e.Score)
 	return append(f,
 		cef.Field{Key: "sluiceTechniques", Value: techniqueList(r.catalog.Attack(&e.Notification, e.Match.Type).Techniques)},
 		cef.Field{Key: "sluiceManagedIn", Value: string(e.Decision.ManagedIn)},

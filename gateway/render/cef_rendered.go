@@ -2,6 +2,7 @@ package render
 
 import (
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -145,6 +146,10 @@ func (l *line) appendJudgement(f []cef.Field) []cef.Field {
 		cef.Field{Key: "sluiceRule", Value: l.Rule}, cef.Field{Key: "sluiceRelation", Value: string(l.Relation)},
 		cef.Field{Key: "sluiceWould", Value: l.Would}, cef.Field{Key: "sluiceClaims", Value: string(l.Claims)},
 		cef.Field{Key: "sluiceTactics", Value: tacticList(l.Tactics)})
+	if l.Score != nil {
+		f = appendLabelled(f, "cn1", "riskScore", strconv.FormatInt(int64(math.Round(l.Score.Points)), 10))
+	}
+	f = appendScore(f, l.Score)
 	if l.Truncated {
 		f = append(f, cef.Field{Key: "sluiceTruncated", Value: "true"})
 	}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math"
 	"strings"
 
 	"github.com/sluice-siem/sluice/formats/cef"
@@ -33,6 +34,8 @@ func (l *line) appendCommonSecurityLog(b []byte) ([]byte, error) {
 	var rest []cef.Field
 	for _, f := range e.Extension {
 		switch column := columnOf(f.Key); {
+		case f.Key == "cn1":
+			w.number("DeviceCustomNumber1", int64(math.Round(l.Score.Points)))
 		case f.Key == "deviceCustomDate1":
 			w.time("DeviceCustomDate1", l.Raised)
 		case column != "":
@@ -76,6 +79,8 @@ func columnOf(key string) string {
 		return "DeviceEventCategory"
 	case "cs1", "cs2", "cs3", "cs4", "cs5", "cs6":
 		return "DeviceCustomString" + key[len("cs"):]
+	case "cn1Label":
+		return "DeviceCustomNumber1Label"
 	case "destinationServiceName":
 		return "DestinationServiceName"
 	case "deviceCustomDate1":

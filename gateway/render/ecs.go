@@ -199,6 +199,7 @@ func (l *line) writeECSWho(w *writer) (others []string) {
 		w.text("domain", who.Domain)
 		w.text("email", who.UPN)
 		w.text("full_name", who.Full)
+		l.writeECSRisk(w)
 		w.end()
 	}
 	ips, others := addresses(l.Addresses)
@@ -245,6 +246,7 @@ func (l *line) writeECSOwn(w *writer, others []string) {
 	w.time("raised", l.Raised)
 	w.time("sent", l.Sent)
 	w.time("decided", l.Decided)
+	l.writeOwnRisk(w, "risk")
 	l.writeTwins(w, "twins")
 	w.texts("addresses", others)
 	w.texts("extra", l.extras())

@@ -32,6 +32,7 @@ func (l *line) appendJSON(b []byte) ([]byte, error) {
 	b = appendMember(b, "class", l.Class)
 	b = appendMember(b, "title", l.Title)
 	b = appendMember(b, "severity", l.Severity.String())
+	b = l.appendRisk(b)
 	b = l.appendAttack(b)
 	b = appendList(b, "users", l.Users)
 	b = appendList(b, "hosts", l.Hosts)

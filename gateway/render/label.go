@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"strings"
+	"time"
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
@@ -55,6 +56,9 @@ func (l Labels) Of(e *stream.Entry) []Label {
 		{"techniques", strings.Join(techniques, ",")},
 		{"managed_in", string(e.Decision.ManagedIn)},
 		{"reason", string(e.Decision.Reason)},
+	}
+	if s := e.Score; s != nil {
+		all = append(all, Label{"risk_score", decimal(s.Points)}, Label{"risk_score_time", s.At.UTC().Format(time.RFC3339)})
 	}
 	if len(e.Twins) > 0 {
 		t := &e.Twins[0]

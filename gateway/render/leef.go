@@ -50,6 +50,12 @@ func (l *line) leef(version string, delimiter byte) leef.Event {
 	add("managedIn", l.ManagedIn)
 	add("reason", string(l.Reason))
 	add("severity", l.Severity.String())
+	if s := l.Score; s != nil {
+		add("riskScore", decimal(s.Points))
+		add("riskScoreBounded", decimal(s.Bounded))
+		add("riskScoreTime", millis(s.At))
+		add("riskUser", s.User)
+	}
 	add("tactics", tacticList(l.Tactics))
 	add("techniques", techniqueList(l.Techniques))
 	l.addRest(add)

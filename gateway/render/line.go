@@ -27,6 +27,7 @@ type line struct {
 	Class          string
 	Title          string
 	Severity       formats.Severity
+	Score          *stream.Score
 	Tactics        []catalog.Tactic
 	Techniques     []catalog.Technique
 	Users          []string
@@ -105,7 +106,7 @@ func (l *line) fill(e *stream.Entry, c *catalog.Catalog) {
 	*l = line{
 		EventKey: e.Key, Kind: n.Kind, AlertID: string(e.Match.Alert), Service: n.Service, Claims: n.Claims,
 		NotificationID: n.ID, Origin: n.Origin, Type: n.Type, Class: n.Class, Title: n.Title,
-		Severity: n.Severity, Users: appendNames(l.Users[:0], n.Accounts), Hosts: appendNames(l.Hosts[:0], n.Devices),
+		Severity: n.Severity, Score: e.Score, Users: appendNames(l.Users[:0], n.Accounts), Hosts: appendNames(l.Hosts[:0], n.Devices),
 		Addresses: n.Addresses, App: n.App, URL: n.URL,
 		Start: n.Start, End: n.End, Raised: n.Raised, Sent: n.Sent,
 		Arrived: n.Arrived, Decided: e.Time, Input: e.Input, Update: n.Update || e.Match.Relation == dedup.Update,

@@ -198,6 +198,7 @@ func (l *line) writeUnmapped(w *writer, others []string) {
 	w.set("update", l.Update)
 	w.text("input", l.Input)
 	w.millis("sent_time", l.Sent)
+	l.writeOwnRisk(w, "risk")
 	l.writeTwins(w, "twins")
 	w.texts("addresses", others)
 	w.texts("extra", l.extras())

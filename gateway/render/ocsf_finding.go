@@ -16,6 +16,7 @@ func (l *line) writeFinding(w *writer, ips []netip.Addr) {
 	w.set("is_alert", true)
 	w.number("status_id", 1)
 	w.text("status", "New")
+	l.writeOCSFRisk(w)
 	class, title := l.names()
 	w.begin("finding_info", '{')
 	w.text("uid", uid)

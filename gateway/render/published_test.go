@@ -159,7 +159,7 @@ func takes(kind string, v any) bool {
 		}
 	case json.Number:
 		_, err := v.Int64()
-		return kind == "long" && err == nil
+		return kind == "float" || kind == "long" && err == nil
 	case bool:
 		return kind == "boolean"
 	}

@@ -124,6 +124,7 @@ func raised() stream.Entry {
 	e := tried()
 	e.Match = dedup.Match{Alert: "00112233445566778899aabbccddeeff", Relation: dedup.First, Type: "activity_policy"}
 	e.Decision = policy.Decision{Action: dedup.Forward, Reason: policy.NoTwinExpected, ManagedIn: formats.Sluice}
+	e.Score = &stream.Score{User: "hopkins@brewery.example", Points: 36.15, Bounded: 13.944, At: arrived.Add(-time.Minute)}
 	e.Notification = formats.Notification{
 		Service: formats.Sluice, Kind: formats.Alert, Channel: "policy", Origin: formats.Sluice, ID: "p7:hopkins@brewery.example:1935817200",
 		Type: "activity_policy", Title: "Mass download by a single user", Severity: formats.High,

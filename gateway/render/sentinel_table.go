@@ -29,6 +29,7 @@ func (l *line) appendSentinelTable(b []byte) ([]byte, error) {
 	if l.Severity != formats.NoSeverity {
 		w.text("Severity", asimSeverity(l.Severity))
 	}
+	l.writeRiskColumns(w)
 	w.text("Tactics", tacticList(l.Tactics))
 	w.text("Techniques", techniqueList(l.Techniques))
 	w.texts("Users", l.Users)

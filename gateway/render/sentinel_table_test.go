@@ -47,6 +47,8 @@ func TestTheShippedTableHasTheColumns(t *testing.T) {
 			want[name] = "boolean"
 		case p.Type == "integer":
 			want[name] = "int"
+		case p.Type == "number":
+			want[name] = "real"
 		case p.Type == "array":
 			want[name] = "dynamic"
 		}

@@ -54,6 +54,17 @@ type Entry struct {
 
 	// Act is an operator's: the whole of an [Acted] entry, and of an [Undo] that he asked for who he is and why.
 	Act *Act `cbor:"11,keyasint,omitempty"`
+
+	// Score is that of the user of an alert who stands highest, as it goes out. The stream doesn't keep it.
+	Score *Score `cbor:"-"`
+}
+
+// Score is a user's investigation priority as of a time.
+type Score struct {
+	User    string  // as the alert spells it
+	Points  float64 // 0 or more
+	Bounded float64 // 0 to 100
+	At      time.Time
 }
 
 // Act is something that an operator did. The stream keeps it in order and knows nothing of what it means.
