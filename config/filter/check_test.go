@@ -31,7 +31,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	text := strings.Repeat("x", 100)
 	tests := []struct{ text, want string }{
 		{"usr = x", `column 1: found the field "usr", expected id, status, title, type, category, severity, application, service, user, user_domain, ` +
-			`device, ip, policy, managed_in, drift, assigned, read, tactic, technique, first_seen, time or text`},
+			`user_score, device, ip, policy, managed_in, drift, assigned, read, tactic, technique, first_seen, time or text`},
 		{"severity contains h", "column 10: found \"contains\" for severity, expected =, !=, matches, not matches, >, >=, <, <=, is set or is not set"},
 		{"user > x", "column 6: found \">\" for user, expected =, !=, contains, not contains, starts with, not starts with, matches, not matches, is set or is not set"},
 		{"time = 2026-11-24", "column 6: found \"=\" for time, expected >, >=, <, <=, is set or is not set"},
