@@ -59,7 +59,7 @@ func (p pages) render(e *stream.Entry) ([]portal.Sent, error) {
 	for i := range p.g.config.Targets {
 		t := &p.g.config.Targets[i]
 		s := portal.Sent{Target: t.Name, Format: t.Format}
-		switch newFilter(t.When).judge(e) {
+		switch newFilter(t.When, p.g.score).judge(e) {
 		case notForTargets:
 			s.Not = "It is not forwarded, so this target doesn't get it."
 		case filtered:

@@ -168,7 +168,7 @@ func (p pages) back(ctx context.Context, visit func(*stream.Entry) bool) error {
 
 // Tail implements [portal.Gateway].
 func (p pages) Tail(ctx context.Context, f language.Filter, most int) ([]*stream.Entry, error) {
-	fits := newFilter(config.When{Filter: f})
+	fits := newFilter(config.When{Filter: f}, p.g.score)
 	var out []*stream.Entry
 	err := p.back(ctx, func(e *stream.Entry) bool {
 		if e.Kind != stream.Acted && (len(f) == 0 || fits.fits(e, true)) {

@@ -61,6 +61,8 @@ func Rules() []Rule {
 		{"list-users", Viewer, Inside},
 		{"get-user", Viewer, Inside},
 		{"get-user-timeline", Viewer, Inside},
+		{"get-user-score", Viewer, Inside}, // a limited role's scores are of what is inside, and of its own model
+		{"reset-user-score", Operator, Whole},
 		{"tag-user", Operator, Whole}, // people are everybody's
 		{"join-users", Operator, Whole},
 		{"split-user", Operator, Whole},

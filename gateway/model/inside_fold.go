@@ -154,6 +154,8 @@ func (f *folder) limitAct(ctx context.Context, e *stream.Entry) (fold bool, err 
 		return f.instead(e, a, a.Alerts, err)
 	case Undo, Tag, Join, Split:
 		return true, nil
+	case ResetScore: // its reason may name what is outside; what a limited role sees stands on its own
+		return false, nil
 	case SaveQuery, DropQuery: // what others keep may name what they see
 		return e.Act.Scope == f.m.options.Scope.Key(), nil
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/policy"
+	"github.com/sluice-siem/sluice/gateway/risk"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -160,6 +162,7 @@ func pastActs(ctx context.Context, tx *sql.Tx) ([]*stream.Entry, error) {
 
 // pastActivities writes the lines of the log that are inside, with numbers of their own.
 func (f *folder) pastActivities(ctx context.Context, tx *sql.Tx) error {
+	f.locate(time.Now())
 	rows, err := tx.QueryContext(ctx, "SELECT n, data FROM activities WHERE kind = 0 ORDER BY n")
 	if err != nil {
 		return err
@@ -189,6 +192,10 @@ func (f *folder) pastActivities(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 		f.write(l)
+		l.deed = pastDeed(&r, timeOf(n), f.scribe.locate)
+		if err := f.priority.activity(ctx, l); err != nil {
+			return err
+		}
 		if len(f.log.lines) >= batchEntries {
 			if err := f.flush(ctx); err != nil {
 				return err
@@ -196,4 +203,15 @@ func (f *folder) pastActivities(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return rows.Err()
+}
+
+// pastDeed is an activity of the log as investigation priority takes it. Habits are learnt behind the alerts here, so
+// that scores come out as those of a model that was always there only by and by.
+func pastDeed(r *record, at time.Time, locate func(netip.Addr) risk.Network) *risk.Activity {
+	n := formats.Notification{
+		ID: r.ID, Class: r.Type, App: r.App, Title: r.Title, Message: r.Message, Addresses: r.Addresses, Start: at,
+		Extra: map[string]string{"requestClientApplication": r.Agent},
+	}
+	deed := risk.ActivityOf(&n, "", at, locate)
+	return &deed
 }
