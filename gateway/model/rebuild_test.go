@@ -355,6 +355,8 @@ func tables(t *testing.T, m *model.Model) []string {
 		"SELECT json_array('seen', name, first, last) FROM policy_seen ORDER BY name",
 		"SELECT json_array('usual', policy, peers, day, most) FROM policy_usual ORDER BY policy, peers, day",
 		"SELECT json_array('raised', id, policy, user, start, noted, done) FROM raised ORDER BY id",
+		"SELECT json_array('score', user, points, bounded) FROM scores ORDER BY user",
+		"SELECT json_array('score of a day', user, day, points, bounded, percentile) FROM score_days ORDER BY user, day",
 		"SELECT json_array('notice', n, alert, service, key, size) FROM alert_notices ORDER BY n",
 	} {
 		rows, err := db.QueryContext(t.Context(), query)
