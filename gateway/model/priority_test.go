@@ -199,7 +199,9 @@ func lately(s *story, r *rand.Rand) {
 	const days = 14
 	s.whole = true
 	end := s.now
-	odd := func(n *formats.Notification) { n.Addresses, n.App = []string{fmt.Sprintf("198.51.%d.7", r.IntN(99))}, "Dropbox" }
+	odd := func(n *formats.Notification) {
+		n.Addresses, n.App = []string{fmt.Sprintf("198.51.%d.7", r.IntN(99))}, "Dropbox"
+	}
 	var acts []string
 	for d := range days {
 		for i := range 12 {

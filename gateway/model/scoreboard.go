@@ -54,7 +54,7 @@ func (s *scoreboard) show(now []standing) {
 	defer s.mu.Unlock()
 	for _, is := range now {
 		for _, name := range s.shown[is.user].names {
-			if was, ok := s.byName.Load(name); ok && was.(standing).user == is.user { //nolint:errcheck,forcetypeassert // nothing else is in it
+			if was, ok := s.standing(name); ok && was.user == is.user {
 				s.byName.Delete(name)
 			}
 		}
@@ -68,13 +68,19 @@ func (s *scoreboard) show(now []standing) {
 	}
 }
 
+// standing is where the user of a folded name stands.
+func (s *scoreboard) standing(name string) (standing, bool) {
+	v, ok := s.byName.Load(name)
+	if !ok {
+		return standing{}, false
+	}
+	is, ok := v.(standing)
+	return is, ok
+}
+
 // Standing is where the user of that name stands; false where there is no score. It waits for nothing.
 func (m *Model) Standing(name string) (Standing, bool) {
-	v, ok := m.scores.byName.Load(filter.Fold(cleanName(name)))
-	if !ok {
-		return Standing{}, false
-	}
-	s, ok := v.(standing)
+	s, ok := m.scores.standing(filter.Fold(cleanName(name)))
 	return s.Standing, ok
 }
 

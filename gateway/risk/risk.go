@@ -19,8 +19,8 @@
 // B bits of one day are B²/20 points. Within a day the second finding of one sort counts half, the third a
 // quarter, so that the same oddity again isn't new evidence.
 //
-// The score is the sum of the points of the last seven days, which fade by half in [halfLife] days, so that what is new
-// comes before what was looked at yesterday. Each point belongs to an alert or activity, exactly:
+// The score is the sum of the points of the last seven days, as they are today: they fade by half in [halfLife] days, by
+// the calendar, so that what is new comes before what was looked at yesterday. Each point belongs to an alert or activity, exactly:
 // everything is in hundredths, as integers.
 //
 // # Decisions
