@@ -122,7 +122,7 @@ func (m *Model) prepare(ctx context.Context) error {
 		return err
 	}
 	m.at = p.end()
-	return nil
+	return m.recall(ctx, p)
 }
 
 // prove says whether the model is of this stream. One that the stream has left behind can't be proved and is
