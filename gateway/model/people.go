@@ -37,13 +37,14 @@ const (
 
 // people is what the folder knows of users.
 type people struct {
-	f       *folder
-	read    dedup.People
-	seen    map[calledBy]*presence
-	moved   []*presence        // since the last flush
-	stale   map[int64]struct{} // persons whose row is to follow from their names again
-	shuffle int                // how often names went from one user to another
-	file    watched
+	f      *folder
+	read   dedup.People
+	seen   map[calledBy]*presence
+	moved  []*presence        // since the last flush
+	stale  map[int64]struct{} // persons whose row is to follow from their names again
+	owners map[int64]owner    // by names.n
+	lost   map[int64]int      // how often a user lost names to another one, by persons.n
+	file   watched
 }
 
 // calledBy is a spelling as a service uses it.
@@ -55,6 +56,7 @@ type calledBy struct {
 func (f *folder) newPeople() people {
 	return people{
 		f: f, read: dedup.NewPeople(f.m.options.Config.Organisation), seen: map[calledBy]*presence{}, stale: map[int64]struct{}{},
+		owners: map[int64]owner{}, lost: map[int64]int{},
 		file: f.people.file,
 	}
 }

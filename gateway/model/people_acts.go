@@ -250,6 +250,6 @@ func (p *people) split(ctx context.Context, key string, a Split) error {
 	}
 	p.stale[person], p.stale[other] = struct{}{}, struct{}{}
 	p.f.priority.moved = append(p.f.priority.moved, move{person, other})
-	p.shuffle++
+	p.lost[person]++
 	return p.tagAlso(ctx, other, person)
 }

@@ -24,7 +24,7 @@ func (p *people) anew(ctx context.Context) error {
 			return err
 		}
 	}
-	p.shuffle++
+	clear(p.owners)
 	events, err := p.events(ctx)
 	if err != nil {
 		return err

@@ -1,8 +1,10 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-siem/sluice/dedup"
@@ -14,8 +16,6 @@ type presence struct {
 	name        int64 // 0 for nobody
 	service     formats.Service
 	first, last int64
-	person      int64 // who has the name, as of that shuffle
-	shuffle     int
 	moved       bool // since it was written
 	sooner      bool // first too
 }
@@ -44,6 +44,31 @@ func (p *people) meet(ctx context.Context, service formats.Service, spelling str
 	return s, nil
 }
 
+// owner is who has a name.
+type owner struct {
+	person int64  // persons.n
+	id     string // the user's
+	lost   int    // how often that user had lost names when this was read
+}
+
+// owner looks up who has a name; nobody has 0.
+func (p *people) owner(ctx context.Context, name int64) (owner, error) {
+	if by, ok := p.owners[name]; ok && by.lost == p.lost[by.person] {
+		return by, nil
+	}
+	var by owner
+	found, err := p.f.row(ctx, "SELECT p.n, p.id FROM names x JOIN persons p ON p.n = x.person WHERE x.n = ?", []any{name}, &by.person, &by.id)
+	if err != nil || !found {
+		return owner{}, err
+	}
+	by.lost = p.lost[by.person]
+	if len(p.owners) >= mostSeen {
+		clear(p.owners)
+	}
+	p.owners[name] = by
+	return by, nil
+}
+
 func (p *people) see(s *presence, at int64) {
 	if s.first != 0 && s.first <= at && at <= s.last {
 		return
@@ -61,6 +86,7 @@ func (p *people) see(s *presence, at int64) {
 // writeSeen writes who was seen since the last time. A statement costs more than a row, so that it has many rows
 // where it can.
 func (p *people) writeSeen(ctx context.Context) error {
+	slices.SortFunc(p.moved, func(a, b *presence) int { return cmp.Compare(a.name, b.name) }) // one page after the other
 	for rest := p.moved; len(rest) > 0; {
 		n := 1
 		for _, many := range []int{128, 16} {
@@ -97,15 +123,13 @@ func (p *people) writeRows(ctx context.Context, rows []*presence) error {
 func (p *people) writePersons(ctx context.Context) error {
 	last := map[int64]int64{}
 	for _, s := range p.moved {
-		if s.person == 0 || s.shuffle != p.shuffle {
-			if _, err := p.f.row(ctx, "SELECT person FROM names WHERE n = ?", []any{s.name}, &s.person); err != nil {
-				return err
-			}
-			s.shuffle = p.shuffle
+		by, err := p.owner(ctx, s.name)
+		if err != nil {
+			return err
 		}
-		last[s.person] = max(last[s.person], s.last)
+		last[by.person] = max(last[by.person], s.last)
 		if s.sooner {
-			if err := p.f.exec(ctx, "UPDATE persons SET first = ? WHERE n = ? AND (first = 0 OR first > ?)", s.first, s.person, s.first); err != nil {
+			if err := p.f.exec(ctx, "UPDATE persons SET first = ? WHERE n = ? AND (first = 0 OR first > ?)", s.first, by.person, s.first); err != nil {
 				return err
 			}
 		}

@@ -163,7 +163,7 @@ func (p *people) settle(ctx context.Context, key string) error {
 func (p *people) left(ctx context.Context, from, to int64) error {
 	p.f.priority.moved = append(p.f.priority.moved, move{from, to})
 	p.stale[from], p.stale[to] = struct{}{}, struct{}{}
-	p.shuffle++
+	p.lost[from]++
 	var some int
 	if ok, err := p.f.row(ctx, "SELECT 1 FROM names WHERE person = ? LIMIT 1", []any{from}, &some); err != nil || ok {
 		return err

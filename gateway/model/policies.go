@@ -229,11 +229,11 @@ func (j *judgement) score(ctx context.Context) ([]string, error) {
 	}
 	var points risk.Points
 	if p := j.f.priority; p != nil {
-		user, err := p.user(ctx, j.name)
+		by, err := p.f.people.owner(ctx, j.name)
 		if err != nil {
 			return nil, err
 		}
-		points, _ = p.scorer().Standing(user, j.f.place.time)
+		points, _ = p.scorer().Standing(by.id, j.f.place.time)
 	} else if _, err := j.f.row(ctx, "SELECT s.points FROM names x JOIN persons p ON p.n = x.person JOIN scores s ON s.user = p.id WHERE x.n = ?",
 		[]any{j.name}, &points); err != nil {
 		return nil, err

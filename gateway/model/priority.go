@@ -26,14 +26,12 @@ import (
 // priority is what the folder knows of it.
 type priority struct {
 	f       *folder
-	told    []risk.Event     // in the transaction
-	size    int64            // bytes of risk_told
-	unkept  map[string]bool  // users whose profiles have changed since they were written
-	day     int64            // of the fold's time, since 1970; 0 before the first entry
-	moved   []move           // names, since follow
-	anewAll bool             // who is who was decided anew
-	ids     map[int64]string // of users, by names.n, as of that shuffle
-	shuffle int
+	told    []risk.Event    // in the transaction
+	size    int64           // bytes of risk_told
+	unkept  map[string]bool // users whose profiles have changed since they were written
+	day     int64           // of the fold's time, since 1970; 0 before the first entry
+	moved   []move          // names, since follow
+	anewAll bool            // who is who was decided anew
 	watched map[string]bool // keys of names
 	places  [2]watched
 	again   map[string]bool // users whose names changed
@@ -71,28 +69,13 @@ func (p *priority) activity(ctx context.Context, l *line) error {
 	if l.deed == nil || l.name == 0 {
 		return nil
 	}
-	user, err := p.user(ctx, l.name)
-	if err != nil || user == "" {
+	by, err := p.f.people.owner(ctx, l.name)
+	if err != nil || by.id == "" {
 		return err
 	}
-	l.deed.User = user
+	l.deed.User = by.id
 	p.tell(risk.Event{Activity: l.deed})
 	return nil
-}
-
-// user is the ID of whose a name is, empty for nobody.
-func (p *priority) user(ctx context.Context, name int64) (id string, err error) {
-	const most = 1 << 16
-	if p.shuffle != p.f.people.shuffle || len(p.ids) >= most {
-		clear(p.ids)
-		p.shuffle = p.f.people.shuffle
-	}
-	if id, ok := p.ids[name]; ok {
-		return id, nil
-	}
-	_, err = p.f.row(ctx, "SELECT p.id FROM names x JOIN persons p ON p.n = x.person WHERE x.n = ?", []any{name}, &id)
-	p.ids[name] = id
-	return id, err
 }
 
 // alert has an alert judged, by all that is said of it.
@@ -124,10 +107,11 @@ func (p *priority) alert(ctx context.Context, a *row) error {
 func (p *priority) alertUsers(ctx context.Context, a *row, v *risk.Alert) (all int, err error) {
 	var known, others []string
 	for _, u := range a.users() {
-		id, err := p.user(ctx, u.Name)
+		by, err := p.f.people.owner(ctx, u.Name)
 		if err != nil {
 			return 0, err
 		}
+		id := by.id
 		if id == "" || slices.Contains(known, id) || slices.Contains(others, id) {
 			continue
 		}

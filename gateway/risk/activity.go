@@ -31,9 +31,9 @@ type Network struct{ Country, Tag string }
 // ActivityOf takes a notification apart. The caller knows whose it is, and where its address belongs.
 func ActivityOf(n *formats.Notification, user string, at time.Time, locate func(netip.Addr) Network) Activity {
 	a := Activity{
-		ID: n.ID, User: user, At: at, Class: n.Class, App: n.App, Title: clip(n.Title),
-		Agent:  withoutVersions(n.Extra["requestClientApplication"]),
-		Device: parameter(n.Message, "SourceComputerDnsName"), Target: parameter(n.Message, "DestinationComputerDnsName"),
+		ID: clip(n.ID), User: user, At: at, Class: clip(n.Class), App: clip(n.App), Title: clip(n.Title),
+		Agent:  clip(withoutVersions(n.Extra["requestClientApplication"])),
+		Device: clip(parameter(n.Message, "SourceComputerDnsName")), Target: clip(parameter(n.Message, "DestinationComputerDnsName")),
 		Failed: failed(n),
 	}
 	if !n.Start.IsZero() && n.Start.Before(at) {

@@ -31,11 +31,16 @@ type finding struct {
 // ones that say least go.
 const mostItems = 12
 
-// mostText is how many bytes of a title are kept.
-const mostText = 100
+// mostText is how many bytes of a text are kept, and tell it from others.
+const mostText = 200
 
-// clip cuts a text to what is kept of one.
-func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), mostText)], "") }
+// clip cuts a text to what is kept of one, and lets the rest go.
+func clip(s string) string {
+	if len(s) <= mostText {
+		return s
+	}
+	return strings.Clone(strings.ToValidUTF8(s[:mostText], ""))
+}
 
 // record keeps an activity in which something was found.
 func (s *Scorer) record(u *user, a *Activity, day int32, found []finding) {
