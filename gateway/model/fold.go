@@ -8,12 +8,17 @@ import (
 	"iter"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 const (
-	batchEntries = 32768                  // are folded in one transaction, more or less: a message is never cut
-	pause        = 100 * time.Millisecond // between two transactions at the end of the stream, so that each has something to do
+	batchEntries  = 32768                  // are folded in one transaction, more or less: a message is never cut
+	batchBytes    = 64 << 20               // of messages, likewise
+	aheadBytes    = 8 << 20                // of messages that are read while the transaction before theirs ends
+	aheadMessages = 256                    // likewise
+	pause         = 100 * time.Millisecond // between two transactions at the end of the stream, so that each has something to do
 )
 
 // follow folds what the stream has and what comes.
@@ -65,6 +70,7 @@ type folder struct {
 	statements map[string]*sql.Stmt
 	place      place // with the transaction that is open
 	entries    int   // in it
+	bytes      int   // of the messages in it
 	open       bool
 	scribe     scribe
 	terms      terms
@@ -128,7 +134,7 @@ func (f *folder) catchUp(ctx context.Context) error {
 		default:
 			err = f.message(ctx, r)
 		}
-		if err == nil && f.entries >= batchEntries {
+		if err == nil && (f.entries >= batchEntries || f.bytes >= batchBytes) {
 			err = f.commit(ctx)
 		}
 		if err == nil && f.m.options.Pressed != nil && f.m.options.Pressed() {
@@ -172,31 +178,46 @@ type prepared struct {
 // that is a third of all the work.
 func (f *folder) readAhead(messages iter.Seq2[*stream.Message, error]) iter.Seq[prepared] {
 	return func(yield func(prepared) bool) {
-		reads, stop := make(chan prepared, 4), make(chan struct{})
+		ctx, stop := context.WithCancel(context.Background())
+		reads, room := make(chan prepared, aheadMessages), semaphore.NewWeighted(aheadBytes)
 		go func() {
 			defer close(reads)
 			for m, err := range messages {
-				r := prepared{message: m, err: err}
-				if m != nil && err == nil {
-					r.until = f.m.inside(m)
-					r.lines, r.err = f.scribe.prepare(m)
-				}
-				select {
-				case reads <- r:
-				case <-stop:
+				r := f.prepare(m, err)
+				if room.Acquire(ctx, r.weight()) != nil || ctx.Err() != nil {
 					return
 				}
+				reads <- r // there is place for it, or it is waited for below
 			}
 		}()
 		for r := range reads {
+			room.Release(r.weight())
 			if !yield(r) {
 				break
 			}
 		}
-		close(stop)
+		stop()
 		for range reads { // until nothing is read any more
 		}
 	}
+}
+
+func (f *folder) prepare(m *stream.Message, err error) prepared {
+	r := prepared{message: m, err: err}
+	if m == nil || err != nil {
+		return r
+	}
+	r.until = f.m.inside(m)
+	r.lines, r.err = f.scribe.prepare(m)
+	return r
+}
+
+// weight is what the message takes of the room for those that are read ahead: one that is too large for it takes all.
+func (r prepared) weight() int64 {
+	if r.message == nil {
+		return 0
+	}
+	return min(int64(r.message.Size), aheadBytes)
 }
 
 // gap notes messages that are not to be had any more.
@@ -224,6 +245,7 @@ func (f *folder) message(ctx context.Context, r prepared) error {
 	}
 	f.place.time = later(f.place.time, r.until)
 	f.entries += len(m.Entries)
+	f.bytes += m.Size
 	f.place.sequence, f.place.hash = m.Sequence, m.Hash
 	return nil
 }
@@ -313,7 +335,7 @@ func (f *folder) commit(ctx context.Context) error {
 	if _, err := f.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return err
 	}
-	f.open, f.entries = false, 0
+	f.open, f.entries, f.bytes = false, 0, 0
 	f.priority.publish()
 	f.m.arrived(f.place.end())
 	return nil
@@ -325,7 +347,7 @@ func (f *folder) rollback() {
 		return
 	}
 	_, _ = f.conn.ExecContext(context.Background(), "ROLLBACK") // SQLite may have rolled back already
-	f.open, f.entries = false, 0
+	f.open, f.entries, f.bytes = false, 0, 0
 }
 
 // stmt prepares a statement once for the connection.
