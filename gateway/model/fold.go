@@ -343,6 +343,9 @@ func (f *folder) commit(ctx context.Context) error {
 
 // rollback gives up the open transaction, if there is one. Whoever gets an error begins with a new folder.
 func (f *folder) rollback() {
+	if f.priority != nil {
+		f.priority.settle() // or it would tell the next folder's scorer
+	}
 	if !f.open {
 		return
 	}

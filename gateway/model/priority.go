@@ -26,7 +26,9 @@ import (
 // priority is what the folder knows of it.
 type priority struct {
 	f       *folder
-	told    []risk.Event    // in the transaction
+	told    []risk.Event    // not handed over yet, see tell
+	telling []*telling      // in the transaction
+	acted   map[string]bool // users who did something in it
 	size    int64           // bytes of risk_told
 	unkept  map[string]bool // users whose profiles have changed since they were written
 	day     int64           // of the fold's time, since 1970; 0 before the first entry
@@ -55,15 +57,6 @@ func Administers(words string) bool {
 	return strings.Contains(words, "admin")
 }
 
-// scorer is the one that the fold tells. It alone changes it, and so it may read it as it is.
-func (p *priority) scorer() *risk.Scorer { return p.f.m.scores.scorer }
-
-// tell tells the scorer, and keeps what it was told.
-func (p *priority) tell(e risk.Event) {
-	p.told = append(p.told, e)
-	p.f.m.scores.tell(e)
-}
-
 // activity has an activity judged.
 func (p *priority) activity(ctx context.Context, l *line) error {
 	if l.deed == nil || l.name == 0 {
@@ -75,6 +68,9 @@ func (p *priority) activity(ctx context.Context, l *line) error {
 	}
 	l.deed.User = by.id
 	p.tell(risk.Event{Activity: l.deed})
+	if !l.deed.Failed {
+		p.acted[by.id] = true
+	}
 	return nil
 }
 
@@ -115,7 +111,7 @@ func (p *priority) alertUsers(ctx context.Context, a *row, v *risk.Alert) (all i
 		if id == "" || slices.Contains(known, id) || slices.Contains(others, id) {
 			continue
 		}
-		listed := p.scorer().Acts(id)
+		listed := p.acts(id)
 		if !listed {
 			if listed, err = p.f.row(ctx, "SELECT 1 FROM names x JOIN names o ON o.person = x.person JOIN directory d ON d.identity = o.identity "+
 				"WHERE x.n = ? LIMIT 1", []any{u.Name}, new(int)); err != nil {
@@ -235,6 +231,7 @@ func (p *priority) followAll(ctx context.Context) error {
 
 func (p *priority) join(ctx context.Context, user, with string) error {
 	p.tell(risk.Event{Joined: &risk.Joined{User: user, With: with}})
+	p.settle() // acts must not depend on how far the scorer is
 	err := p.f.exec(ctx, "INSERT INTO score_days (user, day, points, bounded, percentile) SELECT ?, day, points, bounded, percentile FROM score_days WHERE user = ? "+
 		"ON CONFLICT (user, day) DO UPDATE SET points = excluded.points, bounded = excluded.bounded, percentile = excluded.percentile WHERE excluded.points > points", user, with)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 
 // newPriority reads the profiles, and tells the scorer what was told since they were written.
 func (f *folder) newPriority(ctx context.Context) (*priority, error) {
-	p := &priority{f: f, unkept: map[string]bool{}, again: map[string]bool{}, watched: map[string]bool{}}
+	p := &priority{f: f, acted: map[string]bool{}, unkept: map[string]bool{}, again: map[string]bool{}, watched: map[string]bool{}}
 	if f.priority != nil {
 		p.places = f.priority.places
 	}
@@ -130,17 +130,8 @@ func (p *priority) flush(ctx context.Context, now time.Time) error {
 	if err := p.follow(ctx); err != nil {
 		return err
 	}
-	if len(p.told) > 0 {
-		data, err := risk.Record(p.told)
-		if err != nil {
-			return fmt.Errorf("write what users did: %w", err)
-		}
-		if err := p.f.exec(ctx, "INSERT INTO risk_told (data) VALUES (?)", data); err != nil {
-			return err
-		}
-		p.size += int64(len(data))
-		clear(p.told)
-		p.told = p.told[:0]
+	if err := p.keepTold(ctx); err != nil {
+		return err
 	}
 	changed := p.scorer().Changed()
 	for _, id := range changed {

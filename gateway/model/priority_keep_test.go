@@ -101,7 +101,7 @@ func TestWhoIsWatched(t *testing.T) {
 	for id, want := range map[string]risk.Person{
 		idOf(`hill\ida`): {User: idOf(`hill\ida`), Watched: true}, idOf("olaf@hill.example"): {User: idOf("olaf@hill.example"), Admin: true},
 	} {
-		if got, known := c.m.scores.scorer.Knows(id); !known || got != want {
+		if got, known := c.f.priority.scorer().Knows(id); !known || got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	}

@@ -34,6 +34,9 @@ func userID(t *testing.T, m *model.Model, name string) string {
 func priority(t *testing.T, m *model.Model, id string) model.Priority {
 	t.Helper()
 	p, err := m.Priority(t.Context(), id)
+	for errors.Is(err, model.ErrUnavailable) && t.Context().Err() == nil { // until the profiles are read
+		p, err = m.Priority(t.Context(), id)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ CREATE TABLE risk_profiles ( -- what is usual for users and counts in their scor
 
 CREATE TABLE risk_told ( -- what was told of users since their profiles were written, in order
   n    INTEGER PRIMARY KEY,
-  data BLOB NOT NULL -- of one transaction, CBOR
+  data BLOB NOT NULL -- CBOR
 );
 
 CREATE TABLE risk_state ( -- one row

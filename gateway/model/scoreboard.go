@@ -48,6 +48,12 @@ func (s *scoreboard) tell(e risk.Event) {
 	s.scorer.Tell(e)
 }
 
+func (s *scoreboard) acts(user string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.scorer.Acts(user)
+}
+
 // show shows where users stand now.
 func (s *scoreboard) show(now []standing) {
 	s.mu.Lock()

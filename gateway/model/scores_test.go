@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -143,20 +142,7 @@ func scores(t *testing.T, m *model.Model) scored {
 		t.Fatal(err)
 	}
 	for _, u := range page.Items {
-		p, err := m.Priority(t.Context(), u.ID)
-		for errors.Is(err, model.ErrUnavailable) && t.Context().Err() == nil { // until the profiles are read
-			p, err = m.Priority(t.Context(), u.ID)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := 0.0
-		for _, part := range p.Parts {
-			sum += part.Score
-		}
-		if math.Round(100*sum) != math.Round(100*p.Score) {
-			t.Errorf("the parts of user %s sum to %v, the score is %v", u.Display, sum, p.Score)
-		}
+		p := priority(t, m, u.ID)
 		p.Time = time.Time{}
 		out.Users[u.ID] = p
 		for _, n := range u.Names {

@@ -107,18 +107,25 @@ func (t term) compare(o term) int {
 // entryOf gives the number of the folded term, which becomes an entry of the dictionary if it is new, as it is spelled
 // here first.
 func (f *folder) entryOf(ctx context.Context, key, spelling term) (n int64, err error) {
-	found, err := f.row(ctx, "SELECT n FROM terms WHERE field = ? AND folded = ?", []any{key.field, key.value}, &n)
-	if err != nil || found {
-		return n, err
-	}
 	if f.terms.next == 0 {
 		if _, err := f.row(ctx, "SELECT coalesce(max(n), 0) + 1 FROM terms", nil, &f.terms.next); err != nil {
 			return 0, err
 		}
 	}
-	n = f.terms.next
-	f.terms.next++
-	return n, f.exec(ctx, "INSERT INTO terms (n, field, value, folded, address) VALUES (?, ?, ?, ?, ?)", n, key.field, spelling.value, key.value, spelling.address())
+	s, err := f.stmt(ctx, "INSERT INTO terms (n, field, value, folded, address) VALUES (?, ?, ?, ?, ?) ON CONFLICT (field, folded) DO NOTHING")
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(ctx, f.terms.next, key.field, spelling.value, key.value, spelling.address()) // most are new
+	if err != nil {
+		return 0, err
+	}
+	if made, err := r.RowsAffected(); err != nil || made > 0 {
+		f.terms.next++
+		return f.terms.next - 1, err
+	}
+	_, err = f.row(ctx, "SELECT n FROM terms WHERE field = ? AND folded = ?", []any{key.field, key.value}, &n)
+	return n, err
 }
 
 // foldTerm is the form in which terms are compared. No filter has U+0000, which ends a text for SQLite.
