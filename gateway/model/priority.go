@@ -28,7 +28,7 @@ type priority struct {
 	f       *folder
 	told    []risk.Event    // not handed over yet, see tell
 	telling []*telling      // in the transaction
-	acted   map[string]bool // users who did something in it
+	acted   map[string]bool // users who did something that the scorer may not have been told yet
 	size    int64           // bytes of risk_told
 	unkept  map[string]bool // users whose profiles have changed since they were written
 	day     int64           // of the fold's time, since 1970; 0 before the first entry

@@ -57,6 +57,7 @@ func (p *priority) settle() {
 	if n := len(p.telling); n > 0 {
 		<-p.telling[n-1].done
 	}
+	clear(p.acted)
 }
 
 // scorer is the one that the fold has told everything. Nobody else changes it, so that it may be read as it is.
@@ -82,6 +83,5 @@ func (p *priority) keepTold(ctx context.Context) error {
 	}
 	clear(p.telling)
 	p.telling = p.telling[:0]
-	clear(p.acted)
 	return nil
 }
