@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
-// redFrom is the percentile from which a user is red.
-const redFrom = 90
+// RedFrom is the percentile from which a user is red.
+const RedFrom = 90
 
 // Priority is a user's investigation priority with all that it is made of.
 type Priority struct {
@@ -89,7 +89,7 @@ func (m *Model) Priority(ctx context.Context, id string) (Priority, error) {
 		}
 		out.Percentile = hundredths(risk.Percentile(max(most, 1), all))
 	}
-	out.Red = out.Percentile >= redFrom
+	out.Red = out.Percentile >= RedFrom
 	return out, m.past(ctx, &out)
 }
 

@@ -20,6 +20,7 @@ func segment(s string) string { return url.PathEscape(s) }
 type drawer struct {
 	model.Alert
 	Fields  []told
+	People  []known // whom it names
 	Told    []notice1
 	History []model.Change
 	Manage  string // where it is handled, by the managing service's own link
@@ -53,7 +54,7 @@ func (v *visit) drawer(id string) (*drawer, error) {
 		return nil, err
 	}
 	slices.Reverse(d.History)
-	d.Users = persons(a.Users)
+	d.People = v.standings(persons(a.Users))
 	may := v.May("forward-notification")
 	for i := range a.Sightings {
 		s := &a.Sightings[i]

@@ -1,9 +1,11 @@
 package portal
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/gateway/model"
@@ -15,24 +17,57 @@ type usersPage struct {
 	Users []model.User
 }
 
-// users shows those who fit.
+// users shows those who fit, by investigation priority where no other order is asked for.
 func users(v *visit) (any, error) {
 	l := v.newList(model.UserFields())
 	p := &usersPage{list: l}
 	if l.Wrong != "" {
 		return p, nil
 	}
-	page, err := v.m.Users(v.r.Context(), l.query(v))
+	q := l.query(v)
+	q.Sort = cmp.Or(q.Sort, "-score")
+	page, err := v.m.Users(v.r.Context(), q)
 	p.Users, p.Next = page.Items, page.Next
 	return p, err
+}
+
+// order is one by which users can be listed.
+type order struct {
+	Name string
+	To   string // the address of the list so
+	Now  string // as aria-sort says it; empty where it isn't the list's
+}
+
+// Orders are those there are. The one that the list has leads to its reverse.
+func (p *usersPage) Orders() (out []order, err error) {
+	now := cmp.Or(p.Sort, "-score")
+	for _, o := range []struct{ name, first, reverse string }{
+		{"Investigation priority", "-score", "score"}, {"User", "display", "-display"}, {"Last seen", "-time", "time"},
+	} {
+		next := order{Name: o.name}
+		to := o.first
+		switch now {
+		case o.first:
+			to = o.reverse
+			fallthrough
+		case o.reverse:
+			next.Now = map[bool]string{true: "descending", false: "ascending"}[strings.HasPrefix(now, "-")]
+		}
+		if next.To, err = p.Fresh("sort", to); err != nil {
+			return nil, err
+		}
+		out = append(out, next)
+	}
+	return out, nil
 }
 
 // userPage is one user: who it is, and what is known of them over all services.
 type userPage struct {
 	*list
-	User  model.User
-	Lines []model.Activity
-	Edit  bool // the visitor may tag, join and split
+	User     model.User
+	Priority *priority
+	Lines    []model.Activity
+	Edit     bool // the visitor may tag, join and split
 }
 
 // Title names the user for the window's title.
@@ -48,7 +83,10 @@ func (p *userPage) Tags() []string { return []string{"sensitive", "admin", "watc
 func user(v *visit) (any, error) {
 	p := &userPage{list: v.newList(filter.Activities()), Edit: v.May("tag-user")}
 	var err error
-	if p.User, err = v.m.User(v.r.Context(), v.r.PathValue("id")); err != nil || p.Wrong != "" {
+	if p.User, err = v.m.User(v.r.Context(), v.r.PathValue("id")); err != nil {
+		return nil, err
+	}
+	if p.Priority, err = v.priority(p.User.ID); err != nil || p.Wrong != "" {
 		return p, err
 	}
 	page, err := v.m.Timeline(v.r.Context(), p.User.ID, p.query(v))
@@ -75,6 +113,8 @@ func userDeed(v *visit) (*done, error) {
 			return nil, err
 		}
 		return v.post("join", at+"/join", map[string]any{"with": with})
+	case "reset":
+		return v.resetDeed(at)
 	case "split":
 		if len(form["spelling"]) == 0 {
 			return nil, wrong("No name is selected: select those that are somebody else's, and try again.")

@@ -16,6 +16,7 @@ import (
 // functions are what the templates call.
 func functions() template.FuncMap {
 	return template.FuncMap{
+		"points": points, "red": red,
 		"service": serviceName, "short": shortName, "field": fieldName, "reason": reasonWords, "action": actionWord, "utc": utc, "moment": moment,
 		"since": since, "web": web, "cut": cut, "join": strings.Join, "why": whyWords, "count": count, "plural": plural, "quote": url.PathEscape, "lasts": lasts,
 		"text": func(v any) string { return fmt.Sprint(v) },

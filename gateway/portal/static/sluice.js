@@ -22,7 +22,7 @@
   };
   const link = (line) => line && line.querySelector("[data-open]");
   const move = (step) => {
-    const list = lines();
+    const list = lines().filter((line) => line.checkVisibility()); // what is folded up is passed over
     const at = list.indexOf(current());
     const next = list[Math.max(0, Math.min(list.length - 1, at < 0 ? 0 : at + step))];
     if (next) link(next).focus();
