@@ -47,14 +47,14 @@ func BenchmarkPages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		users, err := m.Users(b.Context(), model.Query{Limit: 1})
+		users, err := m.Users(b.Context(), model.Query{Limit: 1, Sort: "-score"})
 		if err != nil {
 			b.Fatal(err)
 		}
 		for _, path := range []string{
 			"/alerts", "/alerts?open=" + alerts.Items[0].ID, "/alerts/facets", "/alerts?filter=" + url.QueryEscape(`application = "Active Directory" and user contains a`),
 			"/activities", "/activities/facets", "/activities?filter=" + url.QueryEscape("action = download and time >= -24h"),
-			"/activities/facets?filter=" + url.QueryEscape("action = download and time >= -24h"), "/users", "/users/" + users.Items[0].ID,
+			"/activities/facets?filter=" + url.QueryEscape("action = download and time >= -24h"), "/users", "/users?sort=-time", "/users?filter=" + url.QueryEscape("percentile >= 90"), "/users/" + users.Items[0].ID,
 		} {
 			p50, p95 := times(b, func() error {
 				w := httptest.NewRecorder()

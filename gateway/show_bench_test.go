@@ -44,7 +44,7 @@ func BenchmarkWeek(b *testing.B) {
 }
 
 // week records what the gateway decides on the company's lines.
-func week(b *testing.B, size company.Size) *stream.Stream {
+func week(b testing.TB, size company.Size) *stream.Stream {
 	b.Helper()
 	c := config.Default()
 	s, err := stream.Open(b.Context(), stream.Options{Dir: filepath.Join(b.TempDir(), "stream"), Cursors: b.TempDir(), MaxDisk: 1 << 40, Log: slog.New(slog.DiscardHandler)})
@@ -104,7 +104,7 @@ func latest(a, b time.Time) time.Time {
 }
 
 // load opens a model on the stream and says how many entries it folded in a second.
-func load(b *testing.B, s *stream.Stream) (*model.Model, float64) {
+func load(b testing.TB, s *stream.Stream) (*model.Model, float64) {
 	b.Helper()
 	m, err := model.Open(b.Context(), model.Options{
 		Dir: b.TempDir(), Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler),

@@ -126,7 +126,7 @@ func (v *visit) standings(named []model.Named) []known {
 
 // spark is a picture of a score day by day, today's on the right.
 type spark struct {
-	Line, Area string  // paths in a box of sparkWide by sparkHigh
+	Line, Area string  // paths in a box of sparkWide by sparkHigh; empty where there was no score
 	Today      float64 // how high today's is
 	Words      string  // what the picture shows
 }
@@ -140,36 +140,38 @@ const (
 
 // draught draws the days before and today. Days are those of UTC.
 func draught(before []model.PriorityDay, now time.Time, score float64) spark {
-	var days [sparkDays]float64
 	const today = sparkDays - 1
-	days[today] = score
-	most, on, without := score, "today", 0
-	at := map[string]float64{}
+	at := map[string]float64{now.UTC().Format(time.DateOnly): score}
 	for _, d := range before {
 		at[d.Date] = d.Score
 	}
-	for i := range today {
+	var days [sparkDays]float64
+	most, on, without := score, "", 0
+	for i := range days {
 		date := now.UTC().AddDate(0, 0, i-today).Format(time.DateOnly)
 		days[i] = at[date]
 		if days[i] > most {
-			most, on = days[i], "on "+date
+			most, on = days[i], date
 		}
-		if days[i] == 0 {
+		if days[i] == 0 && i < today {
 			without++
 		}
 	}
+	if most == 0 {
+		return spark{Words: fmt.Sprintf("No score on any of the last %d days.", sparkDays)}
+	}
+	words := fmt.Sprintf("The score on the last %d days: %.2f today", sparkDays, score)
+	if on != "" {
+		words += fmt.Sprintf(", at most %.2f on %s", most, on)
+	}
+	if without > 0 {
+		words += ", none on " + plural(without, "day", "days") + " before"
+	}
 	var line strings.Builder
-	high := func(s float64) float64 { return sparkHigh - (sparkHigh-sparkTop)*s/max(most, 1) }
+	high := func(s float64) float64 { return sparkHigh - (sparkHigh-sparkTop)*s/most }
 	for i, s := range days {
 		_, _ = fmt.Fprintf(&line, "%c%d %.1f", "ML"[min(i, 1)], i*sparkWide/today, high(s)) // a builder never fails
 	}
 	text := line.String()
-	words := fmt.Sprintf("The score on the last %d days: %.2f today", sparkDays, score)
-	if on != "today" {
-		words += fmt.Sprintf(", at most %.2f %s", most, on)
-	}
-	if without > 0 {
-		words += ", none on " + plural(without, "day", "days")
-	}
-	return spark{text, text + fmt.Sprintf("V%dH0Z", sparkHigh), high(score), words + "."}
+	return spark{text, fmt.Sprintf("%sV%dH0Z", text, sparkHigh), high(score), words + "."}
 }

@@ -44,14 +44,12 @@ func (p *usersPage) Orders() (out []order, err error) {
 	for _, o := range []struct{ name, first, reverse string }{
 		{"Investigation priority", "-score", "score"}, {"User", "display", "-display"}, {"Last seen", "-time", "time"},
 	} {
-		next := order{Name: o.name}
-		to := o.first
+		next, to := order{Name: o.name}, o.first
 		switch now {
 		case o.first:
-			to = o.reverse
-			fallthrough
+			next.Now, to = directionOf(now), o.reverse
 		case o.reverse:
-			next.Now = map[bool]string{true: "descending", false: "ascending"}[strings.HasPrefix(now, "-")]
+			next.Now = directionOf(now)
 		}
 		if next.To, err = p.Fresh("sort", to); err != nil {
 			return nil, err
@@ -59,6 +57,14 @@ func (p *usersPage) Orders() (out []order, err error) {
 		out = append(out, next)
 	}
 	return out, nil
+}
+
+// directionOf is the direction of an order, as aria-sort says it.
+func directionOf(sort string) string {
+	if strings.HasPrefix(sort, "-") {
+		return "descending"
+	}
+	return "ascending"
 }
 
 // userPage is one user: who it is, and what is known of them over all services.
