@@ -45,7 +45,7 @@ func TestPartsOfAScoreLeadToWhatTheyAre(t *testing.T) {
 	if len(scores) < 5 || !slices.IsSorted(scores) {
 		t.Errorf("the list has the scores %v, want some, the highest first", scores)
 	}
-	part := regexp.MustCompile(`data-open href="(/(?:alerts|activities)\?open=[^"]+)"><bdi>([^<]*)</bdi></a> <small>(alert|activity)`)
+	part := regexp.MustCompile(`data-open href="(/(?:alerts|activities)\?open=[^"]+)"><bdi>([^<]*)</bdi></a> <small class="nowrap">(alert|activity)`)
 	followed := map[string]int{}
 	for _, user := range regexp.MustCompile(`href="(/users/[^"?]+)"`).FindAllStringSubmatch(list, -1) {
 		page := get(user[1])

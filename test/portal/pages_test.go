@@ -103,7 +103,7 @@ func pages(g *gateway, p *browser.Page) []string {
 	alert, line, user = first("/alerts?filter="+url.QueryEscape(`title contains DCSync`), "open"), first("/activities?filter=kind+%3D+activity", "open"), first("/users", "")
 	return []string{
 		"/admin", "/", "/alerts", "/alerts?open=" + alert, "/alerts?filter=" + url.QueryEscape(`application = "Active Directory" and user contains mara`),
-		"/alerts?filter=nonsense", "/alerts?open=nothing", "/alerts?filter=title+%3D+nowhere", "/activities", "/activities?open=" + line, "/users", user,
+		"/alerts?filter=nonsense", "/alerts?open=nothing", "/alerts?filter=title+%3D+nowhere", "/activities", "/activities?open=" + line, "/users", "/users?sort=-display", user,
 		"/policies", "/policies/new?filter=action+%3D+download&name=Downloads&severity=low&times=1&within=1h&enabled=1&do=preview", "/policies/builtin-mass-deletion", "/policies/try",
 		"/admin/tokens", "/admin/audit", "/nowhere",
 	}
@@ -133,6 +133,7 @@ func TestHostileNamesStayNames(t *testing.T) {
 	b := browser.Open(t)
 	p := g.login(b)
 	g.await(p, 1+len(hostile()))
+	made := "" // of all scores
 	for list, key := range map[string]struct{ field, page string }{"alerts": {"id", "/alerts?open="}, "activities": {"key", "/activities?open="}, "users": {"id", "/users/"}} {
 		var all []string
 		p.Eval("fetch('/api/v1/"+list+"').then((r) => r.json()).then((r) => r.items.map((i) => i."+key.field+"))", &all)
@@ -145,6 +146,12 @@ func TestHostileNamesStayNames(t *testing.T) {
 			p.Eval("for (const d of document.querySelectorAll('details')) d.open = true", nil)
 			p.Wait("!document.querySelector('.htmx-request')")
 			g.harmless(p, key.page+id)
+			made += p.Text(".made")
+		}
+	}
+	for _, title := range []string{`<script>document.title="owned"</script>`, `javascript:document.title="owned"`, "{{.Title}}${7*7}"} {
+		if !strings.Contains(made, title) {
+			t.Errorf("no part of a score is called %q: %q", title, made)
 		}
 	}
 	for _, line := range lines {

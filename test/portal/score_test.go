@@ -2,6 +2,9 @@ package portal_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -98,5 +101,49 @@ func TestAScoreExplainedAndReset(t *testing.T) {
 	p.WaitText("main tbody tr", "the red team")
 	for _, problem := range p.Problems() {
 		t.Error(problem)
+	}
+}
+
+// TestWhoMayResetAScore: who may not isn't offered it, and is refused.
+func TestWhoMayResetAScore(t *testing.T) {
+	g := start(t)
+	g.send(morning(time.Now())...)
+	viewer, operator := g.token("v", "--role", "viewer"), g.token("o", "--role", "operator")
+	limited := g.token("l", "--role", "operator", "--service", "cloud_app_security")
+	someone := regexp.MustCompile(`data-open href="(/users/[^"]+)"(?s:.*?)<b class="points">`)
+	first := func(token string) string {
+		_, list, _ := g.ask(token, http.MethodGet, "/users", nil)
+		if found := someone.FindStringSubmatch(list); found != nil {
+			return found[1]
+		}
+		return ""
+	}
+	g.poll("the last line is there", func() bool {
+		_, all, _ := g.ask(viewer, http.MethodGet, "/activities", nil)
+		_, some, _ := g.ask(limited, http.MethodGet, "/activities", nil)
+		return strings.Contains(all, "Delete file: notes.docx") && strings.Contains(some, "Delete file: notes.docx")
+	})
+	resetting := url.Values{"do": {"reset"}, "why": {"a business trip"}}
+	top := first(viewer)
+	for _, tt := range []struct {
+		name, token, user string
+		form              url.Values
+		offered           bool
+		want              int
+		says              string
+	}{
+		{"a viewer", viewer, top, resetting, false, http.StatusForbidden, "needs the role operator or admin"},
+		{"a limited operator", limited, first(limited), resetting, false, http.StatusForbidden, "needs the role operator or admin without a limit"},
+		{"an operator without a reason", operator, top, url.Values{"do": {"reset"}, "why": {" "}}, true, http.StatusUnprocessableEntity, "say why"},
+		{"an operator", operator, top, resetting, true, http.StatusSeeOther, "did=reset"},
+		{"an operator again", operator, top, resetting, false, http.StatusConflict, "has no score"},
+	} {
+		if _, page, _ := g.ask(tt.token, http.MethodGet, tt.user, nil); strings.Contains(page, `value="reset"`) != tt.offered || !strings.Contains(page, "Investigation priority") {
+			t.Errorf("%s is offered the reset: %v, want %v\n%s", tt.name, !tt.offered, tt.offered, page)
+		}
+		status, body, header := g.ask(tt.token, http.MethodPost, tt.user, tt.form)
+		if status != tt.want || !strings.Contains(body+header.Get("Location"), tt.says) {
+			t.Errorf("%s resets a score: %d %v, want %d and %q\n%.3000s", tt.name, status, header, tt.want, tt.says, body)
+		}
 	}
 }
