@@ -54,7 +54,7 @@ func (m *Model) Users(ctx context.Context, q Query) (Page[User], error) {
 	}
 	limit := limitOf(q.Limit)
 	page := Page[User]{Items: []User{}}
-	err = m.users(ctx, &page.Items, "WHERE "+where+" ORDER BY "+o.sql()+" LIMIT ?", append(args, limit+1)...)
+	err = m.users(ctx, &page.Items, where, o, limit+1, args...)
 	if err == nil && len(page.Items) > limit {
 		page.Items = page.Items[:limit]
 		page.Next, err = o.cursor(ctx, m.reader, page.Items[limit-1].ID)
@@ -69,7 +69,7 @@ func (m *Model) User(ctx context.Context, id string) (User, error) {
 		return User{}, err
 	}
 	var found []User
-	if err := m.users(ctx, &found, "WHERE p.n = ?", n); err != nil {
+	if err := m.users(ctx, &found, "p.n = ?", userOrder{column: "p.n"}, 1, n); err != nil {
 		return User{}, err
 	}
 	if len(found) == 0 {
@@ -190,11 +190,13 @@ func (o userOrder) after(cursor string) (sql string, args []any, err error) {
 	return "(" + o.column + ", p.n) " + beyond + " (?, ?)", []any{value, n}, nil
 }
 
-// users reads users with all that is said of them.
-func (m *Model) users(ctx context.Context, out *[]User, rest string, args ...any) error {
+// users reads the first users, as many as limit, that fit a condition on persons p, with all that is said of them. That
+// costs so much for each that they are chosen first.
+func (m *Model) users(ctx context.Context, out *[]User, where string, o userOrder, limit int, args ...any) error {
 	rows, err := m.reader.QueryContext(ctx, "SELECT p.n, p.id, p.display, coalesce(p.upn, ''), coalesce(p.department, ''), coalesce(p.title, ''), p.tags, p.sensitive, "+
 		"p.first, p.last, (SELECT count(*) - 1 FROM persons q WHERE q.peers = p.peers), coalesce(s.points, 0), coalesce(s.bounded, 0), "+
-		"CASE WHEN s.points > 0 THEN (SELECT count(*) FROM scores o WHERE o.points >= s.points) ELSE 0 END, "+allUsers+" FROM persons p "+withScore+" "+rest, args...)
+		"CASE WHEN s.points > 0 THEN (SELECT count(*) FROM scores o WHERE o.points >= s.points) ELSE 0 END, "+allUsers+" FROM persons p "+withScore+
+		" WHERE p.n IN (SELECT p.n FROM persons p "+withScore+" WHERE "+where+" ORDER BY "+o.sql()+" LIMIT ?) ORDER BY "+o.sql(), append(args, limit)...)
 	if err != nil {
 		return fmt.Errorf("read users: %w", err)
 	}

@@ -74,13 +74,25 @@ func TestWhatTheUserPageSaysOfTheScore(t *testing.T) {
 	}{
 		{"being read", priority{Reading: true}, []string{"still being read", "Timeline", "Names"}, []string{"0.00", button, "made of", "<svg"}},
 		{"no score", priority{Spark: draught(nil, at, 0)}, []string{"<dd>0.00</dd>", "No score on any"}, []string{button, "made of", "<svg", "Percentile"}},
-		{"red", priority{Priority: high, Spark: draught(nil, at, 4.75), Most: []scorePart{part("A", "/activities?open=x")}, Reset: true},
-			[]string{"▲ 90 <small>red", `<b class="points">4.75</b> is the sum`, button, "<svg", `href="/activities?open=x"`, "7.1 bits", "would be 3.25."}, []string{"not licensed", "not kept"}},
+		{
+			"red",
+			priority{Priority: high, Spark: draught(nil, at, 4.75), Most: []scorePart{part("A", "/activities?open=x")}, Reset: true},
+			[]string{"▲ 90 <small>red", `<b class="points">4.75</b> is the sum`, button, "<svg", `href="/activities?open=x"`, "7.1 bits", "would be 3.25."},
+			[]string{"not licensed", "not kept"},
+		},
 		{"not red, and not to be reset", priority{Priority: scored, Most: []scorePart{part("A", "")}}, []string{"<dd>89.99</dd>", "not kept any more"}, []string{"▲", button, "data-open", "smaller"}},
-		{"words of others", priority{Priority: again, Most: []scorePart{part(`<script>x</script>`, "/alerts?open=x")}},
-			[]string{"&lt;script&gt;x", "first time from &lt;b&gt;there", "&lt;i&gt;ida", "a &lt;u&gt;trip"}, []string{"<script>", "<b>there", "<u>"}},
-		{"many parts", priority{Priority: scored, Most: []scorePart{part("A", "/x")}, Rest: []scorePart{part("B", "/y"), part("C", "/z")}},
-			[]string{"2 smaller parts, 3.00 together", "/y", "/z"}, nil},
+		{
+			"words of others",
+			priority{Priority: again, Most: []scorePart{part(`<script>x</script>`, "/alerts?open=x")}},
+			[]string{"&lt;script&gt;x", "first time from &lt;b&gt;there", "&lt;i&gt;ida", "a &lt;u&gt;trip"},
+			[]string{"<script>", "<b>there", "<u>"},
+		},
+		{
+			"many parts",
+			priority{Priority: scored, Most: []scorePart{part("A", "/x")}, Rest: []scorePart{part("B", "/y"), part("C", "/z")}},
+			[]string{"2 smaller parts, 3.00 together", "/y", "/z"},
+			nil,
+		},
 		{"a reset and nothing since", priority{Priority: model.Priority{Resets: []model.ScoreReset{reset}}}, []string{"Nothing counts now.", "Resets"}, []string{button}},
 		{"unlicensed", priority{Missing: []string{"entra_id_protection"}}, []string{"is not licensed here: what only it could tell is missing in the score"}, nil},
 	} {
