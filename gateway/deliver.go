@@ -296,6 +296,7 @@ func (d *delivery) wanted(batch, entries []*stream.Entry, done ends) []*stream.E
 func (d *delivery) settle(batch []*stream.Entry, results []target.Result, err error, done ends) []*stream.Entry {
 	now, counted := time.Now(), d.reader.Committed()
 	var left []*stream.Entry
+	took := 0
 	for i, e := range batch {
 		switch {
 		case i >= len(results) || results[i] == target.Retry, results[i] == target.Rejected && !d.keep(e, err, now):
@@ -308,12 +309,14 @@ func (d *delivery) settle(batch []*stream.Entry, results []target.Result, err er
 			done[e.At] = end{e, ledger.DeadLettered}
 		default:
 			done[e.At] = end{e, ledger.Delivered}
+			took++
 			if e.Kind == stream.Notification {
 				d.metrics.latency.WithLabelValues(d.name).Observe(now.Sub(e.Notification.Arrived).Seconds())
 			}
 		}
 		d.metrics.delivered.WithLabelValues(d.name, results[i].String()).Inc()
 	}
+	d.metrics.minute.delivered(d.name, took, now)
 	return left
 }
 
@@ -398,6 +401,7 @@ func (d *delivery) retry(ctx context.Context, l *deadletter.Letter) error {
 		count(t, ledger.DeadLettered, &l.Entry, -1)
 		count(t, ledger.Delivered, &l.Entry, 1)
 		d.metrics.delivered.WithLabelValues(d.name, results[0].String()).Inc()
+		d.metrics.minute.delivered(d.name, 1, time.Now())
 		return d.reader.Recount(t)
 	case len(results) == 1 && results[0] == target.Rejected:
 		l.Attempts, l.Refused, l.Reply = l.Attempts+1, time.Now(), target.Reply(err, l.Entry.Key)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -22,6 +23,7 @@ type metrics struct {
 	latency       *prometheus.HistogramVec
 	full          prometheus.Counter
 	blocked       *prometheus.GaugeVec // by target
+	minute        minute
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -68,8 +70,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// decided counts a batch that is durable.
-func (m *metrics) decided(entries []*stream.Entry) {
+// decided counts a batch that is durable at now.
+func (m *metrics) decided(entries []*stream.Entry, now time.Time) {
+	m.minute.decided(entries, now)
 	for _, e := range entries {
 		n := &e.Notification
 		if e.Kind == stream.Notification {

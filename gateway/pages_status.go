@@ -25,11 +25,8 @@ func (p pages) Status(ctx context.Context) (portal.Status, error) {
 	now := time.Now()
 	s := portal.Status{Now: now, Disk: p.g.stream.Bytes(), Most: int64(p.g.config.Stream.MaxDisk), HeldAll: p.g.index.Held()}
 	s.Full = s.Most > 0 && s.Disk >= s.Most
-	var err error
-	if s.PerSecond, err = p.rate(ctx, now); err != nil {
-		return s, err
-	}
-	s.Services = p.services(now)
+	rates := p.g.pipeline.metrics.minute.rates(now)
+	s.Services = p.services(now, rates)
 	for _, leg := range Route(p.g.config) {
 		plain := strings.NewReplacer("`", "").Replace // no Markdown here
 		r := portal.Route{Name: leg.Name, Via: leg.Via, Kept: plain(leg.Kept), Lost: plain(leg.Lost)}
@@ -39,7 +36,7 @@ func (p pages) Status(ctx context.Context) (portal.Status, error) {
 		case "stream":
 			s.Stream = r
 		case "target":
-			s.Targets = append(s.Targets, p.target(ctx, &r, now))
+			s.Targets = append(s.Targets, p.target(ctx, &r, now, rates))
 		}
 	}
 	if s.HeldAll == 0 {
@@ -55,29 +52,8 @@ func (p pages) Status(ctx context.Context) (portal.Status, error) {
 	return s, err
 }
 
-// rate is how many entries a second were recorded in the last minute.
-func (p pages) rate(ctx context.Context, now time.Time) (float64, error) {
-	_, last := p.g.stream.Bounds()
-	if last == 0 {
-		return 0, nil
-	}
-	from, err := p.g.stream.Find(ctx, now.Add(-time.Minute))
-	if err != nil || from > last {
-		return 0, err
-	}
-	first, err := p.g.stream.Read(ctx, from)
-	if err != nil {
-		return 0, err
-	}
-	end, err := p.g.stream.Read(ctx, last)
-	if err != nil {
-		return 0, err
-	}
-	return float64(end.Before+uint64(len(end.Entries))-first.Before) / time.Minute.Seconds(), nil
-}
-
-// services sums up the ledger's last 24 hours.
-func (p pages) services(now time.Time) []portal.Service {
+// services sums up the ledger's last 24 hours, and the last minute.
+func (p pages) services(now time.Time, rates map[passed]float64) []portal.Service {
 	tally, _, _ := p.g.ledger.Tally()
 	hour := now.Unix() / 3600
 	var out []portal.Service
@@ -87,6 +63,10 @@ func (p pages) services(now time.Time) []portal.Service {
 	}
 	for _, name := range []formats.Service{formats.UnknownService, formats.Sluice} { // where there are any, so that the sums are whole
 		out = append(out, portal.Service{Name: name, Enabled: true, Last: p.g.index.Rhythm(name).Last})
+	}
+	for i := range out {
+		name := string(out[i].Name)
+		out[i].Rate = portal.Rate{In: rates[passed{name, ledger.Received}], Out: rates[passed{name, ledger.Forwarded}], Suppressed: rates[passed{name, ledger.Suppressed}]}
 	}
 	for cell, c := range tally {
 		i := slices.IndexFunc(out, func(s portal.Service) bool { return s.Name == cell.Service })
@@ -111,8 +91,8 @@ func (p pages) services(now time.Time) []portal.Service {
 	})
 }
 
-func (p pages) target(ctx context.Context, r *portal.Route, now time.Time) portal.Target {
-	t := portal.Target{Name: r.Name, Via: r.Via, Kept: r.Kept, Lost: r.Lost}
+func (p pages) target(ctx context.Context, r *portal.Route, now time.Time, rates map[passed]float64) portal.Target {
+	t := portal.Target{Name: r.Name, Via: r.Via, Kept: r.Kept, Lost: r.Lost, Rate: rates[passed{r.Name, ledger.Delivered}]}
 	for i := range p.g.config.Targets {
 		if c := &p.g.config.Targets[i]; c.Name == r.Name {
 			t.Type, t.Format = c.Type, c.Format

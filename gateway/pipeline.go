@@ -449,7 +449,7 @@ func (p *pipeline) flush(ctx context.Context) error {
 	if err := p.overlay.Commit(mark); err != nil {
 		return err
 	}
-	p.metrics.decided(p.batch.Entries())
+	p.metrics.decided(p.batch.Entries(), time.Now())
 	p.tell(p.batch.Entries())
 	for _, s := range p.silent.back(p.index) {
 		p.log.Info("the service is heard again", "service", s)

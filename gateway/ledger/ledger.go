@@ -94,6 +94,17 @@ func (l *Ledger) count(entries []*stream.Entry) error {
 
 // count counts an entry n times; minus once takes it back.
 func count(t stream.Tally, e *stream.Entry, n int64) {
+	terms := Terms(e)
+	for _, term := range terms {
+		t.Add(term, e, n)
+	}
+	if e.Kind == stream.Release && len(terms) > 0 {
+		t.Add(Held, e, -n)
+	}
+}
+
+// Terms are those of the first equation under which an entry counts.
+func Terms(e *stream.Entry) []string {
 	var became string
 	switch e.Decision.Action {
 	case dedup.Forward:
@@ -105,16 +116,13 @@ func count(t stream.Tally, e *stream.Entry, n int64) {
 	case dedup.Hold:
 		became = Held
 	}
-	if e.Kind != stream.Release {
-		t.Add(Received, e, n)
-		t.Add(became, e, n)
-		return
+	switch {
+	case e.Kind != stream.Release:
+		return []string{Received, became}
+	case e.Decision.Action == dedup.Suppress && e.Decision.StandsFor == e.Key:
+		return nil // it was forwarded when it arrived, in shadow mode
 	}
-	if e.Decision.Action == dedup.Suppress && e.Decision.StandsFor == e.Key {
-		return // it was forwarded when it arrived, in shadow mode
-	}
-	t.Add(Held, e, -n)
-	t.Add(became, e, n)
+	return []string{became}
 }
 
 // Tally is what was counted, with the position up to which it was.

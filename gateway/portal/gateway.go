@@ -43,7 +43,6 @@ type Sent struct {
 // Status is how the gateway stands.
 type Status struct {
 	Now        time.Time
-	PerSecond  float64 // notifications decided in the last minute
 	Services   []Service
 	Targets    []Target
 	Held       []Held // the next to end
@@ -61,7 +60,11 @@ type Service struct {
 	Last, Silent                             time.Time // Silent: since when; zero while it isn't
 	Received, Forwarded, Suppressed, Dropped int64
 	Hours                                    [24]int64 // received, the oldest first
+	Rate                                     Rate
 }
+
+// Rate is how many notifications a second there were in the last minute.
+type Rate struct{ In, Out, Suppressed float64 }
 
 // Target is how one stands, and what it got in the last 24 hours.
 type Target struct {
@@ -72,6 +75,7 @@ type Target struct {
 	Trouble                 string        // the last error, while it lasts
 	Since                   time.Time     // of Trouble
 	Delivered, Filtered     int64
+	Rate                    float64 // delivered a second, in the last minute
 	Letters                 int
 	Kept, Lost              string // the guarantee of its route
 }

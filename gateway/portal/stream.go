@@ -57,6 +57,9 @@ func (p *streamPage) status(s Status) {
 		p.Total.Forwarded += o.Forwarded
 		p.Total.Suppressed += o.Suppressed
 		p.Total.Dropped += o.Dropped
+		p.Total.Rate.In += o.Rate.In
+		p.Total.Rate.Out += o.Rate.Out
+		p.Total.Rate.Suppressed += o.Rate.Suppressed
 		p.Calm = p.Calm && o.Silent.IsZero()
 	}
 	for i := range s.Targets {
@@ -116,7 +119,7 @@ func draw(s *Status) flow {
 	var received, suppressed int64
 	for i := range s.Services {
 		o, y := &s.Services[i], place(i, len(s.Services))
-		b := box{leftX, y, serviceName(o.Name), count(o.Received) + " came", ""}
+		b := box{leftX, y, serviceName(o.Name), count(o.Received) + " came, " + perSecond(o.Rate.In), ""}
 		switch {
 		case !o.Enabled:
 			b.Text, b.Class = "not licensed", "off"
@@ -130,7 +133,7 @@ func draw(s *Status) flow {
 	f.Boxes = append(f.Boxes, box{middleX, middle, "Sluice", fmt.Sprintf("%s suppressed, %s held", count(suppressed), count(int64(s.HeldAll))), "self"})
 	for i := range s.Targets {
 		t, y := &s.Targets[i], place(i, len(s.Targets))
-		b := box{rightX, y, t.Name, count(t.Delivered) + " delivered", ""}
+		b := box{rightX, y, t.Name, count(t.Delivered) + " delivered, " + perSecond(t.Rate), ""}
 		if t.Blocked || t.Trouble != "" {
 			b.Text, b.Class = "takes nothing", "bad"
 		}

@@ -60,6 +60,7 @@ func TestOneLookSaysWhetherItWorks(t *testing.T) {
 	heard := Service{Name: formats.DefenderForIdentity, Enabled: true, Last: now, Received: 400, Forwarded: 300, Suppressed: 100}
 	takes := Target{Name: "siem", Delivered: 300, Kept: "whole lines"}
 	silent, off, blocked, refused := heard, Service{Name: formats.IdentityProtection}, takes, takes
+	heard.Rate, takes.Rate = Rate{In: 12.5, Out: 2, Suppressed: 0.05}, 1234.5
 	silent.Silent, silent.Last = now, now.Add(-time.Hour)
 	blocked.Blocked, blocked.Trouble = true, "401: <b>token</b> expired"
 	refused.Letters = 2
@@ -70,6 +71,10 @@ func TestOneLookSaysWhetherItWorks(t *testing.T) {
 		hasNot []string
 	}{
 		{"all is well", Status{Services: []Service{heard, off}, Targets: []Target{takes}}, []string{"It works", "25 % of 400", "not licensed here"}, []string{"Look here", "silent:"}},
+		{"by rate", Status{Services: []Service{heard, heard}, Targets: []Target{takes}}, []string{
+			"<b>25.0/s</b> <small>came in the last minute: 4.0/s forwarded, 0.1/s suppressed", "400 came, 12.5/s", "300 delivered, 1\u202f234/s",
+			`100 <small class="rate">0.05/s</small>`,
+		}, nil},
 		{"silent", Status{Services: []Service{silent}}, []string{"Look here", "Defender for Identity has gone silent"}, []string{"It works"}},
 		{"blocked", Status{Targets: []Target{blocked}}, []string{"Look here", "siem takes nothing until somebody mends it: 401: &lt;b&gt;token"}, []string{"It works", "<b>token"}},
 		{"refused", Status{Targets: []Target{refused}}, []string{"Look here", "refused 2 events for good"}, []string{"It works"}},

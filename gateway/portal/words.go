@@ -18,7 +18,7 @@ func functions() template.FuncMap {
 	return template.FuncMap{
 		"points": points, "red": red,
 		"service": serviceName, "short": shortName, "field": fieldName, "reason": reasonWords, "action": actionWord, "utc": utc, "moment": moment,
-		"since": since, "web": web, "cut": cut, "join": strings.Join, "why": whyWords, "count": count, "plural": plural, "quote": url.PathEscape, "lasts": lasts,
+		"since": since, "web": web, "cut": cut, "join": strings.Join, "why": whyWords, "count": count, "plural": plural, "quote": url.PathEscape, "lasts": lasts, "rate": perSecond,
 		"text": func(v any) string { return fmt.Sprint(v) },
 	}
 }
@@ -148,6 +148,17 @@ func count(n int64) string {
 		text = text[:i] + "\u202f" + text[i:] // a narrow space
 	}
 	return text
+}
+
+// perSecond writes a rate. Of what comes seldom it shows that it comes.
+func perSecond(n float64) string {
+	switch {
+	case n > 0 && n < 0.1:
+		return fmt.Sprintf("%.2f/s", n)
+	case n < 100:
+		return fmt.Sprintf("%.1f/s", n)
+	}
+	return count(int64(n)) + "/s"
 }
 
 func plural(n int, one, many string) string {
