@@ -59,6 +59,7 @@ func noticeOf(q url.Values) *notice {
 		"forward": {"Forwarded it after all. It is an alert of its own from now on.", "", false},
 		"join":    {"The two are one user from now on.", "", false}, "split": {"The names are a user of their own from now on.", "", false},
 		"save": {"Saved.", "", false}, "drop": {"Removed.", "", false},
+		"retry": {"The target has it now.", "", false}, "give_up": {"Given up: the target will never get it.", "", false},
 	}
 	w, ok := words[q.Get("did")]
 	if !ok {

@@ -57,7 +57,7 @@ func adminDeed(v *visit) (*done, error) {
 	case "retry":
 		return &done{did: "retry"}, v.Gateway.Retry(ctx, target, id)
 	case "drop":
-		return &done{did: "drop"}, v.Gateway.Drop(ctx, target, id)
+		return &done{did: "give_up"}, v.Gateway.Drop(ctx, target, id)
 	}
 	return nil, wrong("This button isn't known.")
 }

@@ -60,14 +60,14 @@ policy:
   hold: 5s
   rules:
     - {name: the cloud team handles travel, when: {title: ["Impossible travel*"]}, manage_in: cloud_app_security}
+model: {enabled: true, retention: {activities: 3650d}}
+http: {listen: "127.0.0.1:0"}
 targets:
   - {name: archive, type: file, path: out.jsonl, format: json}
   - {name: siem, type: file, path: out.cef, format: cef}
-model: {enabled: true, retention: {activities: 3650d}}
-http: {listen: "127.0.0.1:0"}
 `
 
-// start runs a gateway until the test ends, with more lines of configuration.
+// start runs a gateway until the test ends, with more lines of configuration; those that begin like a list are targets.
 func start(t *testing.T, more ...string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), ready: make(chan struct{})}
