@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/portal"
@@ -43,14 +44,40 @@ type pages struct{ g *Gateway }
 
 // Sent implements [portal.Gateway].
 func (p pages) Sent(ctx context.Context, at stream.Position) ([]portal.Sent, error) {
+	e, err := p.entry(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return p.render(e)
+}
+
+// Received implements [portal.Gateway]. A limited model knows no places in the stream; the whole one knows that of the
+// same notification.
+func (p pages) Received(ctx context.Context, a *model.Activity) (*formats.Notification, error) {
+	whole, err := p.g.show.of(access.Scope{})
+	if err != nil {
+		return nil, err
+	}
+	at, err := whole.PlaceOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	e, err := p.entry(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return &e.Notification, nil
+}
+
+func (p pages) entry(ctx context.Context, at stream.Position) (*stream.Entry, error) {
 	m, err := p.g.stream.Read(ctx, at.Sequence)
+	if err == nil && at.Index >= len(m.Entries) {
+		err = stream.ErrPurged
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the stream: %w", err)
 	}
-	if at.Index >= len(m.Entries) {
-		return nil, fmt.Errorf("read the stream: %w", stream.ErrPurged)
-	}
-	return p.render(m.Entries[at.Index])
+	return m.Entries[at.Index], nil
 }
 
 // render writes an entry as each target gets it.

@@ -13,6 +13,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // What a page may have.
@@ -74,6 +75,21 @@ func (m *Model) Activity(ctx context.Context, key string) (Activity, error) {
 		return l.Activity, err
 	}
 	return Activity{}, fmt.Errorf("activity %q: %w", key, ErrNotFound)
+}
+
+// PlaceOf is where the stream has the notification that told a line, be it a line of this model or of a limited one of
+// the same stream, which knows no places.
+func (m *Model) PlaceOf(ctx context.Context, a *Activity) (stream.Position, error) {
+	first := number(a.Time, stream.Position{})
+	for l, err := range lines(ctx, m.reader, say("SELECT n FROM activities WHERE n BETWEEN ? AND ?", first, first|(serialBound-1)), false) {
+		if err != nil {
+			return stream.Position{}, err
+		}
+		if l.Event == a.Event {
+			return l.At, nil
+		}
+	}
+	return stream.Position{}, fmt.Errorf("the place of activity %s: %w", a.Key, ErrNotFound)
 }
 
 // ActivityTotal counts what fits, up to a bound.

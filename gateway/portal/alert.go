@@ -3,14 +3,17 @@ package portal
 import (
 	"cmp"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // segment writes a value as one segment of a path.
@@ -25,6 +28,7 @@ type drawer struct {
 	History []model.Change
 	Manage  string // where it is handled, by the managing service's own link
 	Apart   string // how far apart in time the services' first notifications came
+	Sent    bool   // the visitor may see what the targets get
 }
 
 // told is one field as each service tells it, in the order of the sightings.
@@ -49,7 +53,7 @@ func (v *visit) drawer(id string) (*drawer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &drawer{Alert: a, Fields: sideBySide(a.Sightings)}
+	d := &drawer{Alert: a, Fields: sideBySide(a.Sightings), Sent: v.who.Scope.Whole()}
 	if d.History, err = v.m.AlertHistory(v.r.Context(), a.ID); err != nil {
 		return nil, err
 	}
@@ -63,7 +67,7 @@ func (v *visit) drawer(id string) (*drawer, error) {
 		}
 		for j := range s.Notices {
 			n := &s.Notices[j]
-			d.Told = append(d.Told, notice1{*n, string(s.Service), bytesOf(&n.Told), may && n.Action == dedup.Suppress && n.Relation != dedup.Resend})
+			d.Told = append(d.Told, notice1{*n, string(s.Service), cmp.Or(n.Told.Raw, bytesOf(n.Told.Bytes)), may && n.Action == dedup.Suppress && n.Relation != dedup.Resend})
 		}
 	}
 	slices.SortStableFunc(d.Told, func(a, b notice1) int { return a.Time.Compare(b.Time) })
@@ -92,12 +96,12 @@ func persons(named []model.Named) []model.Named {
 // Title names the alert for the window's title.
 func (d *drawer) Title() string { return cut(80, d.Alert.Title) }
 
-// bytesOf shows a message as it came.
-func bytesOf(t *model.Told) string {
-	if t.Raw != "" || len(t.Bytes) == 0 {
-		return t.Raw
+// bytesOf shows a message as it came; in hex where it is no text.
+func bytesOf(raw []byte) string {
+	if utf8.Valid(raw) {
+		return string(raw)
 	}
-	return hex.Dump(t.Bytes)
+	return hex.Dump(raw)
 }
 
 // sideBySide compares what the services said last, field by field.
@@ -174,10 +178,16 @@ func extras(said []model.Told) []told {
 }
 
 // sentPage is a notification as each target gets it.
-type sentPage struct{ Sent []Sent }
+type sentPage struct {
+	Sent []Sent
+	Lost string // why it can't be shown
+}
 
 // sent renders one for every target, in the target's format.
 func sent(v *visit) (any, error) {
+	if !v.who.Scope.Whole() {
+		return &sentPage{Lost: "What the targets get tells of other services too, and you see " + v.who.Scope.String() + "."}, nil
+	}
 	q := v.r.URL.Query()
 	a, err := v.m.Alert(v.r.Context(), q.Get("alert"))
 	if err != nil {
@@ -185,10 +195,14 @@ func sent(v *visit) (any, error) {
 	}
 	for i := range a.Sightings {
 		for _, n := range a.Sightings[i].Notices {
-			if string(n.Key) == q.Get("key") {
-				out, err := v.Gateway.Sent(v.r.Context(), n.At)
-				return &sentPage{out}, err
+			if string(n.Key) != q.Get("key") {
+				continue
 			}
+			out, err := v.Gateway.Sent(v.r.Context(), n.At)
+			if errors.Is(err, stream.ErrPurged) {
+				return &sentPage{Lost: "The stream doesn't have it any more."}, nil
+			}
+			return &sentPage{Sent: out}, err
 		}
 	}
 	return nil, fmt.Errorf("notification %.64q: %w", q.Get("key"), model.ErrNotFound)

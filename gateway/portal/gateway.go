@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -16,6 +17,9 @@ type Gateway interface {
 	// Sent is the entry at a position as each target gets it. Where the stream doesn't have it any more, the error
 	// wraps [stream.ErrPurged].
 	Sent(ctx context.Context, at stream.Position) ([]Sent, error)
+	// Received is the notification that told a line of the log, as it came. Where it is gone the error wraps
+	// [stream.ErrPurged] or [model.ErrNotFound].
+	Received(ctx context.Context, a *model.Activity) (*formats.Notification, error)
 	// Status is how the whole stands now.
 	Status(ctx context.Context) (Status, error)
 	// Tail are the newest decisions, the newest first, that fit a filter of notifications.

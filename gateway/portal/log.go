@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // logPage is the activity log, with the line that is open.
@@ -24,6 +25,9 @@ type activity struct {
 	model.Activity
 	Fields []part
 	Leads  []lead
+	Bytes  string // as they were received; in hex where they are no text
+	Cut    bool   // they were more
+	Gone   bool   // the stream doesn't have them any more
 }
 
 // part is one field of a line; With is the filter that asks for it too.
@@ -52,9 +56,24 @@ func activityLog(v *visit) (any, error) {
 			return nil, err
 		default:
 			p.Activity = l.activity(&a)
+			return p, p.Activity.received(v)
 		}
 	}
 	return p, nil
+}
+
+// received reads the bytes that told the line: the stream has them, as long as it keeps anything.
+func (a *activity) received(v *visit) error {
+	n, err := v.Gateway.Received(v.r.Context(), &a.Activity)
+	switch {
+	case errors.Is(err, stream.ErrPurged), errors.Is(err, model.ErrNotFound):
+		a.Gone = true
+	case err != nil:
+		return err
+	default:
+		a.Bytes, a.Cut = bytesOf(n.Raw), n.Truncated
+	}
+	return nil
 }
 
 func (p *logPage) fill(v *visit) (err error) {

@@ -2,6 +2,11 @@ package portal_test
 
 import (
 	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +112,55 @@ func TestFromALineOfTheLog(t *testing.T) {
 	p.Wait(`document.querySelectorAll(".chips li").length === 2`)
 	p.WaitText(".chips", "ip = 192.0.2.17")
 	p.WaitText(".lines", "Download file: Plans Q3.xlsx")
+	for _, problem := range p.Problems() {
+		t.Error(problem)
+	}
+}
+
+// TestTheBytesOfAnActivity are those that were received, for whoever may see the activity.
+func TestTheBytesOfAnActivity(t *testing.T) {
+	g := start(t)
+	lines := append(morning(time.Now()), activity(time.Now(), 9, "EVENT_CATEGORY_LOGIN", "Log on \xff\xfe", "otto.lind@fjordwerk.example", "Office 365", "192.0.2.3"))
+	g.send(lines...)
+	b := browser.Open(t)
+	p := g.login(b)
+	g.await(p, 5)
+	show := func(filter string) string {
+		p.Go(g.url + "/activities?filter=" + url.QueryEscape(filter))
+		p.Wait(`document.querySelectorAll("[data-line]").length === 1`)
+		p.Keys("j", "Enter")
+		p.Tab("#drawer details summary")
+		p.Keys("Enter")
+		p.Wait(`document.querySelector("#drawer details").open`)
+		return p.Text("#drawer details pre")
+	}
+	if got, want := show("action = download"), lines[8]; got != want {
+		t.Errorf("the bytes are\n%q, want\n%q", got, want)
+	}
+	if got := show("user contains otto and kind = activity"); !strings.Contains(got, "20 ff fe") {
+		t.Errorf("bytes that are no text are\n%s", got)
+	}
+
+	// Who sees the service alone sees the bytes it sent, and not what others said.
+	cloud, defender := g.token("c", "--role", "viewer", "--service", "cloud_app_security"), g.token("d", "--role", "viewer", "--service", "defender_for_identity")
+	var open []string
+	g.poll("the limited role sees the line", func() bool {
+		_, list, _ := g.ask(cloud, http.MethodGet, "/activities?filter=action+%3D+download", nil)
+		open = regexp.MustCompile(`href="(/activities\?[^"]*open=[^"]*)"`).FindStringSubmatch(list)
+		return open != nil
+	})
+	path := html.UnescapeString(open[1])
+	if _, drawer, _ := g.ask(cloud, http.MethodGet, path, nil); !strings.Contains(html.UnescapeString(drawer), lines[8]) {
+		t.Errorf("a limited role doesn't see the bytes:\n%s", drawer)
+	}
+	for _, token := range []string{defender, g.token("a", "--role", "viewer", "--service", "identity_protection")} {
+		if _, drawer, _ := g.ask(token, http.MethodGet, path, nil); strings.Contains(html.UnescapeString(drawer), "SIEM_Agent") {
+			t.Errorf("a limited role sees what is outside of its limit:\n%s", drawer)
+		}
+	}
+	if status, part, _ := g.ask(cloud, http.MethodGet, "/alerts/sent?alert=whatever&key=whatever", nil); status != http.StatusOK || !strings.Contains(part, "tells of other services too, and you see what cloud_app_security says") {
+		t.Errorf("what a limited role gets of what was sent: %d\n%s", status, part)
+	}
 	for _, problem := range p.Problems() {
 		t.Error(problem)
 	}
