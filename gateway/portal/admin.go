@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"strconv"
 
@@ -19,8 +19,7 @@ type adminPage struct {
 	Letters []Letter
 	Model   model.State
 	Go      string
-	Modules []*debug.Module
-	Licence string // of htmx, which comes with the pages
+	Parts   []madeOf
 }
 
 // admin shows the targets, what they refused, and what the program is made of.
@@ -36,12 +35,8 @@ func admin(v *visit) (any, error) {
 	if p.Model, err = v.m.State(v.r.Context()); err != nil {
 		return nil, err
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		p.Go, p.Modules = info.GoVersion, info.Deps
-	}
-	licence, err := files.ReadFile("static/htmx.LICENSE")
-	p.Licence = string(licence)
-	return p, err
+	p.Go, p.Parts = runtime.Version(), parts(parseLicences(licencesText))
+	return p, nil
 }
 
 // adminDeed tests a target, or does something with a dead letter.

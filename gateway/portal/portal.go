@@ -96,6 +96,7 @@ func (p *portal) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin", p.deed(adminDeed, "admin", whoRuns, admin))
 	mux.HandleFunc("GET /admin/tokens", p.page("tokens", "list-tokens", tokens))
 	mux.HandleFunc("POST /admin/tokens", p.deed(tokensDeed, "tokens", "list-tokens", tokens))
+	mux.HandleFunc("GET /admin/licences", p.page("licences", whoRuns, licences))
 	mux.HandleFunc("GET /admin/audit", p.page("audit", "list-audit", audit))
 	mux.HandleFunc("/", p.page("lost", "get-me", func(*visit) (any, error) { return nil, errNoPage }))
 }

@@ -1,10 +1,13 @@
 package portal_test
 
 import (
+	"debug/buildinfo"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -168,6 +171,27 @@ func TestTheTestOfATarget(t *testing.T) {
 	p.WaitText("main table", "test_target")
 	for _, problem := range p.Problems() {
 		t.Error(problem)
+	}
+}
+
+// TestAboutNamesWhatIsInTheBinary asks the binary itself what it was built of.
+func TestAboutNamesWhatIsInTheBinary(t *testing.T) {
+	info, err := buildinfo.ReadFile(os.Getenv("SLUICE"))
+	if err != nil || len(info.Deps) == 0 {
+		t.Fatalf("the binary doesn't tell: %v", err)
+	}
+	g := start(t)
+	token := g.token("a", "--role", "admin")
+	_, about, _ := g.ask(token, http.MethodGet, "/admin", nil)
+	_, texts, _ := g.ask(token, http.MethodGet, "/admin/licences", nil)
+	about, texts = html.UnescapeString(about), html.UnescapeString(texts)
+	if !strings.Contains(about, info.GoVersion) || !strings.Contains(texts, "Apache License") || !strings.Contains(texts, "Zero-Clause BSD") {
+		t.Errorf("it doesn't tell of Go %s, or has no texts", info.GoVersion)
+	}
+	for _, m := range info.Deps {
+		if part := m.Path + " " + m.Version; !strings.Contains(about, part) || !strings.Contains(texts, part) {
+			t.Errorf("%s is in the binary, and not on the page", part)
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func pages(g *gateway, p *browser.Page) []string {
 		"/admin", "/", "/alerts", "/alerts?open=" + alert, "/alerts?filter=" + url.QueryEscape(`application = "Active Directory" and user contains mara`),
 		"/alerts?filter=nonsense", "/alerts?open=nothing", "/alerts?filter=title+%3D+nowhere", "/activities", "/activities?open=" + line, "/users", "/users?sort=-display", user,
 		"/policies", "/policies/new?filter=action+%3D+download&name=Downloads&severity=low&times=1&within=1h&enabled=1&do=preview", "/policies/builtin-mass-deletion", "/policies/try",
-		"/admin/tokens", "/admin/audit", "/nowhere",
+		"/admin/tokens", "/admin/audit", "/admin/licences", "/nowhere",
 	}
 }
 
