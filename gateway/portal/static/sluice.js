@@ -55,9 +55,15 @@
     c: close,
     u: () => { const b = document.querySelector(".toast button"); if (b) b.click(); },
     "/": () => { const s = document.getElementById("filter"); if (s) { s.focus(); s.select(); } },
-    "?": () => { const h = document.getElementById("help"); if (h && !h.open) h.showModal(); },
+    "?": () => { const h = document.getElementById("help"); if (h && !h.open) { showKeys(); h.showModal(); } },
     Escape: () => { const shut = document.querySelector("#drawer:not([hidden]) [data-shut]"); if (shut) shut.click(); },
   };
+  // Keys without Ctrl or Alt can be switched off (WCAG 2.2, 2.1.4): who speaks to the machine would press them by
+  // talking. The browser keeps it. Escape is none of them.
+  const off = "keys-off";
+  const quiet = () => { try { return localStorage.getItem(off) === "1"; } catch { return false; } }; // where nothing may be kept, keys work
+  const showKeys = () => { for (const c of all("[data-keys]")) c.checked = !quiet(); };
+
   let going = false; // g was pressed
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
@@ -67,6 +73,7 @@
       if (e.key === "Escape") at.blur();
       return;
     }
+    if (quiet() && e.key !== "Escape") return;
     if (going) {
       going = false;
       const to = all("#nav a").find((a) => a.textContent[0].toLowerCase() === e.key.toLowerCase());
@@ -82,6 +89,10 @@
     for (const d of all("details.more[open]")) if (!d.contains(e.target)) d.open = false;
   });
   document.addEventListener("change", (e) => {
+    if (e.target.matches("[data-keys]")) {
+      try { localStorage.setItem(off, e.target.checked ? "0" : "1"); } catch { showKeys(); }
+      return;
+    }
     if (e.target.matches("[data-all]")) for (const line of lines()) box(line).checked = e.target.checked;
     tell();
   });
