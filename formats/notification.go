@@ -20,6 +20,22 @@ const (
 	Sluice              Service = "sluice"  // events of our own, such as links
 )
 
+// Title names a service as Microsoft does, for people to read. A service that isn't known has its own name.
+func (s Service) Title() string {
+	switch s {
+	case DefenderForIdentity:
+		return "Defender for Identity"
+	case CloudAppSecurity:
+		return "Cloud App Security"
+	case IdentityProtection:
+		return "Identity Protection"
+	case Sluice:
+		return "Sluice"
+	case UnknownService:
+	}
+	return string(s)
+}
+
 // Kind says what a notification speaks of.
 type Kind string
 

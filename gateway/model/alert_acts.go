@@ -86,14 +86,14 @@ func (d deed) close(r *alertRecord, a Close) (string, error) {
 		in = r.ManagedIn
 	}
 	if !slices.Contains(r.standings(), in) {
-		return "", fmt.Errorf("%w: %s doesn't know alert %s, which is %s's", ErrRefused, called(in), r.ID, allCalled(r.standings()))
+		return "", fmt.Errorf("%w: %s doesn't know alert %s, which is %s's", ErrRefused, in.Title(), r.ID, allCalled(r.standings()))
 	}
 	if c, closed := r.Closures[in]; closed {
-		return "", fmt.Errorf("%w: alert %s is closed in %s already, by %s", ErrRefused, r.ID, called(in), c.By)
+		return "", fmt.Errorf("%w: alert %s is closed in %s already, by %s", ErrRefused, r.ID, in.Title(), c.By)
 	}
 	also := r.close(in, Closure{By: d.by, Time: d.at, Why: a.Why, Comment: a.Comment}, d.table)
 	r.Read = true
-	text := "closed in " + called(in)
+	text := "closed in " + in.Title()
 	if len(also) > 0 {
 		text += ", and by that in " + allCalled(also)
 	}
@@ -109,10 +109,10 @@ func (d deed) reopen(r *alertRecord, a Reopen) (string, error) {
 		}
 	}
 	if !slices.Contains(r.standings(), in[0]) {
-		return "", fmt.Errorf("%w: %s doesn't know alert %s, which is %s's", ErrRefused, called(in[0]), r.ID, allCalled(r.standings()))
+		return "", fmt.Errorf("%w: %s doesn't know alert %s, which is %s's", ErrRefused, in[0].Title(), r.ID, allCalled(r.standings()))
 	}
 	if _, closed := r.Closures[in[0]]; !closed {
-		return "", fmt.Errorf("%w: alert %s is open in %s", ErrRefused, r.ID, called(in[0]))
+		return "", fmt.Errorf("%w: alert %s is open in %s", ErrRefused, r.ID, in[0].Title())
 	}
 	var also []formats.Service
 	for _, s := range in {

@@ -143,26 +143,11 @@ func checkClass(why string) error {
 	return fmt.Errorf("%w: a closure is true_positive, benign or false_positive, not %q", ErrRefused, why)
 }
 
-// called names a service as Microsoft does.
-func called(s formats.Service) string {
-	switch s {
-	case formats.DefenderForIdentity:
-		return "Defender for Identity"
-	case formats.CloudAppSecurity:
-		return "Cloud App Security"
-	case formats.IdentityProtection:
-		return "Identity Protection"
-	case formats.Sluice:
-		return "Sluice"
-	}
-	return string(s)
-}
-
 // allCalled lists services: a, b and c.
 func allCalled(services []formats.Service) string {
 	var out []string
 	for _, s := range services {
-		out = append(out, called(s))
+		out = append(out, s.Title())
 	}
 	if last := len(out) - 1; last > 0 {
 		return strings.Join(out[:last], ", ") + " and " + out[last]

@@ -137,7 +137,7 @@ func (f *folder) news(ctx context.Context, a *row, e *stream.Entry, wasClosed bo
 		}
 		return nil
 	}
-	service, what := called(e.Notification.Service), "notified something new of it"
+	service, what := e.Notification.Service.Title(), "notified something new of it"
 	if e.Match.Relation != dedup.Update {
 		what = "reports it too"
 	}

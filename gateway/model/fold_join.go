@@ -92,7 +92,7 @@ func (f *folder) apart(ctx context.Context, old, a *row, e *stream.Entry) error 
 		return err
 	}
 	by, what, why := takenBack(e)
-	service := called(e.Notification.Service)
+	service := e.Notification.Service.Title()
 	if err := f.note(ctx, old, e, change{By: by, What: what, Text: "what " + service + " reports is alert " + a.ID + " of its own" + why}); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (f *folder) sentAfterAll(ctx context.Context, a *row, e *stream.Entry) erro
 		return err
 	}
 	by, what, why := takenBack(e)
-	text := "what " + called(e.Notification.Service) + " notified later is forwarded after all" + why
+	text := "what " + e.Notification.Service.Title() + " notified later is forwarded after all" + why
 	if err := f.note(ctx, a, e, change{By: by, What: what, Text: text}); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (m *Model) managedIn(ctx context.Context, own []string) (in formats.Service
 			return "", err
 		}
 		if in != "" && r.ManagedIn != in {
-			return "", fmt.Errorf("%w: some of the alerts are managed in %s and some in %s: say in which service", ErrRefused, called(in), called(r.ManagedIn))
+			return "", fmt.Errorf("%w: some of the alerts are managed in %s and some in %s: say in which service", ErrRefused, in.Title(), r.ManagedIn.Title())
 		}
 		in = r.ManagedIn
 	}

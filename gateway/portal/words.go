@@ -25,19 +25,11 @@ func functions() template.FuncMap {
 
 // serviceName is how people call a service.
 func serviceName(s any) string {
-	switch name := fmt.Sprint(s); formats.Service(name) {
-	case formats.DefenderForIdentity:
-		return "Defender for Identity"
-	case formats.CloudAppSecurity:
-		return "Cloud App Security"
-	case formats.IdentityProtection:
-		return "Identity Protection"
-	case formats.Sluice:
-		return "Sluice"
+	switch name := formats.Service(fmt.Sprint(s)); name {
 	case formats.UnknownService, "":
 		return "Unknown"
 	default:
-		return name
+		return name.Title()
 	}
 }
 
