@@ -115,7 +115,7 @@ var errNobody = errors.New("found no session and no valid token, expected a log-
 // Principal is who sends a request. The error says what is missing; it is a *RefusalError where nothing else would help.
 func (d *Door) Principal(r *http.Request) (Principal, error) {
 	if !d.private(r) {
-		return Principal{}, &RefusalError{"what isn't encrypted is answered on loopback addresses only: ask by https://, or on the gateway's own machine"}
+		return Principal{}, &RefusalError{Text: "what isn't encrypted is answered on loopback addresses only: ask by https://, or on the gateway's own machine"}
 	}
 	if header := r.Header.Get("Authorization"); header != "" {
 		shown, bearer := strings.CutPrefix(header, "Bearer ")
@@ -137,7 +137,7 @@ func (d *Door) Principal(r *http.Request) (Principal, error) {
 		return Principal{}, errNobody
 	}
 	if err := d.cross.Check(r); err != nil {
-		return Principal{}, &RefusalError{"the request comes from another site's page: it is refused, whoever is logged in"}
+		return Principal{}, &RefusalError{Text: "the request comes from another site's page: it is refused, whoever is logged in"}
 	}
 	return p, nil
 }

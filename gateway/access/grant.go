@@ -32,7 +32,7 @@ func (i Identity) Grant(roles []config.Grant) (Role, Scope, error) {
 				continue
 			}
 			if g.Group != "" && i.Overage {
-				return None, Scope{}, &RefusalError{fmt.Sprintf("%s names no groups, because there are too many for a token, and roles are given by groups: "+
+				return None, Scope{}, &RefusalError{Text: fmt.Sprintf("%s names no groups, because there are too many for a token, and roles are given by groups: "+
 					"give an app role instead, or have the issuer name only the groups assigned to the application", i.Issuer)}
 			}
 			var role Role
@@ -42,7 +42,7 @@ func (i Identity) Grant(roles []config.Grant) (Role, Scope, error) {
 			return role, Scope{Services: g.Services, Applications: g.Applications}, nil
 		}
 	}
-	return None, Scope{}, &RefusalError{"nothing in access.roles fits user " + i.User + " of " + i.Issuer + ": an admin of Sluice adds an app role, a group or the user there"}
+	return None, Scope{}, &RefusalError{Text: "nothing in access.roles fits user " + i.User + " of " + i.Issuer + ": an admin of Sluice adds an app role, a group or the user there"}
 }
 
 // Explain says in words who would get what, a line for each.

@@ -102,7 +102,10 @@ func RuleOf(operation string) (Rule, bool) {
 }
 
 // RefusalError is that somebody may not do something, and who may.
-type RefusalError struct{ Text string }
+type RefusalError struct {
+	Text  string
+	Needs string // the roles that may; empty where no role helps
+}
 
 func (e *RefusalError) Error() string { return e.Text }
 
@@ -111,13 +114,17 @@ func Allow(p Principal, operation string) error {
 	r, ok := RuleOf(operation)
 	switch {
 	case !ok:
-		return &RefusalError{"operation " + operation + " stands in no rule, so nobody may do it"}
+		return &RefusalError{Text: "operation " + operation + " stands in no rule, so nobody may do it"}
 	case !p.Role.covers(r.Least):
-		return &RefusalError{fmt.Sprintf("%s is %s, and %s needs the role %s", p.By(), an(p.Role), operation, r.needs())}
+		return refuse(fmt.Sprintf("%s is %s, and %s", p.By(), an(p.Role), operation), "the role "+r.needs())
 	case r.Limited == Whole && !p.Scope.Whole():
-		return &RefusalError{fmt.Sprintf("%s sees %s, and %s needs the role %s without a limit", p.By(), p.Scope, operation, r.needs())}
+		return refuse(fmt.Sprintf("%s sees %s, and %s", p.By(), p.Scope, operation), "the role "+r.needs()+" without a limit")
 	}
 	return nil
+}
+
+func refuse(who, needs string) error {
+	return &RefusalError{Text: who + " needs " + needs, Needs: needs}
 }
 
 func an(r Role) string {

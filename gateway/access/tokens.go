@@ -100,13 +100,13 @@ func (d *Door) Create(p Principal, name string, role Role, scope Scope, expires 
 	narrowed := scope.Within(p.Scope)
 	switch {
 	case p.How == ByToken:
-		return Token{}, "", &RefusalError{"a token makes no other tokens: log in, or use sluice token create on the gateway's machine"}
+		return Token{}, "", &RefusalError{Text: "a token makes no other tokens: log in, or use sluice token create on the gateway's machine"}
 	case strings.TrimSpace(name) == "" || len(name) > mostName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return Token{}, "", fmt.Errorf("%w: found the name %.100q, expected a line of 1 to %d bytes", ErrToken, name, mostName)
 	case lesser(role, p.Role) != role:
-		return Token{}, "", &RefusalError{fmt.Sprintf("%s is %s, whose tokens may no more: found role %s", p.By(), an(p.Role), role)}
+		return Token{}, "", &RefusalError{Text: fmt.Sprintf("%s is %s, whose tokens may no more: found role %s", p.By(), an(p.Role), role)}
 	case !scope.Whole() && narrowed.Key() != scope.Key():
-		return Token{}, "", &RefusalError{fmt.Sprintf("%s sees %s, and a token that sees %s would see more", p.By(), p.Scope, scope)}
+		return Token{}, "", &RefusalError{Text: fmt.Sprintf("%s sees %s, and a token that sees %s would see more", p.By(), p.Scope, scope)}
 	case !expires.After(now) || expires.After(now.Add(LongestToken)):
 		return Token{}, "", fmt.Errorf("%w: found the end %s, expected one that is to come, within %d days", ErrToken, expires.UTC().Format(time.RFC3339), int(LongestToken.Hours()/24))
 	}
@@ -175,11 +175,11 @@ func (t *tokens) use(secret string, now time.Time) (Principal, error) {
 	}
 	k := &t.list[at]
 	if !now.Before(k.Expires) {
-		return Principal{}, &RefusalError{fmt.Sprintf("token %s expired on %s: make another one", k.Name, k.Expires.Format(time.DateOnly))}
+		return Principal{}, &RefusalError{Text: fmt.Sprintf("token %s expired on %s: make another one", k.Name, k.Expires.Format(time.DateOnly))}
 	}
 	role, scope, err := t.creator(k.Creator)
 	if err != nil {
-		return Principal{}, &RefusalError{fmt.Sprintf("token %s is %s's, who may nothing any more: %s", k.Name, k.By, err)}
+		return Principal{}, &RefusalError{Text: fmt.Sprintf("token %s is %s's, who may nothing any more: %s", k.Name, k.By, err)}
 	}
 	if hour := now.UTC().Truncate(time.Hour); hour.After(k.Used) {
 		k.Used = hour
@@ -205,13 +205,13 @@ func (t *tokens) creator(id string) (Role, Scope, error) {
 		return Admin, Scope{}, nil
 	case localAdmin:
 		if !t.access.LocalAdmin {
-			return None, Scope{}, &RefusalError{"access.local_admin is false"}
+			return None, Scope{}, &RefusalError{Text: "access.local_admin is false"}
 		}
 		return Admin, Scope{}, nil
 	}
 	who, known := t.people[id]
 	if !known || !slices.ContainsFunc(t.access.Issuers, func(o config.Issuer) bool { return o.Name == who.Issuer }) {
-		return None, Scope{}, &RefusalError{"no issuer knows the creator any more"}
+		return None, Scope{}, &RefusalError{Text: "no issuer knows the creator any more"}
 	}
 	return who.Grant(t.access.Roles)
 }

@@ -29,7 +29,7 @@ type view func(*visit) (any, error)
 // page shows a view to who may see it.
 func (p *portal) page(name, operation string, show view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if v, ok := p.enter(w, r, operation); ok {
+		if v, ok := p.enter(w, r, name, operation); ok {
 			p.answer(w, v, name, show, http.StatusOK)
 		}
 	}
@@ -40,7 +40,7 @@ func (p *portal) page(name, operation string, show view) http.HandlerFunc {
 func (p *portal) deed(do func(*visit) (*done, error), name, operation string, show view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-		v, ok := p.enter(w, r, operation)
+		v, ok := p.enter(w, r, name, operation)
 		if !ok {
 			return
 		}
@@ -59,8 +59,8 @@ func (p *portal) deed(do func(*visit) (*done, error), name, operation string, sh
 	}
 }
 
-// enter lets in who may.
-func (p *portal) enter(w http.ResponseWriter, r *http.Request, operation string) (*visit, bool) {
+// enter lets in who may see a page.
+func (p *portal) enter(w http.ResponseWriter, r *http.Request, name, operation string) (*visit, bool) {
 	who, err := p.Door.Principal(r)
 	var refused *access.RefusalError
 	switch {
@@ -74,7 +74,7 @@ func (p *portal) enter(w http.ResponseWriter, r *http.Request, operation string)
 	v := &visit{portal: p, r: r.WithContext(access.With(r.Context(), who)), who: who, now: p.Now()}
 	if err := access.Allow(who, operation); err != nil {
 		p.Door.Denied(r.Context(), who, operation, err.Error())
-		p.fail(w, r, v, http.StatusForbidden, err.Error())
+		p.fail(w, r, v, http.StatusForbidden, mayNot(who, name, err))
 		return nil, false
 	}
 	if v.m, err = p.Model(who.Scope); err != nil {

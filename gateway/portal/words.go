@@ -2,6 +2,7 @@ package portal
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/policy"
 )
 
@@ -87,6 +89,25 @@ func actionWord(a dedup.Action) string {
 // whyWords is a classification in words.
 func whyWords(code string) string {
 	return cmp.Or(map[string]string{"true_positive": "True positive", "benign": "Benign", "false_positive": "False positive"}[code], code)
+}
+
+// mayNot says who asks for a page that isn't theirs what it needs.
+func mayNot(who access.Principal, page string, err error) string {
+	what := map[string]string{
+		"stream": "see the whole stream", "policies": "see the policies", "policy": "see the policies", "try": "try a line",
+		"admin": "see the administration", "licences": "see the administration", "audit": "see the audit log",
+		"alerts": "see alerts", "activities": "see the activity log", "users": "see users", "user": "see users",
+	}[page]
+	role := who.Role.String()
+	if !who.Scope.Whole() {
+		role += ", limited to " + who.Scope.String()
+	}
+	text := fmt.Sprintf("Your role (%s) may not %s", role, cmp.Or(what, "see this page"))
+	var refused *access.RefusalError
+	if errors.As(err, &refused) && refused.Needs != "" {
+		return text + ": that needs " + refused.Needs + "."
+	}
+	return text + "."
 }
 
 // utc is the machine's form of a time, which a script shows in the viewer's zone.

@@ -92,6 +92,17 @@ func TestWhoMayDoWhat(t *testing.T) {
 			}
 		}
 	}
+	for _, tt := range []struct{ token, path, words string }{
+		{viewer, "/admin/audit", "Your role (viewer) may not see the audit log: that needs the role admin."},
+		{operator, "/admin", "Your role (operator) may not see the administration: that needs the role admin."},
+		{limited, "/policies", "Your role (operator, limited to what cloud_app_security says) may not see the policies: that needs the role viewer, operator or admin without a limit."},
+		{limited, "/alerts?filter=service+%3D+defender_for_identity", "Your role is limited: you see what cloud_app_security says, and nothing else."},
+		{limited, "/activities?filter=service+%3D+defender_for_identity", "Your role is limited: you see what cloud_app_security says, and nothing else."},
+	} {
+		if _, body, _ := g.ask(tt.token, http.MethodGet, tt.path, nil); !strings.Contains(body, tt.words) {
+			t.Errorf("%s doesn't say %q:\n%s", tt.path, tt.words, body)
+		}
+	}
 	_, queue, _ := g.ask(viewer, http.MethodGet, "/alerts", nil)
 	id := regexp.MustCompile(`open=([0-9a-f]{32})`).FindStringSubmatch(queue)
 	if id == nil || strings.Contains(queue, `name="do"`) || strings.Contains(queue, "Administration") {
