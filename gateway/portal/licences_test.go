@@ -123,7 +123,8 @@ func identify(file, text string) string {
 		{"Apache-2.0", "Apache License Version 2.0"},
 		{"MIT", "Permission is hereby granted, free of charge, to any person obtaining a copy"},
 		{bsd, "Redistributions in binary form must reproduce"},
-		{"0BSD", "for any purpose with or without fee is hereby granted"},
+		{"ISC", "provided that the above copyright notice and this permission notice appear in all copies. THE SOFTWARE IS PROVIDED \"AS IS\" AND THE AUTHOR"},
+		{"0BSD", "Zero-Clause BSD"},
 		{"public domain", "SQLite Is Public Domain"},
 	} {
 		if strings.Contains(flat, l.says) {

@@ -213,6 +213,14 @@ func TestAServiceWithoutLicence(t *testing.T) {
 	// What the others send has a rate.
 	p.WaitText("#now", "came in the last minute")
 	p.Wait(`Array.from(document.querySelectorAll("#now tr")).some((r) => r.innerText.includes("Cloud App Security") && /\s7\s0\.1\/s/.test(r.innerText))`)
+
+	// What is guaranteed stays unfolded, and the focus on it, when the page asks again by itself.
+	p.Eval(`void document.querySelector("section[aria-labelledby=ways] summary").focus()`, nil)
+	p.Keys("Enter")
+	p.WaitText("section[aria-labelledby=ways]", "Lost or doubled can be")
+	p.Eval(`void document.getElementById("now").setAttribute("data-old", "")`, nil)
+	p.Wait(`!document.querySelector("#now[data-old]")`)
+	p.Wait(`document.activeElement.matches("section[aria-labelledby=ways] details[open] > summary")`)
 	for _, problem := range p.Problems() {
 		t.Error(problem)
 	}

@@ -103,8 +103,26 @@
     const line = e.target.closest && e.target.closest("[data-line]");
     if (line) last = link(line).getAttribute("href");
   });
+  // What asks by itself is exchanged under the reader's eyes: what was unfolded stays so, and the focus where it was.
+  const stops = (part) => Array.from(part.querySelectorAll("a[href], summary, button, [tabindex]"));
+  let before = null;
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const part = e.detail.target;
+    before = null;
+    if (part.id !== "now" && part.id !== "tail") return;
+    const focused = stops(part).indexOf(document.activeElement);
+    const href = focused >= 0 && document.activeElement.getAttribute("href");
+    before = { focused, href, open: Array.from(part.querySelectorAll("details"), (d) => d.open) };
+  });
   document.addEventListener("htmx:afterSettle", (e) => {
     localise(document);
+    if (before && (e.target.id === "now" || e.target.id === "tail")) {
+      e.target.querySelectorAll("details").forEach((d, i) => { d.open = !!before.open[i]; });
+      const all = stops(e.target);
+      const again = before.href ? all.find((a) => a.getAttribute("href") === before.href) : all[before.focused];
+      if (again && before.focused >= 0) again.focus({ preventScroll: true });
+      before = null;
+    }
     const drawer = document.getElementById("drawer");
     const open = drawer && !drawer.hidden;
     const wanted = new URL(location.href).searchParams.get("open");
