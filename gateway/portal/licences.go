@@ -12,7 +12,7 @@ import (
 //
 //go:generate go test -run TestLicences -update
 //go:embed licences.txt
-var licencesText string //nolint:gochecknoglobals // embedding needs a variable
+var licencesText string
 
 // licenceMark begins the line that says what a text is about.
 const licenceMark = "§ "
