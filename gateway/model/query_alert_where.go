@@ -237,8 +237,26 @@ func (w *alertWhere) user(c filter.Condition) error {
 		return nil
 	}
 	query, args, err := nameCondition(c)
+	if c.Field == "user" && (op == filter.Contains || op == filter.Matches) {
+		query, args, err = alertedCondition(c)
+	}
 	w.among(negated, "SELECT alert FROM alert_names WHERE name IN ("+query+")", args...)
 	return err
+}
+
+// alertedCondition is nameCondition for the names of alerts, and for a condition on user that no index helps with: who is
+// in no alert isn't looked at, and most people aren't.
+func alertedCondition(c filter.Condition) (query string, args []any, err error) {
+	var fits []string
+	for _, column := range []string{"x.folded", "p.folded", "p.upn_folded", "z.folded"} {
+		fit, more, err := textCondition(column, c)
+		if err != nil {
+			return "", nil, err
+		}
+		fits, args = append(fits, fit), append(args, more...)
+	}
+	return "SELECT x.n FROM names x JOIN persons p ON p.n = x.person WHERE EXISTS (SELECT 1 FROM alert_names y WHERE y.name = x.n) AND (" +
+		strings.Join(fits[:3], " OR ") + " OR EXISTS (SELECT 1 FROM names z WHERE z.person = p.n AND " + fits[3] + "))", args, nil
 }
 
 func (w *alertWhere) column(column, is string, args ...any) {
