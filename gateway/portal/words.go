@@ -166,7 +166,9 @@ func count(n int64) string {
 // perSecond writes a rate. Of what comes seldom it shows that it comes.
 func perSecond(n float64) string {
 	switch {
-	case n > 0 && n < 0.1:
+	case n == 0:
+		return "0/s"
+	case n < 0.1:
 		return fmt.Sprintf("%.2f/s", n)
 	case n < 100:
 		return fmt.Sprintf("%.1f/s", n)
