@@ -22,10 +22,18 @@ import (
 	"github.com/sluice-siem/sluice/test/company"
 )
 
+// forgetful is a gateway whose stream has nothing any more.
+type forgetful struct{ portal.Gateway }
+
+func (forgetful) Received(context.Context, *model.Activity) (*formats.Notification, error) {
+	return nil, stream.ErrPurged
+}
+
 // pagesOf gives the pages over a model by their paths.
 func pagesOf(t *testing.T, m *model.Model) func(path string) string {
 	pages := portal.New(portal.Options{
 		Model: func(access.Scope) (*model.Model, error) { return m, nil }, Door: ajar{}, Config: config.Default(), Log: slog.New(slog.DiscardHandler),
+		Gateway: forgetful{},
 	})
 	return func(path string) string {
 		t.Helper()
