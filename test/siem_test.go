@@ -32,10 +32,13 @@ type receiver struct {
 	opened   int           // connections
 	bodies   []string
 	problems []string
+
+	differ   map[string]bool // the bodies without their scores; the script's alone, as the next
+	compared int             // how many of the bodies
 }
 
 func newSIEM(network string, secure *tls.Config) *receiver {
-	s := &receiver{network: network, tls: secure, header: headers(), conns: map[net.Conn]bool{}, gate: make(chan struct{})}
+	s := &receiver{network: network, tls: secure, header: headers(), conns: map[net.Conn]bool{}, gate: make(chan struct{}), differ: map[string]bool{}}
 	close(s.gate)
 	return s
 }
@@ -320,14 +323,20 @@ func siemHasDifferent(ts *testscript.TestScript, args []string) error {
 	if _, err := judged(ts, args[0]); err != nil {
 		return err
 	}
-	s := worldOf(ts).siems[args[0]]
+	return exactly(worldOf(ts).siems[args[0]].different(), number(ts, args[1]), "different messages")
+}
+
+// different counts the messages that differ in more than the score. It is asked again and again, so that it compares only
+// what came since.
+func (s *receiver) different() int {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	seen := map[string]bool{}
-	for _, body := range s.bodies {
-		seen[stampedScore.ReplaceAllString(body, "")] = true
+	news := s.bodies[s.compared:]
+	s.compared = len(s.bodies)
+	s.mu.Unlock()
+	for _, body := range news {
+		s.differ[stampedScore.ReplaceAllString(body, "")] = true
 	}
-	return exactly(len(seen), number(ts, args[1]), "different messages")
+	return len(s.differ)
 }
 
 // stampedScore is the investigation priority, which is another one when a message is sent again.
