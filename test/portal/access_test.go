@@ -56,6 +56,7 @@ func (g *gateway) ask(token, method, path string, form url.Values, headers ...st
 
 // TestWhoMayDoWhat asks for every page as everybody, and acts as who may not.
 func TestWhoMayDoWhat(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	viewer, operator, admin := g.token("v", "--role", "viewer"), g.token("o", "--role", "operator"), g.token("a", "--role", "admin")
@@ -126,6 +127,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 // TestAnotherSitesPageActsForNobody forges requests in a browser that is logged in.
 func TestAnotherSitesPageActsForNobody(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)
@@ -149,6 +151,7 @@ func TestAnotherSitesPageActsForNobody(t *testing.T) {
 
 // TestWhoIsAwayIsLoggedOut leaves a page alone that asks for news by itself.
 func TestWhoIsAwayIsLoggedOut(t *testing.T) {
+	t.Parallel()
 	g := start(t, "access: {sessions: {idle: 4s}}")
 	b := browser.Open(t)
 	p := g.login(b)

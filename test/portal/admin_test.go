@@ -18,6 +18,7 @@ import (
 
 // TestATokensLife makes one by keyboard, asks the API with it, and ends it.
 func TestATokensLife(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)
@@ -101,6 +102,7 @@ func (r *receiver) has(text string) int {
 
 // TestWhatATargetRefusedForGood sees dead letters, sends one again until it is taken, and gives the other up.
 func TestWhatATargetRefusedForGood(t *testing.T) {
+	t.Parallel()
 	soar := receive(t)
 	g := start(t, `  - {name: soar, type: http, url: "`+soar.URL+`", format: json, when: {title: ["Suspicious service*", "Mass download*"]}}`)
 	g.send(morning(time.Now())...)
@@ -150,6 +152,7 @@ func TestWhatATargetRefusedForGood(t *testing.T) {
 
 // TestTheTestOfATarget asks one that refuses, and then takes, what is wrong with it.
 func TestTheTestOfATarget(t *testing.T) {
+	t.Parallel()
 	soar := receive(t)
 	g := start(t, `  - {name: soar, type: http, url: "`+soar.URL+`", format: json, when: {title: [nothing]}}`)
 	b := browser.Open(t)
@@ -176,6 +179,7 @@ func TestTheTestOfATarget(t *testing.T) {
 
 // TestAboutNamesWhatIsInTheBinary asks the binary itself what it was built of.
 func TestAboutNamesWhatIsInTheBinary(t *testing.T) {
+	t.Parallel()
 	info, err := buildinfo.ReadFile(os.Getenv("SLUICE"))
 	if err != nil || len(info.Deps) == 0 {
 		t.Fatalf("the binary doesn't tell: %v", err)
@@ -197,6 +201,7 @@ func TestAboutNamesWhatIsInTheBinary(t *testing.T) {
 
 // TestAServiceWithoutLicence is named on every page, and where its numbers would stand.
 func TestAServiceWithoutLicence(t *testing.T) {
+	t.Parallel()
 	g := start(t, "services: {identity_protection: {enabled: false}}")
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)

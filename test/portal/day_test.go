@@ -12,6 +12,7 @@ import (
 
 // TestAnAnalystsDay is what somebody does from the log-in to the evening, by keyboard alone.
 func TestAnAnalystsDay(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)

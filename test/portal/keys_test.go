@@ -9,6 +9,7 @@ import (
 
 // TestKeysCanBeSwitchedOff is for who dictates to the machine: a spoken word must press nothing (WCAG 2.2, 2.1.4).
 func TestKeysCanBeSwitchedOff(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)

@@ -15,6 +15,7 @@ import (
 
 // TestASavedQuery is kept, used and forgotten, by keyboard.
 func TestASavedQuery(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)
@@ -62,6 +63,7 @@ func TestASavedQuery(t *testing.T) {
 
 // TestFromALineOfTheLog goes on to what belongs to it.
 func TestFromALineOfTheLog(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	now := time.Now()
 	old := activity(now.Add(-72*time.Hour), 9, "EVENT_CATEGORY_LOGIN", "Log on long ago", "mara.winter@fjordwerk.example", "Office 365", "203.0.113.5")
@@ -119,6 +121,7 @@ func TestFromALineOfTheLog(t *testing.T) {
 
 // TestTheBytesOfAnActivity are those that were received, for whoever may see the activity.
 func TestTheBytesOfAnActivity(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	lines := append(morning(time.Now()), activity(time.Now(), 9, "EVENT_CATEGORY_LOGIN", "Log on \xff\xfe", "otto.lind@fjordwerk.example", "Office 365", "192.0.2.3"))
 	g.send(lines...)
@@ -168,6 +171,7 @@ func TestTheBytesOfAnActivity(t *testing.T) {
 
 // TestTryALine pastes what a service would send, and reads every step; nothing is left of it.
 func TestTryALine(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	now := time.Now()
 	g.send(morning(now)[0])

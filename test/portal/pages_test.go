@@ -110,6 +110,7 @@ func pages(g *gateway, p *browser.Page) []string {
 }
 
 func TestEveryPageIsAccessibleAndSafe(t *testing.T) {
+	t.Parallel()
 	check := axe(t)
 	g := start(t)
 	g.send(append(morning(time.Now()), evil(time.Now())...)...)
@@ -127,6 +128,7 @@ func TestEveryPageIsAccessibleAndSafe(t *testing.T) {
 
 // TestHostileNamesStayNames opens every alert, activity and user there is, and tries the lines that brought them.
 func TestHostileNamesStayNames(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	lines := evil(time.Now())
 	g.send(append(lines, cloud(time.Now(), 1, "ALERT_CABINET_EVENT_MATCH_AUDIT", "harmless", "anna", "Box", "text"))...)

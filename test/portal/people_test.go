@@ -9,6 +9,7 @@ import (
 
 // TestTwoNamesOfOnePerson joins what the services know as two, and parts them again, by keyboard.
 func TestTwoNamesOfOnePerson(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)
@@ -64,6 +65,7 @@ func TestTwoNamesOfOnePerson(t *testing.T) {
 
 // TestTagsOfAUser sets them, finds the user by them, and takes them away.
 func TestTagsOfAUser(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)

@@ -15,6 +15,7 @@ import (
 // TestAScoreExplainedAndReset goes from the users to who stands highest, from a part of the score to its alert, which
 // turns out to be nothing, and begins the score anew, by keyboard alone.
 func TestAScoreExplainedAndReset(t *testing.T) {
+	t.Parallel()
 	check := axe(t)
 	g := start(t)
 	g.send(morning(time.Now())...)
@@ -106,6 +107,7 @@ func TestAScoreExplainedAndReset(t *testing.T) {
 
 // TestWhoMayResetAScore: who may not isn't offered it, and is refused.
 func TestWhoMayResetAScore(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	viewer, operator := g.token("v", "--role", "viewer"), g.token("o", "--role", "operator")

@@ -11,6 +11,7 @@ import (
 //
 //	SLUICE_SHOTS=$PWD/gateway/portal/shots go test ./test/portal -run Shots
 func TestShots(t *testing.T) {
+	t.Parallel()
 	g := start(t)
 	g.send(morning(time.Now())...)
 	b := browser.Open(t)
