@@ -337,13 +337,7 @@ func everything(t *testing.T, m *model.Model) map[string]all {
 // tables are the rows of the tables of alerts.
 func tables(t *testing.T, m *model.Model) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+m.Path()+"?mode=ro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	var out []string
-	for _, query := range []string{
+	return rows(t, m,
 		"SELECT json_array('alert', n, id, revision, closed, severity, first, last, drift, seen, folded, hex(data)) FROM alerts ORDER BY n",
 		"SELECT json_array('id', id, alert) FROM alert_ids ORDER BY id",
 		"SELECT json_array('term', x.field, t.folded, x.alert) FROM alert_terms x LEFT JOIN terms t ON t.n = x.term ORDER BY 1",
@@ -357,8 +351,19 @@ func tables(t *testing.T, m *model.Model) []string {
 		"SELECT json_array('raised', id, policy, user, start, noted, done) FROM raised ORDER BY id",
 		"SELECT json_array('score', user, points, bounded) FROM scores ORDER BY user",
 		"SELECT json_array('score of a day', user, day, points, bounded, percentile) FROM score_days ORDER BY user, day",
-		"SELECT json_array('notice', n, alert, service, key, size) FROM alert_notices ORDER BY n",
-	} {
+		"SELECT json_array('notice', n, alert, service, key, size) FROM alert_notices ORDER BY n")
+}
+
+// rows are what queries of one column give, one after the other.
+func rows(t *testing.T, m *model.Model, queries ...string) []string {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+m.Path()+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	var out []string
+	for _, query := range queries {
 		rows, err := db.QueryContext(t.Context(), query)
 		if err != nil {
 			t.Fatal(err)

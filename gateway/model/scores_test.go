@@ -1,8 +1,6 @@
 package model_test
 
 import (
-	"database/sql"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -161,31 +159,8 @@ func scores(t *testing.T, m *model.Model) scored {
 // scoreRows are the rows of the tables of scores.
 func scoreRows(t *testing.T, m *model.Model) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+m.Path()+"?mode=ro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	var out []string
-	for _, query := range []string{
+	return rows(t, m,
 		"SELECT json_array('now', user, points, bounded) FROM scores ORDER BY user",
 		"SELECT json_array('day', user, day, points, bounded, percentile) FROM score_days ORDER BY user, day",
-		"SELECT json_array('reset', user, time, act, who, why) FROM score_resets ORDER BY n",
-	} {
-		rows, err := db.QueryContext(t.Context(), query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for rows.Next() {
-			var row string
-			if err := rows.Scan(&row); err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, row)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
+		"SELECT json_array('reset', user, time, act, who, why) FROM score_resets ORDER BY n")
 }
