@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -19,7 +22,8 @@ type Replay struct {
 	clock   clock
 	lines   []Verdict
 	byKey   map[dedup.EventKey]int
-	scores  *scores // nil where nobody asks
+	scores  *model.Scoring // nil where nobody asks
+	latest  time.Time      // arrival of the last message
 }
 
 // Verdict is what became of one message when everything was decided.
@@ -47,15 +51,24 @@ func NewReplay(c config.Config) (*Replay, error) {
 	}, nil
 }
 
+// UserScore is a user's investigation priority at the end of a day.
+type UserScore = model.UserScore
+
 // Score has the users' investigation priority written, for every day of the clock that is over, highest first. It
 // reads the files that the configuration names, and is called before the first message.
 func (r *Replay) Score(c config.Config, write func(UserScore) error) (err error) {
-	r.scores, err = newScores(c, write)
+	r.scores, err = model.NewScoring(context.Background(), c, write)
 	return err
 }
 
 // Close frees the state.
-func (r *Replay) Close() error { return r.index.Close() }
+func (r *Replay) Close() error {
+	err := r.index.Close()
+	if r.scores != nil {
+		err = errors.Join(err, r.scores.Close())
+	}
+	return err
+}
 
 // HeaderTime reads the time of a message's syslog header, zero where it has none. A header without a
 // year is read as near to reference as can be.
@@ -71,11 +84,7 @@ func (r *Replay) Message(raw []byte, at time.Time) error {
 	if err := r.release(t); err != nil {
 		return err
 	}
-	if r.scores != nil {
-		if err := r.scores.until(t); err != nil {
-			return err
-		}
-	}
+	r.latest = t
 	n := normalize(raw, at)
 	r.byKey[dedup.Key(&n, t)] = len(r.lines)
 	r.lines = append(r.lines, Verdict{Kind: n.Kind, Service: n.Service, NotificationID: n.ID, Evidence: []dedup.Evidence{}})
@@ -100,7 +109,7 @@ func (r *Replay) Finish() ([]Verdict, error) {
 		}
 		if !ok {
 			if r.scores != nil && len(r.lines) > 0 {
-				if err := r.scores.daily(); err != nil { // of the last message's day
+				if err := r.scores.Until(context.Background(), r.latest.AddDate(0, 0, 1)); err != nil {
 					return nil, err
 				}
 			}
@@ -162,6 +171,11 @@ func (r *Replay) step(t time.Time, decide func(*dedup.Batch) ([]*stream.Entry, e
 	}
 	for len(entries) > 0 {
 		r.record(entries)
+		if r.scores != nil {
+			if err := r.scores.Entries(context.Background(), entries); err != nil {
+				return false, err
+			}
+		}
 		if entries, err = r.decider.follow(b, entries[len(entries)-1], t); err != nil {
 			return false, err
 		}
@@ -171,9 +185,6 @@ func (r *Replay) step(t time.Time, decide func(*dedup.Batch) ([]*stream.Entry, e
 
 func (r *Replay) record(entries []*stream.Entry) {
 	for _, e := range entries {
-		if r.scores != nil {
-			r.scores.entry(e)
-		}
 		i, ok := r.byKey[e.Key]
 		if !ok {
 			continue // an event of our own

@@ -189,6 +189,7 @@ func (p *people) fill(ctx context.Context, listed []directory.Person) (renamed b
 	if err != nil {
 		return false, err
 	}
+	p.f.priority.watched = nil // the directory may mean others
 	now := p.callings(listed)
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if _, ok := now[name]; !ok {

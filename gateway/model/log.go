@@ -129,6 +129,9 @@ type record struct {
 
 // write takes a line into the log.
 func (f *folder) write(l *line) {
+	if f.m.daily != nil {
+		return
+	}
 	f.log.lines = append(f.log.lines, l)
 	f.log.events[l.Event] = l
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
 	"github.com/sluice-siem/sluice/gateway/access"
+	"github.com/sluice-siem/sluice/gateway/risk"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -56,6 +57,7 @@ type Model struct {
 	writer  *sql.DB // one connection
 	reader  *sql.DB // some, read only
 	scores  scoreboard
+	daily   func(ctx context.Context, day time.Time, ranking []risk.Score) error // of a Scoring; else nil
 
 	mu    sync.Mutex // guards at, moved
 	at    stream.Position

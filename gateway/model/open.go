@@ -118,8 +118,10 @@ func (m *Model) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.prove(ctx, p); err != nil {
-		return err
+	if m.options.Stream != nil { // else it is a new one, for a Scoring
+		if err := m.prove(ctx, p); err != nil {
+			return err
+		}
 	}
 	m.at = p.end()
 	return m.recall(ctx, p)

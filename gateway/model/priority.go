@@ -34,7 +34,7 @@ type priority struct {
 	day     int64           // of the fold's time, since 1970; 0 before the first entry
 	moved   []move          // names, since follow
 	anewAll bool            // who is who was decided anew
-	watched map[string]bool // keys of names
+	watched map[string]bool // keys and identities of names; nil until they are looked up
 	places  [2]watched
 	again   map[string]bool // users whose names changed
 	today   int64           // for which the scores are, since 1970; 0 where they have to be made
@@ -161,6 +161,9 @@ func (p *priority) know(ctx context.Context, person int64) error {
 		}
 		said.Admin = slices.ContainsFunc(groups, Administers)
 	}
+	if err := p.watches(ctx); err != nil {
+		return err
+	}
 	if !said.Watched && len(p.watched) > 0 {
 		keys, err := p.f.column(ctx, "SELECT key FROM names WHERE person = ?1 UNION SELECT identity FROM names WHERE person = ?1", person)
 		if err != nil {
@@ -170,6 +173,27 @@ func (p *priority) know(ctx context.Context, person int64) error {
 	}
 	if was, known := p.scorer().Knows(said.User); !known || was != said {
 		p.tell(risk.Event{Person: &said})
+	}
+	return nil
+}
+
+// watches looks up whom risk.watched names, by the directory too.
+func (p *priority) watches(ctx context.Context) error {
+	if p.watched != nil {
+		return nil
+	}
+	p.watched = map[string]bool{}
+	for _, w := range p.f.m.options.Config.Risk.Watched {
+		r := p.f.people.read.Read(w)
+		identity, _, err := p.f.people.listed(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, key := range []string{r.Key, identity} {
+			if key != "" {
+				p.watched[key] = true
+			}
+		}
 	}
 	return nil
 }

@@ -20,14 +20,9 @@ const (
 
 // newPriority reads the profiles, and tells the scorer what was told since they were written.
 func (f *folder) newPriority(ctx context.Context) (*priority, error) {
-	p := &priority{f: f, acted: map[string]bool{}, unkept: map[string]bool{}, again: map[string]bool{}, watched: map[string]bool{}}
+	p := &priority{f: f, acted: map[string]bool{}, unkept: map[string]bool{}, again: map[string]bool{}}
 	if f.priority != nil {
 		p.places = f.priority.places
-	}
-	for _, w := range f.m.options.Config.Risk.Watched {
-		if key, _ := f.people.read.Identity(w); key != "" {
-			p.watched[key] = true
-		}
 	}
 	scorer := risk.New(RiskOptions(f.m.options.Config.Risk))
 	if err := p.restore(ctx, scorer); err != nil {
@@ -111,6 +106,13 @@ func (p *priority) until(ctx context.Context, t time.Time) error {
 	}
 	first := max(p.day, today-int64(risk.Window/(24*time.Hour))) // on later days nobody has a score
 	for d := first; d < today && p.day != 0; d++ {
+		if p.f.m.daily != nil {
+			day := time.Unix(d*86400, 0)
+			if err := p.f.m.daily(ctx, day, p.scorer().Ranking(day)); err != nil {
+				return err
+			}
+			continue
+		}
 		for _, s := range p.scorer().Standings(time.Unix(d*86400, 0)) {
 			if err := p.f.exec(ctx, "INSERT INTO score_days (user, day, points, bounded, percentile) VALUES (?, ?, ?, ?, ?) ON CONFLICT (user, day) DO UPDATE SET "+
 				"points = excluded.points, bounded = excluded.bounded, percentile = excluded.percentile", s.User, d, int64(s.Points), s.Bounded, s.Percentile); err != nil {

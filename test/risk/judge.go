@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/test/threats"
 )
 
@@ -27,7 +28,7 @@ const (
 type judge struct {
 	o       *threats.Organisation
 	scores  [ways][]map[string]float64 // by day and user
-	parts   []map[string]gateway.UserScore
+	parts   []map[string]model.UserScore
 	verbose bool
 }
 
@@ -39,14 +40,14 @@ func newJudge(o *threats.Organisation, verbose bool) *judge {
 		}
 	}
 	for range o.Size.Days {
-		j.parts = append(j.parts, map[string]gateway.UserScore{})
+		j.parts = append(j.parts, map[string]model.UserScore{})
 	}
 	return j
 }
 
 func (j *judge) day(t time.Time) int { return int(math.Floor(t.Sub(j.o.Start).Hours() / 24)) }
 
-func (j *judge) score(s gateway.UserScore) error {
+func (j *judge) score(s model.UserScore) error {
 	t, err := time.Parse(time.DateOnly, s.Date)
 	if day := j.day(t); err == nil && day >= 0 && day < j.o.Size.Days {
 		j.scores[priority][day][s.User] = s.Score
@@ -161,14 +162,22 @@ func (j *judge) print(s standing) {
 		return
 	}
 	for _, p := range mine.Parts {
-		fmt.Printf("      %6.2f %s %s: %s\n", p.Score, p.Time.Format("01-02 15:04"), p.Title, strings.Join(p.Reasons, "; "))
+		fmt.Printf("      %6.2f %s %s: %s\n", p.Score, p.Time.Format("01-02 15:04"), p.Title, words(p))
 	}
-	others := slices.SortedFunc(maps.Values(j.parts[s.day]), func(a, b gateway.UserScore) int { return cmp.Compare(b.Score, a.Score) })
+	others := slices.SortedFunc(maps.Values(j.parts[s.day]), func(a, b model.UserScore) int { return cmp.Compare(b.Score, a.Score) })
 	for _, o := range others[:min(12, len(others))] {
 		if !j.compromised(o.User, s.day) {
-			fmt.Printf("   above: %.1f %s: %.2f %s: %s\n", o.Score, o.User, o.Parts[0].Score, o.Parts[0].Title, strings.Join(o.Parts[0].Reasons, "; "))
+			fmt.Printf("   above: %.1f %s: %.2f %s: %s\n", o.Score, o.User, o.Parts[0].Score, o.Parts[0].Title, words(o.Parts[0]))
 		}
 	}
+}
+
+func words(p model.PriorityPart) string {
+	out := make([]string, len(p.Reasons))
+	for i, r := range p.Reasons {
+		out[i] = r.Text
+	}
+	return strings.Join(out, "; ")
 }
 
 func (m *measure) table() string {
