@@ -8,7 +8,8 @@ import (
 // plan is an attack on somebody: what the attacker does on each day.
 type plan struct {
 	Incident
-	act func(day int)
+	act  func(day int)
+	told []time.Time // when lines of it arrive
 }
 
 // plan chooses the victims, and for each what is done to them.
@@ -28,16 +29,37 @@ func (o *Organisation) plan() []plan {
 		pl := kinds[kind](p, first)
 		pl.User, pl.First = p.upn, first
 		pl.Last = min(pl.Last, o.Size.Days-1)
-		act, last := pl.act, pl.Last
-		pl.act = func(day int) {
-			if day >= first && day <= last {
-				act(day)
-			}
-		}
-		o.Incidents = append(o.Incidents, pl.Incident)
 		out = append(out, pl)
 	}
 	return out
+}
+
+// attack does what is planned for a day of the organisation's own zone.
+func (o *Organisation) attack(pl *plan, day int) {
+	if day < pl.First || day > pl.Last {
+		return
+	}
+	before := len(o.Lines)
+	pl.act(day)
+	for i := range o.Lines[before:] {
+		l := &o.Lines[before+i]
+		if user, _ := Subject(l.Text, o.names); user == pl.User {
+			pl.told = append(pl.told, l.Sent)
+		}
+	}
+}
+
+// incident is the truth of what was planned: on which days of UTC a SIEM is told of what the attacker did. It isn't the
+// plan's, because evenings of a zone to the west are on the next one.
+func (o *Organisation) incident(pl *plan) (i Incident, some bool) {
+	i = pl.Incident
+	i.First, i.Last = o.Size.Days, -1
+	for _, t := range pl.told {
+		if day := int(t.Sub(o.Start) / (24 * time.Hour)); day < o.Size.Days {
+			i.First, i.Last = min(i.First, day), max(i.Last, day)
+		}
+	}
+	return i, i.Last >= i.First
 }
 
 // victim finds somebody who has been there for a while.
@@ -91,7 +113,7 @@ func class(name string) deed {
 func (o *Organisation) takeover(p *person, first int) plan {
 	from, with := o.abroad(p), o.disguise(p)
 	hours := 24 * o.r.Float64()
-	return plan{Incident{Kind: "takeover", Last: first + o.r.IntN(4)}, func(day int) {
+	return plan{Incident: Incident{Kind: "takeover", Last: first + o.r.IntN(4)}, act: func(day int) {
 		at := o.at(day, hours)
 		step := func() time.Time {
 			at = at.Add(time.Duration(20+o.r.IntN(400)) * time.Second)
@@ -118,7 +140,7 @@ func (o *Organisation) spray(p *person, first int) plan {
 	if chance(o.r, 0.4) {
 		later = o.abroad(p)
 	}
-	return plan{Incident{Kind: "spray", Last: first + 1 + o.r.IntN(2)}, func(day int) {
+	return plan{Incident: Incident{Kind: "spray", Last: first + 1 + o.r.IntN(2)}, act: func(day int) {
 		at := o.at(day, 2+8*o.r.Float64())
 		if day == first {
 			for _, other := range o.people {
@@ -138,7 +160,7 @@ func (o *Organisation) spray(p *person, first int) plan {
 
 // massDownload: somebody takes everything along before leaving, at the own desk.
 func (o *Organisation) massDownload(p *person, first int) plan {
-	return plan{Incident{Kind: "mass download", Last: first}, func(day int) {
+	return plan{Incident: Incident{Kind: "mass download", Last: first}, act: func(day int) {
 		hours := p.begin + 8*o.r.Float64()
 		for range 150 + o.r.IntN(450) {
 			o.do(p, o.at(day, hours+2*o.r.Float64()), p.workplace(o, false), p.agents[0], class("DOWNLOAD_FILE"), pick(o.r, p.apps[:2]))
@@ -153,7 +175,7 @@ func (o *Organisation) massDownload(p *person, first int) plan {
 func (o *Organisation) exfiltration(p *person, first int) plan {
 	private := pick(o.r, []string{"Dropbox", "MEGA", "Google Drive", "WeTransfer"})
 	rate := 12 + o.r.IntN(30)
-	return plan{Incident{Kind: "slow exfiltration", Last: first + 4 + o.r.IntN(5)}, func(day int) {
+	return plan{Incident: Incident{Kind: "slow exfiltration", Last: first + 4 + o.r.IntN(5)}, act: func(day int) {
 		for range rate/2 + o.r.IntN(rate) {
 			at := o.at(day, p.end-1+3*o.r.Float64())
 			o.do(p, at, p.address, p.agents[0], class("DOWNLOAD_FILE"), p.apps[1])
@@ -166,7 +188,7 @@ func (o *Organisation) exfiltration(p *person, first int) plan {
 
 // lateral: from one machine to the next, seen by both services.
 func (o *Organisation) lateral(p *person, first int) plan {
-	return plan{Incident{Kind: "lateral movement", Last: first + 1 + o.r.IntN(2)}, func(day int) {
+	return plan{Incident: Incident{Kind: "lateral movement", Last: first + 1 + o.r.IntN(2)}, act: func(day int) {
 		hours := 24 * o.r.Float64()
 		for i := range 3 + o.r.IntN(9) {
 			at := o.at(day, hours+float64(i)/6)
@@ -185,7 +207,7 @@ func (o *Organisation) privileges(p *person, first int) plan {
 	if chance(o.r, 0.4) {
 		from = o.abroad(p)
 	}
-	return plan{Incident{Kind: "privileges", Last: first + o.r.IntN(2)}, func(day int) {
+	return plan{Incident: Incident{Kind: "privileges", Last: first + o.r.IntN(2)}, act: func(day int) {
 		for _, d := range adminDeeds() {
 			if chance(o.r, 0.7) {
 				o.do(p, o.at(day, p.begin+10*o.r.Float64()), from, p.agents[0], d, "Microsoft Azure")
@@ -201,7 +223,7 @@ func (o *Organisation) service(p *person, first int) plan {
 		from = o.abroad(p)
 	}
 	with := pick(o.r, agents())
-	return plan{Incident{Kind: "service account", Last: first + o.r.IntN(3)}, func(day int) {
+	return plan{Incident: Incident{Kind: "service account", Last: first + o.r.IntN(3)}, act: func(day int) {
 		for range 4 + o.r.IntN(15) {
 			o.do(p, o.at(day, 8+6*o.r.Float64()), from, with, pick(o.r, []deed{class("LOGIN"), class("VIEW_FILE"), class("DOWNLOAD_FILE")}),
 				pick(o.r, []string{"Microsoft Exchange Online", "Microsoft SharePoint Online"}))
@@ -211,7 +233,7 @@ func (o *Organisation) service(p *person, first int) plan {
 
 // deletion: somebody destroys what others need.
 func (o *Organisation) deletion(p *person, first int) plan {
-	return plan{Incident{Kind: "deletion", Last: first}, func(day int) {
+	return plan{Incident: Incident{Kind: "deletion", Last: first}, act: func(day int) {
 		hours := p.begin + 10*o.r.Float64()
 		for range 60 + o.r.IntN(300) {
 			o.do(p, o.at(day, hours+o.r.Float64()), p.workplace(o, true), p.agents[0], class("DELETE_FILE"), p.apps[1])
@@ -222,7 +244,7 @@ func (o *Organisation) deletion(p *person, first int) plan {
 // dormant: an account that nobody used for a while is used by somebody.
 func (o *Organisation) dormant(p *person, first int) plan {
 	from, with := o.abroad(p), o.disguise(p)
-	return plan{Incident{Kind: "dormant account", Last: first + o.r.IntN(3)}, func(day int) {
+	return plan{Incident: Incident{Kind: "dormant account", Last: first + o.r.IntN(3)}, act: func(day int) {
 		hours := 24 * o.r.Float64()
 		for i := range 4 + o.r.IntN(20) {
 			o.do(p, o.at(day, hours+float64(i)/20), from, with, pick(o.r, []deed{class("LOGIN"), class("VIEW_FILE"), class("DOWNLOAD_FILE")}), pick(o.r, p.apps))

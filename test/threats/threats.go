@@ -32,7 +32,7 @@ type Line struct {
 type Incident struct {
 	Kind        string
 	User        string // UPN
-	First, Last int    // days from the start
+	First, Last int    // days of UTC from the start
 }
 
 // Organisation is what was made up.
@@ -47,6 +47,7 @@ type Organisation struct {
 	departments []department
 	offices     []office
 	people      []*person
+	names       map[string]string
 	carriers    []string // /24 of mobile networks, by the first three numbers
 }
 
@@ -71,6 +72,7 @@ func New(seed uint64, size Size, start time.Time) *Organisation {
 	for i := range size.People {
 		o.people = append(o.people, o.newPerson(i))
 	}
+	o.names = o.Names()
 	plans := o.plan()
 	for day := range size.Days {
 		o.rollOut(day)
@@ -78,9 +80,14 @@ func New(seed uint64, size Size, start time.Time) *Organisation {
 			o.live(p, day)
 		}
 		for i := range plans {
-			plans[i].act(day)
+			o.attack(&plans[i], day)
 		}
 		o.falseAlerts(day)
+	}
+	for i := range plans {
+		if incident, some := o.incident(&plans[i]); some {
+			o.Incidents = append(o.Incidents, incident)
+		}
 	}
 	slices.SortStableFunc(o.Lines, func(a, b Line) int { return cmp.Or(a.Sent.Compare(b.Sent), cmp.Compare(a.Text, b.Text)) })
 	return o
