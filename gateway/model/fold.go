@@ -75,6 +75,7 @@ type folder struct {
 	scribe     scribe
 	terms      terms
 	log        log
+	inserter   inserter
 	people     people
 	priority   *priority
 	policies   *book           // nil until they are read
@@ -100,6 +101,7 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 
 func (f *folder) close() {
 	f.rollback()
+	f.inserter.close(f.conn)
 	for _, s := range f.statements {
 		_ = s.Close() // with the connection
 	}
@@ -335,6 +337,7 @@ func (f *folder) commit(ctx context.Context) error {
 	if _, err := f.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return err
 	}
+	f.m.wrote(f.entries)
 	f.open, f.entries, f.bytes = false, 0, 0
 	f.priority.publish()
 	f.m.arrived(f.place.end())

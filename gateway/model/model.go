@@ -54,8 +54,11 @@ type Model struct {
 	log     *slog.Logger
 	catalog *catalog.Catalog
 	codec   codec
-	writer  *sql.DB // one connection
-	reader  *sql.DB // some, read only
+	writer  *sql.DB       // one connection
+	reader  *sql.DB       // some, read only
+	mover   *sql.DB       // one connection, for checkpoints
+	written chan struct{} // has one when there is something for them
+	unmoved int           // entries since; the fold's
 	scores  scoreboard
 	daily   func(ctx context.Context, day time.Time, ranking []risk.Score) error // of a Scoring; else nil
 
@@ -75,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, log: o.Log, catalog: c, codec: records, moved: make(chan struct{})}
+	m := &Model{options: o, log: o.Log, catalog: c, codec: records, moved: make(chan struct{}), written: make(chan struct{}, 1)}
 	if err := m.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the model in %s: %w", o.Dir, err)
 	}
@@ -83,7 +86,9 @@ func Open(ctx context.Context, o Options) (*Model, error) {
 }
 
 // Close closes the files; Run must have returned.
-func (m *Model) Close() error { return errors.Join(m.reader.Close(), m.writer.Close()) }
+func (m *Model) Close() error {
+	return errors.Join(m.reader.Close(), m.mover.Close(), m.writer.Close())
+}
 
 func (m *Model) path() string { return filepath.Join(m.options.Dir, "model.db") }
 
@@ -94,6 +99,7 @@ func (m *Model) Run(ctx context.Context) error {
 	var copying sync.WaitGroup
 	defer copying.Wait()
 	copying.Go(func() { m.keep(ctx) })
+	copying.Go(func() { m.checkpoints(ctx) })
 	for {
 		err := m.follow(ctx)
 		if ctx.Err() != nil || errors.Is(err, stream.ErrClosed) {

@@ -75,10 +75,14 @@ func (m *Model) openProved(ctx context.Context) error {
 	if err == nil {
 		m.reader, err = sql.Open("sqlite", m.dsn("ro"))
 	}
+	if err == nil {
+		m.mover, err = sql.Open("sqlite", m.dsn("rw"))
+	}
 	if err != nil {
 		return errors.Join(err, m.writer.Close())
 	}
 	m.reader.SetMaxOpenConns(readers)
+	m.mover.SetMaxOpenConns(1)
 	return nil
 }
 
@@ -87,7 +91,7 @@ func (m *Model) dsn(mode string) string {
 	q := url.Values{"mode": {mode}, "_txlock": {"immediate"}}
 	for _, p := range []string{
 		"busy_timeout(10000)", "journal_mode(wal)", "synchronous(normal)", "temp_store(memory)", "foreign_keys(off)",
-		"cache_size(-16384)", "wal_autocheckpoint(16000)",
+		"cache_size(-16384)", "wal_autocheckpoint(64000)", // pages; before that checkpoints does it beside the fold
 	} {
 		if mode == "ro" && p == "journal_mode(wal)" {
 			continue // it is one already

@@ -26,15 +26,16 @@ import (
 // priority is what the folder knows of it.
 type priority struct {
 	f       *folder
-	told    []risk.Event    // not handed over yet, see tell
-	telling []*telling      // in the transaction
-	acted   map[string]bool // users who did something that the scorer may not have been told yet
-	size    int64           // bytes of risk_told
-	unkept  map[string]bool // users whose profiles have changed since they were written
-	day     int64           // of the fold's time, since 1970; 0 before the first entry
-	moved   []move          // names, since follow
-	anewAll bool            // who is who was decided anew
-	watched map[string]bool // keys and identities of names; nil until they are looked up
+	told    []risk.Event           // not handed over yet, see tell
+	telling []*telling             // in the transaction
+	persons map[string]risk.Person // as the scorer was told of them last, since the start: it need not be asked and waited for
+	acted   map[string]bool        // users who did something, or are somebody else now, of which the scorer may not have been told yet
+	size    int64                  // bytes of risk_told
+	unkept  map[string]bool        // users whose profiles have changed since they were written
+	day     int64                  // of the fold's time, since 1970; 0 before the first entry
+	moved   []move                 // names, since follow
+	anewAll bool                   // who is who was decided anew
+	watched map[string]bool        // keys and identities of names; nil until they are looked up
 	places  [2]watched
 	again   map[string]bool // users whose names changed
 	today   int64           // for which the scores are, since 1970; 0 where they have to be made
@@ -171,7 +172,8 @@ func (p *priority) know(ctx context.Context, person int64) error {
 		}
 		said.Watched = slices.ContainsFunc(keys, func(key string) bool { return p.watched[key] })
 	}
-	if was, known := p.scorer().Knows(said.User); !known || was != said {
+	if was, told := p.persons[said.User]; !told || was != said {
+		p.persons[said.User] = said
 		p.tell(risk.Event{Person: &said})
 	}
 	return nil
@@ -255,7 +257,11 @@ func (p *priority) followAll(ctx context.Context) error {
 
 func (p *priority) join(ctx context.Context, user, with string) error {
 	p.tell(risk.Event{Joined: &risk.Joined{User: user, With: with}})
-	p.settle() // acts must not depend on how far the scorer is
+	delete(p.persons, with)
+	if p.acts(with) { // which must not depend on how far the scorer is
+		p.acted[user] = true
+	}
+	p.acted[with] = false
 	err := p.f.exec(ctx, "INSERT INTO score_days (user, day, points, bounded, percentile) SELECT ?, day, points, bounded, percentile FROM score_days WHERE user = ? "+
 		"ON CONFLICT (user, day) DO UPDATE SET points = excluded.points, bounded = excluded.bounded, percentile = excluded.percentile WHERE excluded.points > points", user, with)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 
 // newPriority reads the profiles, and tells the scorer what was told since they were written.
 func (f *folder) newPriority(ctx context.Context) (*priority, error) {
-	p := &priority{f: f, acted: map[string]bool{}, unkept: map[string]bool{}, again: map[string]bool{}}
+	p := &priority{f: f, persons: map[string]risk.Person{}, acted: map[string]bool{}, unkept: map[string]bool{}, again: map[string]bool{}}
 	if f.priority != nil {
 		p.places = f.priority.places
 	}

@@ -67,7 +67,12 @@ func (p *priority) scorer() *risk.Scorer {
 }
 
 // acts says whether a user was ever active, or is only spoken of. It waits for nothing.
-func (p *priority) acts(id string) bool { return p.acted[id] || p.f.m.scores.acts(id) }
+func (p *priority) acts(id string) bool {
+	if acted, ok := p.acted[id]; ok {
+		return acted
+	}
+	return p.f.m.scores.acts(id)
+}
 
 // keepTold writes what the scorer was told in the transaction.
 func (p *priority) keepTold(ctx context.Context) error {

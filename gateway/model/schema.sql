@@ -261,6 +261,7 @@ CREATE TABLE activities ( -- the log; alerts are in it too
 -- A row in a B-tree for each term of each line costs several times as much, because it ends up somewhere else each time.
 CREATE VIRTUAL TABLE activity_index USING fts5 (text, content = '', columnsize = 0, tokenize = "ascii tokenchars '#'");
 INSERT INTO activity_index (activity_index, rank) VALUES ('hashsize', 67108864); -- a transaction becomes one segment
+INSERT INTO activity_index (activity_index, rank) VALUES ('automerge', 8);       -- of which so many are merged into a larger one
 CREATE VIRTUAL TABLE alert_text USING fts5 (text, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '#'");
 
 CREATE TABLE audit ( -- what operators did, or tried; nothing changes a row
