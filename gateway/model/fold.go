@@ -245,6 +245,11 @@ func (f *folder) message(ctx context.Context, r prepared) error {
 		}
 		f.place.time = later(f.place.time, e.Time)
 	}
+	if len(f.log.lines) >= rowsAtOnce {
+		if err := f.insertRows(ctx); err != nil {
+			return err
+		}
+	}
 	f.place.time = later(f.place.time, r.until)
 	f.entries += len(m.Entries)
 	f.bytes += m.Size

@@ -196,7 +196,12 @@ func (f *folder) pastActivities(ctx context.Context, tx *sql.Tx) error {
 		if err := f.priority.activity(ctx, l); err != nil {
 			return err
 		}
-		if len(f.log.lines) >= batchEntries {
+		if len(f.log.lines) >= rowsAtOnce {
+			if err := f.insertRows(ctx); err != nil {
+				return err
+			}
+		}
+		if len(f.log.rows) >= batchEntries {
 			if err := f.flush(ctx); err != nil {
 				return err
 			}

@@ -23,12 +23,17 @@ import (
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
-// log holds the lines of the open transaction until it ends. Only then are they written, in their order,
-// which is cheaper: the index begins anew where a number is less than the one before.
+// rowsAtOnce is how many lines are written into the table at once: before the transaction ends, because messages are
+// read meanwhile.
+const rowsAtOnce = 256
+
+// log holds the lines of the open transaction until it ends. Only then are they indexed, in their order, which is
+// cheaper: the index begins anew where a number is less than the one before.
 type log struct {
-	lines  []*line
-	events map[dedup.EventKey]*line
-	text   []byte // of a line, for the index
+	lines  []*line                  // without a row yet
+	rows   []*line                  // with one, to be indexed
+	events map[dedup.EventKey]*line // all of them
+	text   []byte                   // of a line, for the index
 }
 
 func newLog() log { return log{events: map[dedup.EventKey]*line{}} }
@@ -137,19 +142,49 @@ func (f *folder) write(l *line) {
 	f.log.events[l.Event] = l
 }
 
-// flush writes the lines, and how often each term was used.
+func byNumber(a, b *line) int { return cmp.Compare(a.n, b.n) }
+
+// flush writes the lines, indexes them, and writes how often each term was used.
 func (f *folder) flush(ctx context.Context) error {
-	slices.SortStableFunc(f.log.lines, func(a, b *line) int { return cmp.Compare(a.n, b.n) })
+	if err := f.insertRows(ctx); err != nil {
+		return err
+	}
+	slices.SortStableFunc(f.log.rows, byNumber)
+	if err := f.inserts(ctx, f.log.rows, f.indexLine); err != nil {
+		return err
+	}
+	clear(f.log.rows)
+	f.log.rows = f.log.rows[:0]
+	clear(f.log.events)
+	return f.flushTerms(ctx)
+}
+
+// insertRows writes the lines that have no row yet.
+func (f *folder) insertRows(ctx context.Context) error {
+	slices.SortStableFunc(f.log.lines, byNumber)
 	if err := f.learnLines(ctx); err != nil {
 		return err
 	}
-	if err := f.insertLines(ctx); err != nil {
+	if err := f.inserts(ctx, f.log.lines, f.insertLine); err != nil {
 		return err
 	}
+	f.log.rows = append(f.log.rows, f.log.lines...)
 	clear(f.log.lines)
 	f.log.lines = f.log.lines[:0]
-	clear(f.log.events)
-	return f.flushTerms(ctx)
+	return nil
+}
+
+// unwrite takes a line of the open transaction out of the log again.
+func (f *folder) unwrite(ctx context.Context, l *line) error {
+	is := func(other *line) bool { return other == l }
+	f.log.lines = slices.DeleteFunc(f.log.lines, is)
+	delete(f.log.events, l.Event)
+	if !slices.ContainsFunc(f.log.rows, is) {
+		return nil
+	}
+	f.log.rows = slices.DeleteFunc(f.log.rows, is)
+	f.count(&l.terms, -1)
+	return f.exec(ctx, "DELETE FROM activities WHERE n = ?", l.n)
 }
 
 // The fields of a line that are terms: those with one value, in the order of the table, and those with several.
@@ -265,17 +300,17 @@ const (
 	insertIndex = "INSERT INTO activity_index (rowid, text) VALUES (?, ?)"
 )
 
-// insertLines writes the lines, in their order.
-func (f *folder) insertLines(ctx context.Context) error {
-	if len(f.log.lines) == 0 {
+// inserts does one of the two for all lines, in their order.
+func (f *folder) inserts(ctx context.Context, lines []*line, insert func(context.Context, *line) error) error {
+	if len(lines) == 0 {
 		return nil
 	}
 	return f.conn.Raw(func(conn any) error {
 		if err := f.inserter.prepare(ctx, conn); err != nil {
 			return err
 		}
-		for _, l := range f.log.lines {
-			if err := f.insertLine(ctx, l); err != nil {
+		for _, l := range lines {
+			if err := insert(ctx, l); err != nil {
 				return fmt.Errorf("write line %s: %w", l.Event, err)
 			}
 		}
@@ -334,6 +369,10 @@ func (f *folder) insertLine(ctx context.Context, l *line) error {
 		return err
 	}
 	f.count(&l.terms, 1)
+	return nil
+}
+
+func (f *folder) indexLine(ctx context.Context, l *line) error {
 	_, err := f.inserter.exec(ctx, f.inserter.index, l.n, f.indexed(l))
 	return err
 }
@@ -378,8 +417,7 @@ func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) err
 	l.Event, l.record = event, nil
 	if old := f.log.events[event]; old != nil {
 		l.n = old.n
-		f.log.lines = slices.DeleteFunc(f.log.lines, func(other *line) bool { return other == old })
-		return nil
+		return f.unwrite(ctx, old)
 	}
 	s, err := f.stmt(ctx, "SELECT a.n FROM activity_index i CROSS JOIN activities a ON a.n = i.rowid WHERE i.activity_index MATCH ? AND a.id = ?")
 	if err != nil {

@@ -409,3 +409,37 @@ func (c *chance) invariants() {
 		}
 	}
 }
+
+// TestLinesOfALongTransaction: what is told anew, or turns out to be another alert's, takes the old line's place, though
+// that has a row and isn't indexed yet.
+func TestLinesOfALongTransaction(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.whole = true
+	first := s.hears("b", dedup.First, said(defender, "d1"))
+	second := s.hears("a", dedup.First, said(cloud, "c1"), held)
+	s.did("ida@harbour.example", "EVENT_CATEGORY_LOGIN", s.now, func(n *formats.Notification) { n.ID, n.Title = "twice", "Oldword" })
+	old := s.batch[len(s.batch)-1].Key
+	for i := range 1000 {
+		s.did("max@harbour.example", "EVENT_CATEGORY_LOGIN", s.now.Add(time.Second), func(n *formats.Notification) { n.Title = fmt.Sprint("Log on ", i) })
+	}
+	s.did("ida@harbour.example", "EVENT_CATEGORY_LOGIN", s.now, func(n *formats.Notification) { n.ID, n.Title = "twice", "Newword" })
+	s.batch[len(s.batch)-1].Match = dedup.Match{Relation: dedup.Update, Of: old}
+	s.hears("b", dedup.Twin, said(cloud, "c1"), kind(stream.Release, second))
+	s.ends()
+	s.another(t.TempDir(), func(m *model.Model) { // all of it in one transaction
+		s.model = m
+		if got := s.activities("text contains oldword"); len(got) != 0 {
+			t.Errorf("%d lines with the old text, want none", len(got))
+		}
+		if got := s.activities("id = twice"); len(got) != 1 || got[0].Title != "Newword" || got[0].Event != old {
+			t.Errorf("%+v, want one line with the new text and the first event's name", got)
+		}
+		if got := s.lines("b"); len(got) != 2 || !slices.Contains(got, string(first)) || !slices.Contains(got, string(second)) {
+			t.Errorf("lines %v of the alert, want %v and %v", got, first, second)
+		}
+		if state, err := m.State(t.Context()); err != nil || state.Activities != 1003 {
+			t.Errorf("%d lines, %v; want 1003", state.Activities, err)
+		}
+	})
+}

@@ -10,9 +10,13 @@ import (
 // relogAlert gives the lines of the log that an alert is, and that these events told, to another alert. What is gone
 // by now stays gone.
 func (f *folder) relogAlert(ctx context.Context, events []dedup.EventKey, from, to int64) error {
-	for _, l := range f.log.lines {
-		if l.alert == from && slices.Contains(events, l.Event) {
+	for _, event := range events {
+		if l := f.log.events[event]; l != nil && l.alert == from {
+			if err := f.unwrite(ctx, l); err != nil {
+				return err
+			}
 			l.alert = to
+			f.write(l)
 		}
 	}
 	s, err := f.stmt(ctx, "SELECT rowid FROM activity_index WHERE activity_index MATCH ?")
