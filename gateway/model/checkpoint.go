@@ -2,12 +2,14 @@ package model
 
 import "context"
 
-// checkpointEntries is after how many entries the log of what was written is moved into the file.
-const checkpointEntries = 8192
+const (
+	checkpointEntries  = 8192 // after so many the log of what was written is moved into the file
+	transactionEntries = 64   // what a transaction writes beside its entries is like so many more
+)
 
 // wrote counts what a transaction wrote, and has it moved when it is much. Only the fold calls it.
 func (m *Model) wrote(entries int) {
-	if m.unmoved += entries; m.unmoved < checkpointEntries {
+	if m.unmoved += entries + transactionEntries; m.unmoved < checkpointEntries {
 		return
 	}
 	m.unmoved = 0
