@@ -61,6 +61,8 @@ type line struct {
 	alert int64 // alerts.n
 	terms numbered
 	early // what could be made of it ahead
+
+	stored, gone bool // it has a row; it was taken out of the log again
 }
 
 // early is what of a line can be made without the tables.
@@ -149,6 +151,7 @@ func (f *folder) flush(ctx context.Context) error {
 	if err := f.insertRows(ctx); err != nil {
 		return err
 	}
+	f.log.rows = slices.DeleteFunc(f.log.rows, isGone)
 	slices.SortStableFunc(f.log.rows, byNumber)
 	if err := f.inserts(ctx, f.log.rows, f.indexLine); err != nil {
 		return err
@@ -161,6 +164,7 @@ func (f *folder) flush(ctx context.Context) error {
 
 // insertRows writes the lines that have no row yet.
 func (f *folder) insertRows(ctx context.Context) error {
+	f.log.lines = slices.DeleteFunc(f.log.lines, isGone)
 	slices.SortStableFunc(f.log.lines, byNumber)
 	if err := f.learnLines(ctx); err != nil {
 		return err
@@ -174,18 +178,19 @@ func (f *folder) insertRows(ctx context.Context) error {
 	return nil
 }
 
-// unwrite takes a line of the open transaction out of the log again.
+// unwrite takes a line of the open transaction out of the log again. It is only marked, because somebody may send
+// thousands that are told anew.
 func (f *folder) unwrite(ctx context.Context, l *line) error {
-	is := func(other *line) bool { return other == l }
-	f.log.lines = slices.DeleteFunc(f.log.lines, is)
+	l.gone = true
 	delete(f.log.events, l.Event)
-	if !slices.ContainsFunc(f.log.rows, is) {
+	if !l.stored {
 		return nil
 	}
-	f.log.rows = slices.DeleteFunc(f.log.rows, is)
 	f.count(&l.terms, -1)
 	return f.exec(ctx, "DELETE FROM activities WHERE n = ?", l.n)
 }
+
+func isGone(l *line) bool { return l.gone }
 
 // The fields of a line that are terms: those with one value, in the order of the table, and those with several.
 func singleFields() [7]field {
@@ -368,6 +373,7 @@ func (f *folder) insertLine(ctx context.Context, l *line) error {
 	if err := f.insertRow(ctx, l); err != nil {
 		return err
 	}
+	l.stored = true
 	f.count(&l.terms, 1)
 	return nil
 }

@@ -15,8 +15,9 @@ func (f *folder) relogAlert(ctx context.Context, events []dedup.EventKey, from, 
 			if err := f.unwrite(ctx, l); err != nil {
 				return err
 			}
-			l.alert = to
-			f.write(l)
+			moved := *l
+			moved.alert, moved.stored, moved.gone = to, false, false
+			f.write(&moved)
 		}
 	}
 	s, err := f.stmt(ctx, "SELECT rowid FROM activity_index WHERE activity_index MATCH ?")
