@@ -26,3 +26,6 @@ func (m *Model) Path() string { return m.path() }
 
 // Snapshot copies the model now.
 func (m *Model) Snapshot(ctx context.Context) error { return m.copyOnce(ctx, time.Now()) }
+
+// IndexPath is the file of the index of the log.
+func (m *Model) IndexPath() string { return m.indexPath() }

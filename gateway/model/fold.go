@@ -75,7 +75,9 @@ type folder struct {
 	scribe     scribe
 	terms      terms
 	log        log
-	inserter   inserter
+	insertLog  statement
+	changed    int64      // number of the last transaction that changed lines
+	following  chan error // what became of telling the index, nil where it isn't being told
 	people     people
 	priority   *priority
 	policies   *book           // nil until they are read
@@ -87,8 +89,16 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{m: m, conn: conn, statements: map[string]*sql.Stmt{}, scribe: newScribe(), asked: map[string]bool{}}
-	if f.place, err = placeOf(ctx, conn); err != nil {
+	f := &folder{
+		m: m, conn: conn, statements: map[string]*sql.Stmt{}, insertLog: statement{query: insertRow}, scribe: newScribe(), asked: map[string]bool{},
+	}
+	if f.place, err = placeOf(ctx, conn); err == nil {
+		err = conn.QueryRowContext(ctx, "SELECT n FROM index_changes").Scan(&f.changed)
+	}
+	if err == nil {
+		err = m.followTables(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	f.forget()
@@ -101,7 +111,8 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 
 func (f *folder) close() {
 	f.rollback()
-	f.inserter.close(f.conn)
+	_ = f.followed() // where it isn't, the next folder sees to it
+	f.insertLog.close(f.conn)
 	for _, s := range f.statements {
 		_ = s.Close() // with the connection
 	}
@@ -149,7 +160,10 @@ func (f *folder) catchUp(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.commit(ctx)
+	if err := f.commit(ctx); err != nil {
+		return err
+	}
+	return f.followed()
 }
 
 // breather is how long the model waits behind each message while the forwarding is hard pressed. A message takes a
@@ -308,7 +322,7 @@ func (f *folder) begin(ctx context.Context) error {
 	if f.open {
 		return nil
 	}
-	_, err := f.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	_, err := f.conn.ExecContext(ctx, "BEGIN")
 	f.open = err == nil
 	return err
 }
@@ -319,7 +333,7 @@ func (f *folder) commit(ctx context.Context) error {
 	if !f.open {
 		return nil
 	}
-	if err := f.flush(ctx); err != nil {
+	if err := f.insertRows(ctx); err != nil {
 		return err
 	}
 	if err := f.people.flush(ctx); err != nil {
@@ -334,6 +348,13 @@ func (f *folder) commit(ctx context.Context) error {
 	if err := f.retain(ctx); err != nil {
 		return err
 	}
+	if err := f.flushTerms(ctx); err != nil {
+		return err
+	}
+	changes, err := f.changes(ctx)
+	if err != nil {
+		return err
+	}
 	if err := f.exec(ctx, "INSERT INTO place (one, sequence, hash, time) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE "+
 		"SET sequence = excluded.sequence, hash = excluded.hash, time = excluded.time",
 		f.place.sequence, f.place.hash[:], millis(f.place.time)); err != nil {
@@ -345,7 +366,7 @@ func (f *folder) commit(ctx context.Context) error {
 	f.m.wrote(f.entries)
 	f.open, f.entries, f.bytes = false, 0, 0
 	f.priority.publish()
-	f.m.arrived(f.place.end())
+	f.hand(changes)
 	return nil
 }
 

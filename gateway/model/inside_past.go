@@ -49,7 +49,7 @@ func (f *folder) learnPast(ctx context.Context) error {
 			return err
 		}
 		f.place = at
-		return f.commit(ctx)
+		return errors.Join(f.commit(ctx), f.followed())
 	})
 	if err != nil {
 		return fmt.Errorf("learn the past from the whole model: %w", err)
@@ -202,9 +202,7 @@ func (f *folder) pastActivities(ctx context.Context, tx *sql.Tx) error {
 			}
 		}
 		if len(f.log.rows) >= batchEntries {
-			if err := f.flush(ctx); err != nil {
-				return err
-			}
+			f.log.leave()
 		}
 	}
 	return rows.Err()

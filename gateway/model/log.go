@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -27,16 +26,31 @@ import (
 // read meanwhile.
 const rowsAtOnce = 256
 
-// log holds the lines of the open transaction until it ends. Only then are they indexed, in their order, which is
-// cheaper: the index begins anew where a number is less than the one before.
+// log holds the lines of the open transaction until it ends: the index is told of them then.
 type log struct {
-	lines  []*line                  // without a row yet
-	rows   []*line                  // with one, to be indexed
-	events map[dedup.EventKey]*line // all of them
-	text   []byte                   // of a line, for the index
+	lines   []*line                  // without a row yet
+	rows    []*line                  // with one
+	dropped []droppedLine            // of transactions before, that this one took out
+	events  map[dedup.EventKey]*line // of lines and rows
+	before  map[dedup.EventKey]*line // of the transaction before, which the index may not have yet
+	left    bool                     // there were more than can be held: the index is made anew
 }
 
-func newLog() log { return log{events: map[dedup.EventKey]*line{}} }
+func newLog() log { return log{events: map[dedup.EventKey]*line{}, before: map[dedup.EventKey]*line{}} }
+
+// handed begins another transaction.
+func (g *log) handed() {
+	g.before, g.events = g.events, g.before
+	clear(g.events)
+	g.rows, g.dropped, g.left = nil, nil, false
+}
+
+// leave forgets the rows of a transaction that takes in a whole log.
+func (g *log) leave() {
+	g.left = true
+	clear(g.events)
+	g.rows = g.rows[:0]
+}
 
 // scribe makes of lines what needs no table. Nothing of it changes, so that it may work ahead of the fold.
 type scribe struct {
@@ -146,22 +160,6 @@ func (f *folder) write(l *line) {
 
 func byNumber(a, b *line) int { return cmp.Compare(a.n, b.n) }
 
-// flush writes the lines, indexes them, and writes how often each term was used.
-func (f *folder) flush(ctx context.Context) error {
-	if err := f.insertRows(ctx); err != nil {
-		return err
-	}
-	f.log.rows = slices.DeleteFunc(f.log.rows, isGone)
-	slices.SortStableFunc(f.log.rows, byNumber)
-	if err := f.inserts(ctx, f.log.rows, f.indexLine); err != nil {
-		return err
-	}
-	clear(f.log.rows)
-	f.log.rows = f.log.rows[:0]
-	clear(f.log.events)
-	return f.flushTerms(ctx)
-}
-
 // insertRows writes the lines that have no row yet.
 func (f *folder) insertRows(ctx context.Context) error {
 	f.log.lines = slices.DeleteFunc(f.log.lines, isGone)
@@ -169,7 +167,15 @@ func (f *folder) insertRows(ctx context.Context) error {
 	if err := f.learnLines(ctx); err != nil {
 		return err
 	}
-	if err := f.inserts(ctx, f.log.lines, f.insertLine); err != nil {
+	err := f.conn.Raw(func(conn any) error {
+		for _, l := range f.log.lines {
+			if err := f.insertLine(ctx, conn, l); err != nil {
+				return fmt.Errorf("write line %s: %w", l.Event, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	f.log.rows = append(f.log.rows, f.log.lines...)
@@ -292,77 +298,10 @@ func (f *folder) count(t *numbered, by int64) {
 	}
 }
 
-// inserter has the two statements that are asked for every line, without database/sql between: that is a tenth of what
-// they take.
-type inserter struct {
-	row, index driver.Stmt
-	args       []driver.NamedValue // of the statement that is asked
-}
+const insertRow = "INSERT INTO activities (n, service, app, type, action, title, input, agent, ip, device, object, policy, " +
+	"name, alert, kind, severity, failed, admin, id, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
-const (
-	insertRow = "INSERT INTO activities (n, service, app, type, action, title, input, agent, ip, device, object, policy, " +
-		"name, alert, kind, severity, failed, admin, id, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-	insertIndex = "INSERT INTO activity_index (rowid, text) VALUES (?, ?)"
-)
-
-// inserts does one of the two for all lines, in their order.
-func (f *folder) inserts(ctx context.Context, lines []*line, insert func(context.Context, *line) error) error {
-	if len(lines) == 0 {
-		return nil
-	}
-	return f.conn.Raw(func(conn any) error {
-		if err := f.inserter.prepare(ctx, conn); err != nil {
-			return err
-		}
-		for _, l := range lines {
-			if err := insert(ctx, l); err != nil {
-				return fmt.Errorf("write line %s: %w", l.Event, err)
-			}
-		}
-		return nil
-	})
-}
-
-func (i *inserter) prepare(ctx context.Context, conn any) (err error) {
-	c, ok := conn.(driver.ConnPrepareContext)
-	if !ok {
-		return fmt.Errorf("%T can't prepare statements", conn)
-	}
-	if i.row == nil {
-		i.row, err = c.PrepareContext(ctx, insertRow)
-	}
-	if err == nil && i.index == nil {
-		i.index, err = c.PrepareContext(ctx, insertIndex)
-	}
-	return err
-}
-
-// exec runs one of the statements.
-func (i *inserter) exec(ctx context.Context, s driver.Stmt, args ...driver.Value) (driver.Result, error) {
-	e, ok := s.(driver.StmtExecContext)
-	if !ok {
-		return nil, fmt.Errorf("%T can't be run", s)
-	}
-	i.args = i.args[:0]
-	for n, a := range args {
-		i.args = append(i.args, driver.NamedValue{Ordinal: n + 1, Value: a})
-	}
-	return e.ExecContext(ctx, i.args)
-}
-
-// close frees the statements, with the connection that has them.
-func (i *inserter) close(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error {
-		for _, s := range []driver.Stmt{i.row, i.index} {
-			if s != nil {
-				_ = s.Close() // nothing is left to write
-			}
-		}
-		return nil
-	})
-}
-
-func (f *folder) insertLine(ctx context.Context, l *line) error {
+func (f *folder) insertLine(ctx context.Context, conn any, l *line) error {
 	if l.record == nil {
 		data, err := f.scribe.record(l)
 		if err != nil {
@@ -370,7 +309,7 @@ func (f *folder) insertLine(ctx context.Context, l *line) error {
 		}
 		l.record = data
 	}
-	if err := f.insertRow(ctx, l); err != nil {
+	if err := f.insertRow(ctx, conn, l); err != nil {
 		return err
 	}
 	l.stored = true
@@ -378,18 +317,13 @@ func (f *folder) insertLine(ctx context.Context, l *line) error {
 	return nil
 }
 
-func (f *folder) indexLine(ctx context.Context, l *line) error {
-	_, err := f.inserter.exec(ctx, f.inserter.index, l.n, f.indexed(l))
-	return err
-}
-
 // insertRow writes the row under the line's number, or the next one that is free, in the same millisecond if
 // there is one: steps of this width come by all of them.
-func (f *folder) insertRow(ctx context.Context, l *line) error {
+func (f *folder) insertRow(ctx context.Context, conn any, l *line) error {
 	const step, tries = 0x9e375, 100
 	t := &l.terms
 	for try := 1; ; try++ {
-		r, err := f.inserter.exec(ctx, f.inserter.row, l.n, t.single[0], t.single[1], t.single[2], t.single[3], t.single[4], t.single[5], t.single[6],
+		r, err := f.insertLog.exec(ctx, conn, l.n, t.single[0], t.single[1], t.single[2], t.single[3], t.single[4], t.single[5], t.single[6],
 			numbers(t.many[0]), numbers(t.many[1]), numbers(t.many[2]), numbers(t.many[3]),
 			l.name, l.alert, l.Kind == formats.Alert, int64(l.Severity), l.Failed, l.Admin, filter.Fold(l.ID), l.record)
 		if err != nil {
@@ -425,11 +359,7 @@ func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) err
 		l.n = old.n
 		return f.unwrite(ctx, old)
 	}
-	s, err := f.stmt(ctx, "SELECT a.n FROM activity_index i CROSS JOIN activities a ON a.n = i.rowid WHERE i.activity_index MATCH ? AND a.id = ?")
-	if err != nil {
-		return err
-	}
-	found, err := readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterID, []int64{hashOf(l.ID)})...), filter.Fold(l.ID)))
+	found, err := f.numbersByID(ctx, l.ID, event)
 	if err != nil {
 		return err
 	}
@@ -438,12 +368,24 @@ func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) err
 		if err != nil {
 			return err
 		}
-		if old.Event == event {
+		if old != nil && old.Event == event {
 			l.n, l.alert = n, old.alert
 			return f.deleteLine(ctx, old)
 		}
 	}
 	return nil
+}
+
+// numbersByID gives the numbers of lines of transactions before that may be the one of that ID and event.
+func (f *folder) numbersByID(ctx context.Context, id string, event dedup.EventKey) ([]int64, error) {
+	if l := f.log.before[event]; l != nil {
+		return []int64{l.n}, nil
+	}
+	s, err := f.stmt(ctx, "SELECT a.n FROM activity_index i CROSS JOIN activities a ON a.n = i.rowid WHERE i.activity_index MATCH ? AND a.id = ?")
+	if err != nil {
+		return nil, err
+	}
+	return readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterID, []int64{hashOf(id)})...), filter.Fold(id)))
 }
 
 func readNumbers(rows *sql.Rows, err error) ([]int64, error) {
@@ -462,27 +404,58 @@ func readNumbers(rows *sql.Rows, err error) ([]int64, error) {
 	return out, rows.Err()
 }
 
-// readLine reads a line as it was when it was written.
-func (f *folder) readLine(ctx context.Context, n int64) (*line, error) {
-	l := &line{n: n}
+// lineColumns are what readLines reads.
+const lineColumns = "n, service, app, type, action, title, input, agent, ip, device, object, policy, name, alert, data"
+
+// readLines reads lines as they were when they were written.
+func readLines(rows *sql.Rows, err error) ([]*line, error) {
+	if err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // what is wrong, Err says
+	var out []*line
+	for rows.Next() {
+		l, err := scanRow(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, rows.Err()
+}
+
+func scanRow(rows *sql.Rows) (*line, error) {
+	l := &line{stored: true}
 	t := &l.terms
 	var many [4]string
-	var data []byte
-	_, err := f.row(ctx, "SELECT service, app, type, action, title, input, agent, ip, device, object, policy, name, alert, data FROM activities WHERE n = ?", []any{n},
-		&t.single[0], &t.single[1], &t.single[2], &t.single[3], &t.single[4], &t.single[5], &t.single[6], &many[0], &many[1], &many[2], &many[3],
-		&l.name, &l.alert, &data)
-	if err != nil {
-		return nil, err
+	var data sql.RawBytes
+	err := rows.Scan(&l.n, &t.single[0], &t.single[1], &t.single[2], &t.single[3], &t.single[4], &t.single[5], &t.single[6],
+		&many[0], &many[1], &many[2], &many[3], &l.name, &l.alert, &data)
+	if err == nil {
+		err = l.decode(data)
 	}
-	if err := l.decode(data); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("read a line of the log: %w", err)
 	}
 	for i := range many {
 		if err := json.Unmarshal([]byte(many[i]), &t.many[i]); err != nil {
-			return nil, fmt.Errorf("read the terms of line %d: %w", n, err)
+			return nil, fmt.Errorf("read the terms of line %d: %w", l.n, err)
 		}
 	}
 	return l, nil
+}
+
+// readLine reads a line of the log, be it of the open transaction or before it; nil where there is none.
+func (f *folder) readLine(ctx context.Context, n int64) (*line, error) {
+	s, err := f.stmt(ctx, "SELECT "+lineColumns+" FROM activities WHERE n = ?")
+	if err != nil {
+		return nil, err
+	}
+	lines, err := readLines(s.QueryContext(ctx, n))
+	if err != nil || len(lines) == 0 {
+		return nil, err
+	}
+	return lines[0], nil
 }
 
 // decode reads what the row of the line has whole.
@@ -498,22 +471,23 @@ func (l *line) decode(data []byte) error {
 	return nil
 }
 
-// deleteLine takes a line out of the log. The index has to be told what it was told before.
+// deleteLine takes a line that was read out of the log. The index has to be told what it was told before.
 func (f *folder) deleteLine(ctx context.Context, l *line) error {
-	f.count(&l.terms, -1)
-	if err := f.exec(ctx, "INSERT INTO activity_index (activity_index, rowid, text) VALUES ('delete', ?, ?)", l.n, f.indexed(l)); err != nil {
-		return err
+	if own := f.log.events[l.Event]; own != nil && own.n == l.n {
+		return f.unwrite(ctx, own)
 	}
+	f.count(&l.terms, -1)
+	f.log.dropped = append(f.log.dropped, droppedLine{l.n, string(l.appendIndexed(nil))})
 	return f.exec(ctx, "DELETE FROM activities WHERE n = ?", l.n)
 }
 
-// indexed is what the index is told of a line.
-func (f *folder) indexed(l *line) string {
+// appendIndexed appends what the index is told of a line.
+func (l *line) appendIndexed(b []byte) []byte {
+	b = appendTokens(b, l)
 	if l.words == nil {
-		l.words = appendWords(nil, l.texts())
+		return appendWords(b, l.texts())
 	}
-	f.log.text = append(appendTokens(f.log.text[:0], l), l.words...)
-	return string(f.log.text)
+	return append(b, l.words...)
 }
 
 // The tokens of the index that are no terms' are named by these letters; a term's by its field's.

@@ -7,7 +7,8 @@
 // model that lags or is broken would fill the disk and stop the forwarding. It reads what is there, and where
 // the stream has been purged before it came by, it notes the gap and says so with its answers.
 //
-// One connection writes; the others read what was committed last. Everything an operator does is an entry
+// One connection writes; the others read what was committed last. Filters of the log find lines by an index in a file of
+// its own, which follows the tables a transaction behind, see index.go. Everything an operator does is an entry
 // of the stream first, so that a model made anew from a snapshot and the stream has it. Who is who follows from
 // the stream and from the configuration of today, see people.go.
 package model
@@ -57,6 +58,7 @@ type Model struct {
 	writer  *sql.DB       // one connection
 	reader  *sql.DB       // some, read only
 	mover   *sql.DB       // one connection, for checkpoints
+	index   *index        // of the log
 	written chan struct{} // has one when there is something for them
 	unmoved int           // entries since; the fold's
 	scores  scoreboard
@@ -87,10 +89,12 @@ func Open(ctx context.Context, o Options) (*Model, error) {
 
 // Close closes the files; Run must have returned.
 func (m *Model) Close() error {
-	return errors.Join(m.reader.Close(), m.mover.Close(), m.writer.Close())
+	return errors.Join(m.reader.Close(), m.mover.Close(), m.writer.Close(), m.index.close())
 }
 
 func (m *Model) path() string { return filepath.Join(m.options.Dir, "model.db") }
+
+func (m *Model) indexPath() string { return filepath.Join(m.options.Dir, "model-index.db") }
 
 // Run follows the stream until ctx ends. What goes wrong is logged and tried again: the model never stops
 // anything else.

@@ -11,8 +11,6 @@ import (
 	"os"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
-
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -20,7 +18,7 @@ import (
 var schema string
 
 // schemaVersion grows with every change of schema.sql or of what is folded into it.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // readers is how many queries run at once.
 const readers = 4
@@ -29,6 +27,20 @@ func (m *Model) open(ctx context.Context) error {
 	if err := os.MkdirAll(m.options.Dir, 0o700); err != nil {
 		return err
 	}
+	if err := m.openIndex(ctx); err != nil {
+		return err
+	}
+	err := m.openTables(ctx)
+	if err == nil {
+		if err = m.followTables(ctx); err == nil {
+			return nil
+		}
+		err = errors.Join(err, m.reader.Close(), m.mover.Close(), m.writer.Close())
+	}
+	return errors.Join(err, m.index.close())
+}
+
+func (m *Model) openTables(ctx context.Context) error {
 	restored := false
 	if _, err := os.Stat(m.path()); errors.Is(err, fs.ErrNotExist) {
 		restored = m.fromSnapshot()
@@ -67,13 +79,13 @@ func (m *Model) putAside() error {
 // openProved opens the file, makes its tables where it is new, and proves its place by the stream.
 func (m *Model) openProved(ctx context.Context) error {
 	var err error
-	if m.writer, err = sql.Open("sqlite", m.dsn("rwc")); err != nil {
+	if m.writer, err = besideIndex(m.dsn("rwc"), m.indexPath()); err != nil {
 		return err
 	}
 	m.writer.SetMaxOpenConns(1)
 	err = m.prepare(ctx)
 	if err == nil {
-		m.reader, err = sql.Open("sqlite", m.dsn("ro"))
+		m.reader, err = besideIndex(m.dsn("ro"), m.indexPath())
 	}
 	if err == nil {
 		m.mover, err = sql.Open("sqlite", m.dsn("rw"))
@@ -88,20 +100,21 @@ func (m *Model) openProved(ctx context.Context) error {
 
 // dsn names the file and what each connection is told first.
 func (m *Model) dsn(mode string) string {
+	return dsnOf(m.path(), mode, "wal_autocheckpoint(64000)") // pages; before that checkpoints does it beside the fold
+}
+
+func dsnOf(path, mode string, more ...string) string {
 	q := url.Values{"mode": {mode}, "_txlock": {"immediate"}}
-	for _, p := range []string{
-		"busy_timeout(10000)", "journal_mode(wal)", "synchronous(normal)", "temp_store(memory)", "foreign_keys(off)",
-		"cache_size(-16384)", "wal_autocheckpoint(64000)", // pages; before that checkpoints does it beside the fold
-	} {
-		if mode == "ro" && p == "journal_mode(wal)" {
-			continue // it is one already
-		}
+	pragmas := append([]string{"busy_timeout(10000)", "synchronous(normal)", "temp_store(memory)", "foreign_keys(off)", "cache_size(-16384)"}, more...)
+	if mode == "ro" {
+		pragmas = append(pragmas, "mmap_size(268435456)") // what is asked for is read once; the writer has its cache
+	} else {
+		pragmas = append(pragmas, "journal_mode(wal)") // else it is one already
+	}
+	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
-	if mode == "ro" {
-		q.Add("_pragma", "mmap_size(268435456)") // what is asked for is read once; the writer has its cache
-	}
-	return "file:" + (&url.URL{Path: m.path()}).EscapedPath() + "?" + q.Encode()
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
 func (m *Model) prepare(ctx context.Context) error {

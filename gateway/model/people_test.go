@@ -3,7 +3,6 @@ package model
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,21 +40,13 @@ func newCrowd(t testing.TB, org config.Organisation) *crowd {
 	cfg := config.Default()
 	cfg.Organisation = org
 	log := slog.New(slog.NewTextHandler(&c.log, nil))
-	c.m = &Model{options: Options{Dir: t.TempDir(), Config: cfg, Log: log}, log: log, moved: make(chan struct{})}
 	var err error
-	if c.m.writer, err = sql.Open("sqlite", c.m.dsn("rwc")); err != nil {
-		t.Fatal(err)
-	}
-	c.m.writer.SetMaxOpenConns(1)
-	if _, err := c.m.writer.ExecContext(t.Context(), schema); err != nil {
-		t.Fatal(err)
-	}
-	if c.m.reader, err = sql.Open("sqlite", c.m.dsn("ro")); err != nil {
+	if c.m, err = Open(t.Context(), Options{Dir: t.TempDir(), Config: cfg, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		c.f.close()
-		if err := errors.Join(c.m.reader.Close(), c.m.writer.Close()); err != nil {
+		if err := c.m.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -96,11 +87,15 @@ func (c *crowd) begin() { c.Helper(); c.must(c.f.begin(context.Background())) }
 func (c *crowd) commit() {
 	c.Helper()
 	c.begin()
-	c.must(c.f.flush(context.Background()))
+	c.must(c.f.insertRows(context.Background()))
 	c.must(c.f.people.flush(context.Background()))
-	_, err := c.f.conn.ExecContext(context.Background(), "COMMIT")
+	changes, err := c.f.changes(context.Background())
+	c.must(err)
+	_, err = c.f.conn.ExecContext(context.Background(), "COMMIT")
 	c.must(err)
 	c.f.open = false
+	c.f.hand(changes)
+	c.must(c.f.followed())
 }
 
 // entry is one that comes a minute after the one before.

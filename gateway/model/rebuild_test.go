@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -275,6 +276,17 @@ func TestARebuiltModelIsTheSame(t *testing.T) {
 		})
 	}
 	c.invariants()
+	var again *model.Model
+	keep := func(m *model.Model) { again = m }
+	c.another(restarted, keep)
+	index := tokens(t, again)
+	if err := os.Remove(again.IndexPath()); err != nil {
+		t.Fatal(err)
+	}
+	c.another(restarted, keep)
+	if diff := cmp.Diff(tokens(t, again), index); diff != "" {
+		t.Errorf("the index (-of the log +as it was kept):\n%s", diff)
+	}
 }
 
 // another has a model in dir come to the end of the stream.

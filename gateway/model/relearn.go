@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 )
 
@@ -19,7 +20,7 @@ func (p *ActivityPolicy) learns() bool {
 // is off learns nothing: it would cost more than the rest of most activities. Of more than 500,000 activities that its
 // filter fits it learns the newest.
 func (f *folder) relearn(ctx context.Context, p ActivityPolicy) error {
-	if err := f.flush(ctx); err != nil { // so that the log is whole
+	if err := f.insertRows(ctx); err != nil { // so that the log is whole
 		return err
 	}
 	p.Enabled = false
@@ -54,8 +55,26 @@ func (f *folder) fitting(ctx context.Context, j judged) ([]int64, error) {
 	}
 	q := p.numbers(false, mostPreviewed)
 	numbers, err := readNumbers(f.conn.QueryContext(ctx, q.text, q.args...))
-	slices.Reverse(numbers)
-	return numbers, err
+	if err != nil {
+		return nil, err
+	}
+	for _, lately := range []map[dedup.EventKey]*line{f.log.before, f.log.events} { // the index may not have them yet
+		for _, l := range lately {
+			if l.Kind != formats.Activity || l.Time.Before(since) {
+				continue
+			}
+			fits, err := (&judgement{f: f, p: &j, name: l.name, a: &l.Activity}).fits(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if fits {
+				numbers = append(numbers, l.n)
+			}
+		}
+	}
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	return numbers[max(0, len(numbers)-mostPreviewed):], nil
 }
 
 // rejudge has the policies of the book judge lines of the log.

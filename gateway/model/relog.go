@@ -20,11 +20,7 @@ func (f *folder) relogAlert(ctx context.Context, events []dedup.EventKey, from, 
 			f.write(&moved)
 		}
 	}
-	s, err := f.stmt(ctx, "SELECT rowid FROM activity_index WHERE activity_index MATCH ?")
-	if err != nil {
-		return err
-	}
-	found, err := readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterAlert, []int64{from})...)))
+	found, err := f.numbersByAlert(ctx, events, from)
 	if err != nil {
 		return err
 	}
@@ -33,14 +29,30 @@ func (f *folder) relogAlert(ctx context.Context, events []dedup.EventKey, from, 
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(events, l.Event) {
+		if l == nil || l.alert != from || !slices.Contains(events, l.Event) {
 			continue
 		}
 		if err := f.deleteLine(ctx, l); err != nil {
 			return err
 		}
-		l.alert = to
+		l.alert, l.stored = to, false
 		f.write(l) // under its number, which is free now
 	}
 	return nil
+}
+
+// numbersByAlert gives the numbers of lines of transactions before that may be an alert's and told by these events.
+func (f *folder) numbersByAlert(ctx context.Context, events []dedup.EventKey, alert int64) ([]int64, error) {
+	s, err := f.stmt(ctx, "SELECT rowid FROM activity_index WHERE activity_index MATCH ?")
+	if err != nil {
+		return nil, err
+	}
+	found, err := readNumbers(s.QueryContext(ctx, phrase(tokensOf(letterAlert, []int64{alert})...)))
+	for _, event := range events {
+		if l := f.log.before[event]; l != nil && !slices.Contains(found, l.n) {
+			found = append(found, l.n)
+		}
+	}
+	slices.Sort(found)
+	return found, err
 }

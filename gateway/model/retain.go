@@ -32,15 +32,19 @@ func (f *folder) retain(ctx context.Context) error {
 	return f.deleteAlerts(ctx, f.place.time.Add(-c.Retention.Alerts))
 }
 
-// crowded says whether what the file holds nears the limit. Pages that are free are used again.
+// crowded says whether what the files hold nears the limit. Pages that are free are used again.
 func (f *folder) crowded(ctx context.Context, limit int64) (bool, error) {
-	var pages, free, size int64
-	for query, into := range map[string]*int64{"PRAGMA page_count": &pages, "PRAGMA freelist_count": &free, "PRAGMA page_size": &size} {
-		if err := f.conn.QueryRowContext(ctx, query).Scan(into); err != nil {
-			return false, err
+	var held int64
+	for _, file := range []string{"main", indexName} {
+		var pages, free, size int64
+		for pragma, into := range map[string]*int64{"page_count": &pages, "freelist_count": &free, "page_size": &size} {
+			if err := f.conn.QueryRowContext(ctx, "PRAGMA "+file+"."+pragma).Scan(into); err != nil {
+				return false, err
+			}
 		}
+		held += (pages - free) * size
 	}
-	return float64((pages-free)*size) > nearly*float64(limit), nil
+	return float64(held) > nearly*float64(limit), nil
 }
 
 func (f *folder) deleteLines(ctx context.Context, before int64) error {
@@ -54,17 +58,14 @@ func (f *folder) deleteLines(ctx context.Context, before int64) error {
 	}
 	for _, n := range old {
 		l, err := f.readLine(ctx, n)
+		if err == nil {
+			err = f.deleteLine(ctx, l)
+		}
 		if err != nil {
 			return err
 		}
-		if err := f.deleteLine(ctx, l); err != nil {
-			return err
-		}
 	}
-	if len(old) == 0 {
-		return nil
-	}
-	return f.flushTerms(ctx)
+	return nil
 }
 
 // deleteAlerts deletes closed alerts that nothing has changed since then. Open ones stay, however old.

@@ -35,6 +35,8 @@ func TestRetention(t *testing.T) {
 	w.append(did(start, "a"), did(start.AddDate(0, 0, 1), "b"))
 	w.append(did(start.AddDate(0, 0, 90).Add(time.Hour), "c"))
 	w.append(did(start.AddDate(0, 0, 90).Add(2*time.Hour), "d"))
+	w.append(did(start, "late")) // and goes with the transaction that it came with
+	w.append(did(start, "later"))
 	state, err := w.model.State(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +49,10 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%d activities %s, want 1", n, key)
 		}
 	}
-	if n := len(w.activities("id = a")); n != 0 {
-		t.Errorf("%d activities a, want none", n)
+	for _, key := range []string{"a", "late", "later"} {
+		if n := len(w.activities("id = " + key)); n != 0 {
+			t.Errorf("%d activities %s, want none", n, key)
+		}
 	}
 	if n := len(w.activities("action = login")); n != 3 {
 		t.Errorf("%d log-ins, want 3", n)

@@ -256,12 +256,14 @@ CREATE TABLE activities ( -- the log; alerts are in it too
   data     BLOB NOT NULL     -- the record, CBOR
 );
 
--- Of each line of the log its words, and a token for each of its terms: one index for all that is asked of it.
--- The words come as filter.Words gives them, so that the tokenizer has nothing to decide; # begins a token of ours.
--- A row in a B-tree for each term of each line costs several times as much, because it ends up somewhere else each time.
-CREATE VIRTUAL TABLE activity_index USING fts5 (text, content = '', columnsize = 0, tokenize = "ascii tokenchars '#'");
-INSERT INTO activity_index (activity_index, rank) VALUES ('hashsize', 67108864); -- a transaction becomes one segment
-INSERT INTO activity_index (activity_index, rank) VALUES ('automerge', 8);       -- of which so many are merged into a larger one
+CREATE TABLE index_changes ( -- one row: the last transaction that changed lines, for the index of the log, which is in a file of its own
+  one  INTEGER PRIMARY KEY CHECK (one = 1),
+  id   BLOB NOT NULL,    -- of these tables: the index has it too
+  n    INTEGER NOT NULL, -- number of the transaction
+  data BLOB NOT NULL     -- what it changed; CBOR
+);
+INSERT INTO index_changes VALUES (1, randomblob(16), 0, x'');
+
 CREATE VIRTUAL TABLE alert_text USING fts5 (text, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '#'");
 
 CREATE TABLE audit ( -- what operators did, or tried; nothing changes a row
