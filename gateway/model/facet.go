@@ -54,11 +54,13 @@ type facet struct {
 }
 
 func facetOf(name string) (facet, error) {
-	for i, n := range [...]string{"service", "application", "type", "action", "title", "source", "user_agent"} {
+	for i, n := range [...]string{"service", "application", "type", "action", "title", "source"} {
 		if n == name {
-			column := [...]string{"service", "app", "type", "action", "title", "input", "agent"}[i]
-			return termFacet(singleFields()[i], "activities a ON a.n = f.n", "a."+column), nil
+			return combinedFacet([...]string{"service", "app", "type", "action", "title", "input"}[i]), nil
 		}
+	}
+	if name == "user_agent" {
+		return termFacet(fieldAgent, "activities a ON a.n = f.n", "a.agent"), nil
 	}
 	for i, n := range [...]string{"ip", "device", "object", "policy"} {
 		if n == name {
@@ -92,6 +94,14 @@ func termFacet(at field, from, term string) facet {
 	}
 }
 
+// combinedFacet counts by a column of combinations.
+func combinedFacet(column string) facet {
+	return facet{
+		of:    say("SELECT t.value, c.count FROM (SELECT " + column + " AS term, sum(count) AS count FROM combinations GROUP BY 1) c CROSS JOIN terms t ON t.n = c.term WHERE c.count > 0"),
+		among: termFacet(0, "activities a ON a.n = f.n CROSS JOIN combinations k ON k.n = a.combination", "k."+column).among,
+	}
+}
+
 // userFacet counts by people, not by what they are called.
 func userFacet() facet {
 	const display = "SELECT coalesce(p.display, ''), sum(c.count) FROM (%s) c LEFT JOIN names s ON s.n = c.name LEFT JOIN persons p ON p.n = s.person GROUP BY p.n"
@@ -107,8 +117,8 @@ func userFacet() facet {
 func wordFacet(column, usual string, letter byte, other string) facet {
 	return facet{
 		of: say("SELECT ?, count(*) AS count FROM activity_index WHERE activity_index MATCH ? GROUP BY 1 UNION ALL SELECT ?, "+
-			"(SELECT sum(count) FROM terms WHERE field = ?) - (SELECT count(*) FROM activity_index WHERE activity_index MATCH ?) AS count WHERE count > 0",
-			other, phrase(tokensOf(letter, []int64{1})...), usual, fieldService, phrase(tokensOf(letter, []int64{1})...)),
+			"(SELECT sum(count) FROM combinations) - (SELECT count(*) FROM activity_index WHERE activity_index MATCH ?) AS count WHERE count > 0",
+			other, phrase(tokensOf(letter, []int64{1})...), usual, phrase(tokensOf(letter, []int64{1})...)),
 		among: func(p plan) sqlText {
 			q := p.numbers(false, facetLines)
 			return say("SELECT iif("+column+", ?, ?), count(*) FROM ("+q.text+") f CROSS JOIN activities a ON a.n = f.n GROUP BY 1", append([]any{other, usual}, q.args...)...)
@@ -128,7 +138,7 @@ func severityFacet() facet {
 	const counted = "WITH c AS (SELECT CAST(j.key AS INTEGER) AS severity, (SELECT count(*) FROM activity_index WHERE activity_index MATCH j.value) AS count FROM json_each(?) j) "
 	return facet{
 		of: say(counted+"SELECT "+fmt.Sprintf(word, "severity")+", count FROM c WHERE count > 0 UNION ALL "+
-			"SELECT 'informational', (SELECT sum(count) FROM terms WHERE field = ?) - (SELECT sum(count) FROM c) AS count WHERE count > 0", jsonOf(tokens), fieldService),
+			"SELECT 'informational', (SELECT sum(count) FROM combinations) - (SELECT sum(count) FROM c) AS count WHERE count > 0", jsonOf(tokens)),
 		among: func(p plan) sqlText {
 			q := p.numbers(false, facetLines)
 			return say("SELECT "+fmt.Sprintf(word, "a.severity")+", count(*) FROM ("+q.text+") f CROSS JOIN activities a ON a.n = f.n GROUP BY 1", q.args...)

@@ -60,14 +60,14 @@ func (f *folder) logAlert(ctx context.Context, e *stream.Entry, alertN int64, a 
 func lineOf(e *stream.Entry) *line {
 	n := &e.Notification
 	deed := mcas.DeedOf(n.Class)
-	l := &line{Activity: Activity{
+	l := &line{record: record{Activity: Activity{
 		Event: e.Key, ID: n.ID, Kind: formats.Activity, Time: happened(e), Service: n.Service, Source: e.Input,
 		App: n.App, Type: cmp.Or(n.Class, n.Type), Action: string(deed.Verb), Title: n.Title,
 		Addresses: distinct(n.Addresses), Devices: distinct(names(n.Devices)),
 		Agent: n.Extra["requestClientApplication"], Objects: list(n.Extra["targetObjects"]), Policies: list(n.Extra["policyIDs"]),
 		Failed: deed.Failed, Admin: deed.Admin, Severity: n.Severity, Message: n.Message, URL: n.URL, At: e.At,
 		Extra: others(n.Extra),
-	}}
+	}}}
 	l.n = number(l.Time, e.At)
 	if len(n.Accounts) > 0 {
 		l.User = &Named{Spelling: n.Accounts[0].Name}

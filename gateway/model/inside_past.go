@@ -183,7 +183,7 @@ func (f *folder) pastActivities(ctx context.Context, tx *sql.Tx) error {
 			continue
 		}
 		f.m.strip(e)
-		l := &line{Activity: r.Activity}
+		l := &line{record: record{Activity: r.Activity}}
 		l.Time, l.At, l.n = timeOf(n), e.At, number(timeOf(n), e.At)
 		if r.Spelling != "" {
 			l.User = &Named{Spelling: r.Spelling}

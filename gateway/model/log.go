@@ -69,7 +69,7 @@ func newScribe() scribe {
 
 // line is an activity, or an alert, on its way into the log.
 type line struct {
-	Activity
+	record
 	n     int64
 	name  int64 // names.n
 	alert int64 // alerts.n
@@ -81,7 +81,7 @@ type line struct {
 
 // early is what of a line can be made without the tables.
 type early struct {
-	record []byte // encoded; nil where it isn't made yet, or isn't so any more
+	data   []byte // the record, encoded; nil where it isn't made yet, or isn't so any more
 	words  []byte // for the index
 	hashes *hashed
 	deed   *risk.Activity // but for whose it is
@@ -89,8 +89,10 @@ type early struct {
 
 // hashed are the hashes of a line's terms.
 type hashed struct {
-	single [7]uint64
-	many   [4][]uint64
+	combined    [6]uint64
+	combination uint64 // of those
+	agent       uint64
+	many        [4][]uint64
 }
 
 // prepare makes the lines of a message's activities. What is a health message, or wasn't understood, is no line of
@@ -102,12 +104,12 @@ func (s scribe) prepare(m *stream.Message) ([]*line, error) {
 			continue
 		}
 		l := lineOf(e)
-		record, err := s.record(l)
+		data, err := s.write(l)
 		if err != nil {
 			return nil, err
 		}
 		deed := risk.ActivityOf(&e.Notification, "", e.Time, s.locate)
-		l.early = early{record: record, words: appendWords(nil, l.texts()), hashes: s.hash(l), deed: &deed}
+		l.early = early{data: data, words: appendWords(nil, l.texts()), hashes: s.hash(l), deed: &deed}
 		lines[i] = l
 	}
 	return lines, nil
@@ -115,13 +117,12 @@ func (s scribe) prepare(m *stream.Message) ([]*line, error) {
 
 func (s scribe) locate(a netip.Addr) risk.Network { return risk.Network(s.places.Find(a)) }
 
-// recordOf encodes what the line's row has whole.
-func (s scribe) record(l *line) ([]byte, error) {
-	r := record{Activity: l.Activity}
-	if l.User != nil {
-		r.Spelling = l.User.Spelling
+// write encodes what the line's row has whole.
+func (s scribe) write(l *line) ([]byte, error) {
+	if l.Spelling = ""; l.User != nil {
+		l.Spelling = l.User.Spelling
 	}
-	data, err := s.encode.Marshal(&r)
+	data, err := s.encode.Marshal(&l.record)
 	if err != nil {
 		return nil, fmt.Errorf("encode line %s: %w", l.Event, err)
 	}
@@ -129,11 +130,15 @@ func (s scribe) record(l *line) ([]byte, error) {
 }
 
 func (s scribe) hash(l *line) *hashed {
-	single, many := l.values()
-	h := &hashed{}
-	for i, at := range singleFields() {
-		h.single[i] = term{at, single[i]}.hash(s.seed)
+	combined, many := l.values()
+	h := &hashed{agent: term{fieldAgent, l.Agent}.hash(s.seed)}
+	var all maphash.Hash
+	all.SetSeed(s.seed)
+	for i, at := range combinedFields() {
+		h.combined[i] = term{at, combined[i]}.hash(s.seed)
+		maphash.WriteComparable(&all, h.combined[i])
 	}
+	h.combination = all.Sum64()
 	for i, at := range manyFields() {
 		h.many[i] = make([]uint64, len(many[i]))
 		for k, v := range many[i] {
@@ -198,29 +203,30 @@ func (f *folder) unwrite(ctx context.Context, l *line) error {
 
 func isGone(l *line) bool { return l.gone }
 
-// The fields of a line that are terms: those with one value, in the order of the table, and those with several.
-func singleFields() [7]field {
-	return [...]field{fieldService, fieldApp, fieldType, fieldAction, fieldTitle, fieldInput, fieldAgent}
+// The fields of a line that are terms, beside the user agent: those with one value, in the order of combinations, and
+// those with several.
+func combinedFields() [6]field {
+	return [...]field{fieldService, fieldApp, fieldType, fieldAction, fieldTitle, fieldInput}
 }
 
 func manyFields() [4]field { return [...]field{fieldIP, fieldDevice, fieldObject, fieldPolicy} }
 
 // numbered is a line's terms.
 type numbered struct {
-	single [7]int64
-	many   [4][]int64
+	combination, agent int64
+	many               [4][]int64
 }
 
 // values are the texts of a line that are terms.
-func (l *line) values() (single [7]string, many [4][]string) {
-	single = [...]string{string(l.Service), l.App, l.Type, l.Action, l.Title, l.Source, l.Agent}
+func (l *line) values() (combined [6]string, many [4][]string) {
+	combined = [...]string{string(l.Service), l.App, l.Type, l.Action, l.Title, l.Source}
 	many = l.lists()
 	for i := range many {
 		if len(many[i]) == 0 {
 			many[i] = []string{""}
 		}
 	}
-	return single, many
+	return combined, many
 }
 
 // lists are the values of the fields with several, in their order.
@@ -237,7 +243,9 @@ func (f *folder) learnLines(ctx context.Context) error {
 	unknown := map[term]bool{}
 	var again []*line
 	for _, l := range f.log.lines {
-		if !f.numberLine(l, unknown) {
+		if known, err := f.numberLine(ctx, l, unknown); err != nil {
+			return err
+		} else if !known {
 			again = append(again, l)
 		}
 	}
@@ -245,41 +253,68 @@ func (f *folder) learnLines(ctx context.Context) error {
 		return err
 	}
 	for _, l := range again {
-		f.numberLine(l, unknown)
+		if _, err := f.numberLine(ctx, l, unknown); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // numberLine fills in a line's terms, and says whether all are known.
-func (f *folder) numberLine(l *line, unknown map[term]bool) bool {
+func (f *folder) numberLine(ctx context.Context, l *line, unknown map[term]bool) (known bool, err error) {
 	if l.hashes == nil {
 		l.hashes = f.scribe.hash(l)
 	}
-	known := true
-	for i, h := range l.hashes.single {
-		l.terms.single[i] = f.terms.numbers[h]
-		known = known && l.terms.single[i] != 0
+	t, h := &l.terms, l.hashes
+	t.combination, t.agent = f.terms.combinations[h.combination], f.terms.numbers[h.agent]
+	if t.combination == 0 {
+		if t.combination, err = f.combine(ctx, h); err != nil {
+			return false, err
+		}
 	}
-	for i, list := range l.hashes.many {
-		l.terms.many[i] = slices.Grow(l.terms.many[i][:0], len(list))
+	known = t.combination != 0 && t.agent != 0
+	for i, list := range h.many {
+		t.many[i] = slices.Grow(t.many[i][:0], len(list))
 		for _, h := range list {
-			l.terms.many[i] = append(l.terms.many[i], f.terms.numbers[h])
+			t.many[i] = append(t.many[i], f.terms.numbers[h])
 			known = known && f.terms.numbers[h] != 0
 		}
 	}
 	if !known {
 		f.unknown(l, unknown)
 	}
-	return known
+	return known, nil
+}
+
+// combine gives the number of a combination, which is made where it is new; 0 where a term of it isn't known.
+func (f *folder) combine(ctx context.Context, h *hashed) (n int64, err error) {
+	terms := make([]any, len(h.combined))
+	for i, h := range h.combined {
+		t := f.terms.numbers[h]
+		if t == 0 {
+			return 0, nil
+		}
+		terms[i] = t
+	}
+	err = f.exec(ctx, "INSERT INTO combinations (service, app, type, action, title, input) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", terms...)
+	if err != nil {
+		return 0, err
+	}
+	_, err = f.row(ctx, "SELECT n FROM combinations WHERE service = ? AND app = ? AND type = ? AND action = ? AND title = ? AND input = ?", terms, &n)
+	f.terms.combinations[h.combination] = n
+	return n, err
 }
 
 // unknown notes which of the line's terms have to be looked up.
 func (f *folder) unknown(l *line, unknown map[term]bool) {
-	single, many := l.values()
-	for i, n := range l.terms.single {
-		if n == 0 {
-			unknown[term{singleFields()[i], single[i]}] = true
+	combined, many := l.values()
+	for i, h := range l.hashes.combined {
+		if f.terms.numbers[h] == 0 {
+			unknown[term{combinedFields()[i], combined[i]}] = true
 		}
+	}
+	if l.terms.agent == 0 {
+		unknown[term{fieldAgent, l.Agent}] = true
 	}
 	for i, list := range l.terms.many {
 		for k, n := range list {
@@ -293,27 +328,27 @@ func (f *folder) unknown(l *line, unknown map[term]bool) {
 // count notes that a line with these terms came, or went. Of fields with several values there is no count: there
 // are too many values.
 func (f *folder) count(t *numbered, by int64) {
-	for _, n := range t.single {
-		f.terms.counts[n] += by
-	}
+	f.terms.combined[t.combination] += by
+	f.terms.counts[t.agent] += by
 }
 
-const insertRow = "INSERT INTO activities (n, service, app, type, action, title, input, agent, ip, device, object, policy, " +
-	"name, alert, kind, severity, failed, admin, id, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+const insertRow = "INSERT INTO activities (n, combination, agent, ip, device, object, policy, name, alert, kind, severity, failed, admin, id, data) " +
+	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 func (f *folder) insertLine(ctx context.Context, conn any, l *line) error {
-	if l.record == nil {
-		data, err := f.scribe.record(l)
+	if l.data == nil {
+		data, err := f.scribe.write(l)
 		if err != nil {
 			return err
 		}
-		l.record = data
+		l.data = data
 	}
 	if err := f.insertRow(ctx, conn, l); err != nil {
 		return err
 	}
 	l.stored = true
 	f.count(&l.terms, 1)
+	l.early = early{words: l.words} // the rest isn't needed any more, and there are many
 	return nil
 }
 
@@ -323,9 +358,9 @@ func (f *folder) insertRow(ctx context.Context, conn any, l *line) error {
 	const step, tries = 0x9e375, 100
 	t := &l.terms
 	for try := 1; ; try++ {
-		r, err := f.insertLog.exec(ctx, conn, l.n, t.single[0], t.single[1], t.single[2], t.single[3], t.single[4], t.single[5], t.single[6],
+		r, err := f.insertLog.exec(ctx, conn, l.n, t.combination, t.agent,
 			numbers(t.many[0]), numbers(t.many[1]), numbers(t.many[2]), numbers(t.many[3]),
-			l.name, l.alert, l.Kind == formats.Alert, int64(l.Severity), l.Failed, l.Admin, filter.Fold(l.ID), l.record)
+			l.name, l.alert, l.Kind == formats.Alert, int64(l.Severity), l.Failed, l.Admin, filter.Fold(l.ID), l.data)
 		if err != nil {
 			return err
 		}
@@ -354,7 +389,7 @@ func numbers(list []int64) string {
 // replace gives a line the place of the one of the same ID that the event told, if there is one, and takes that out
 // of the log.
 func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) error {
-	l.Event, l.record = event, nil
+	l.Event, l.data = event, nil
 	if old := f.log.events[event]; old != nil {
 		l.n = old.n
 		return f.unwrite(ctx, old)
@@ -405,7 +440,7 @@ func readNumbers(rows *sql.Rows, err error) ([]int64, error) {
 }
 
 // lineColumns are what readLines reads.
-const lineColumns = "n, service, app, type, action, title, input, agent, ip, device, object, policy, name, alert, data"
+const lineColumns = "n, combination, agent, ip, device, object, policy, name, alert, data"
 
 // readLines reads lines as they were when they were written.
 func readLines(rows *sql.Rows, err error) ([]*line, error) {
@@ -429,7 +464,7 @@ func scanRow(rows *sql.Rows) (*line, error) {
 	t := &l.terms
 	var many [4]string
 	var data sql.RawBytes
-	err := rows.Scan(&l.n, &t.single[0], &t.single[1], &t.single[2], &t.single[3], &t.single[4], &t.single[5], &t.single[6],
+	err := rows.Scan(&l.n, &t.combination, &t.agent,
 		&many[0], &many[1], &many[2], &many[3], &l.name, &l.alert, &data)
 	if err == nil {
 		err = l.decode(data)
@@ -460,13 +495,12 @@ func (f *folder) readLine(ctx context.Context, n int64) (*line, error) {
 
 // decode reads what the row of the line has whole.
 func (l *line) decode(data []byte) error {
-	var r record
-	if err := cbor.Unmarshal(data, &r); err != nil {
+	if err := cbor.Unmarshal(data, &l.record); err != nil {
 		return fmt.Errorf("read line %d of the log: %w", l.n, err)
 	}
-	l.Activity, l.Time = r.Activity, timeOf(l.n)
-	if r.Spelling != "" {
-		l.User = &Named{Spelling: r.Spelling}
+	l.Time = timeOf(l.n)
+	if l.Spelling != "" {
+		l.User = &Named{Spelling: l.Spelling}
 	}
 	return nil
 }
@@ -500,6 +534,7 @@ const (
 	letterAdmin
 	letterKind
 	letterSet // by fields that few lines have
+	letterCombination
 )
 
 // usualSeverity is an activity's; the index has no token for it.
@@ -526,9 +561,8 @@ func appendTokens(b []byte, l *line) []byte {
 	if l.ID != "" {
 		b = appendToken(b, letterID, hashOf(l.ID))
 	}
-	for i, at := range singleFields() {
-		b = appendToken(b, at.letter(), t.single[i])
-	}
+	b = appendToken(b, letterCombination, t.combination)
+	b = appendToken(b, fieldAgent.letter(), t.agent)
 	for i, at := range manyFields() {
 		if at.rare() && len(l.lists()[i]) == 0 {
 			continue

@@ -154,7 +154,7 @@ func (m *Model) EachActivity(ctx context.Context, f filter.Filter) iter.Seq2[Act
 
 // linesOf counts all lines of the log.
 func linesOf(ctx context.Context, q querier) (n int64, err error) {
-	err = q.QueryRowContext(ctx, "SELECT coalesce(sum(count), 0) FROM terms WHERE field = ?", fieldService).Scan(&n)
+	err = q.QueryRowContext(ctx, "SELECT coalesce(sum(count), 0) FROM combinations").Scan(&n)
 	return n, err
 }
 

@@ -230,23 +230,49 @@ func ask(ctx context.Context, q querier, c filter.Condition, now time.Time) (wan
 	return wanted{}, fmt.Errorf("the log has no field %q", c.Field)
 }
 
-// askOne asks for a field with one value, where a negation is the set of all other terms.
+// askOne asks for a field with one value. A negation is the set of all other terms, or of the lines that have none of
+// these, whichever are fewer.
 func askOne(ctx context.Context, q querier, at field, column string, c filter.Condition) (wanted, error) {
-	_, negated := c.Op.Negative()
-	that := termsThat(at, c)
-	if negated {
-		fits := that
-		that = say("field = ? AND NOT ("+fits.text+")", append([]any{at}, fits.args...)...)
+	fits := termsThat(at, c)
+	letter, has, those := carriers(at, column, fits)
+	if _, negated := c.Op.Negative(); negated {
+		but, err := askSet(ctx, q, letter, those)
+		if err != nil {
+			return wanted{}, err
+		}
+		_, _, those = carriers(at, column, say("field = ? AND NOT ("+fits.text+")", append([]any{at}, fits.args...)...))
+		others, err := askSet(ctx, q, letter, those)
+		if err != nil {
+			return wanted{}, err
+		}
+		if but.match != "" && (others.match == "" || len(but.match) < len(others.match)) {
+			but.not, but.lines = true, others.lines
+			return but, nil
+		}
+		return others.checked(has, those), nil
 	}
-	w, err := askSet(ctx, q, at.letter(), say("SELECT n, count FROM terms WHERE "+that.text, that.args...))
-	if err == nil && w.match != "" {
-		return w, nil
+	w, err := askSet(ctx, q, letter, those)
+	return w.checked(has, those), err
+}
+
+// carriers are what lines have in that column for the terms, and how it is named in the index.
+func carriers(at field, column string, fits sqlText) (letter byte, in string, those sqlText) {
+	if at == fieldAgent {
+		return at.letter(), column, say("SELECT n, count FROM terms WHERE "+fits.text, fits.args...)
 	}
-	w.check = say("+a."+column+" IN (SELECT n FROM terms WHERE "+that.text+")", that.args...)
-	if w.set != nil {
+	return letterCombination, "combination", say("SELECT n, count FROM combinations WHERE "+column+" IN (SELECT n FROM terms WHERE "+fits.text+")", fits.args...)
+}
+
+// checked checks lines by the column where the index can't.
+func (w wanted) checked(column string, those sqlText) wanted {
+	switch {
+	case w.match != "":
+	case w.set != nil:
 		w.check = say("+a."+column+" IN (SELECT value FROM json_each(?))", jsonOf(w.set.numbers))
+	default:
+		w.check = say("+a."+column+" IN (SELECT n FROM ("+those.text+"))", those.args...)
 	}
-	return w, err
+	return w
 }
 
 // askMany asks for a field with several values, of which a negation means all.

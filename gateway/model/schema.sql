@@ -20,11 +20,19 @@ CREATE TABLE terms (
   field  INTEGER NOT NULL,           -- of which field, as in terms.go
   value  TEXT NOT NULL,              -- as it was first written
   folded TEXT NOT NULL,              -- as it is compared
-  count  INTEGER NOT NULL DEFAULT 0, -- lines of the log that have it, where they have one of that field; the empty value's have none
+  count  INTEGER NOT NULL DEFAULT 0, -- lines of the log that have it; only of user agents
   address BLOB,                      -- of an IP address: 16 bytes, so that a network is a range; NULL for what is none
   UNIQUE (field, folded)
 );
 CREATE INDEX terms_address ON terms (address) WHERE address IS NOT NULL;
+
+CREATE TABLE combinations ( -- of what lines of the log have one of: a few hundred are those of nearly all
+  n       INTEGER PRIMARY KEY,
+  service INTEGER NOT NULL, app INTEGER NOT NULL, type INTEGER NOT NULL, action INTEGER NOT NULL,
+  title   INTEGER NOT NULL, input INTEGER NOT NULL, -- terms; that of the empty value where it isn't set
+  count   INTEGER NOT NULL DEFAULT 0,               -- lines that have it
+  UNIQUE (service, app, type, action, title, input)
+);
 
 CREATE TABLE persons ( -- the users; all but id, tags and into_n follows from their names and the directory
   n          INTEGER PRIMARY KEY,
@@ -243,8 +251,8 @@ CREATE INDEX alert_history_key ON alert_history (key);
 
 CREATE TABLE activities ( -- the log; alerts are in it too
   n        INTEGER PRIMARY KEY, -- the time of it, and what tells it from others of that millisecond, see number
-  service  INTEGER NOT NULL, app INTEGER NOT NULL, type INTEGER NOT NULL, action INTEGER NOT NULL,
-  title    INTEGER NOT NULL, input INTEGER NOT NULL, agent INTEGER NOT NULL, -- terms; that of the empty value where it isn't set
+  combination INTEGER NOT NULL,
+  agent    INTEGER NOT NULL, -- a term
   ip       TEXT NOT NULL, device TEXT NOT NULL, object TEXT NOT NULL, policy TEXT NOT NULL, -- JSON lists of terms
   name     INTEGER NOT NULL, -- names.n of who did it; 0 where nobody is named
   alert    INTEGER NOT NULL, -- alerts.n of what it belongs to; 0 for none

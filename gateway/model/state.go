@@ -29,7 +29,7 @@ func (m *Model) State(ctx context.Context) (State, error) {
 		into  any
 	}{
 		{"SELECT count(*) FROM alerts", &out.Alerts},
-		{"SELECT coalesce(sum(count), 0) FROM terms WHERE field = " + fmt.Sprint(int(fieldService)), &out.Activities},
+		{"SELECT coalesce(sum(count), 0) FROM combinations", &out.Activities},
 		{"SELECT count(*) FROM persons WHERE into_n IS NULL", &out.Users},
 		{"SELECT min(first) FROM alerts", &alerts},
 		{"SELECT min(n) FROM activities", &lines},

@@ -35,15 +35,20 @@ const (
 	fieldTechnique
 )
 
-// most terms are remembered by the folder; the others are looked up.
-const mostTerms = 1 << 18
+// So much is remembered by the folder; the rest is looked up.
+const (
+	mostTerms        = 1 << 18
+	mostCombinations = 1 << 15
+)
 
 // terms is the dictionary as the folder knows it.
 type terms struct {
-	seed    maphash.Seed
-	numbers map[uint64]int64 // by the hash of the term: its text would take five times the memory
-	counts  map[int64]int64  // lines of the log that came and went since the last flush
-	next    int64            // number that no term has; 0 before the first is made
+	seed         maphash.Seed
+	numbers      map[uint64]int64 // by the hash of the term: its text would take five times the memory
+	combinations map[uint64]int64 // by the hash of their terms' hashes
+	counts       map[int64]int64  // lines of the log that came and went since the last flush, by their user agents
+	combined     map[int64]int64  // likewise, by combinations
+	next         int64            // number that no term has; 0 before the first is made
 }
 
 type term struct {
@@ -52,7 +57,10 @@ type term struct {
 }
 
 func newTerms(seed maphash.Seed) terms {
-	return terms{seed: seed, numbers: map[uint64]int64{}, counts: map[int64]int64{}}
+	return terms{
+		seed: seed, numbers: map[uint64]int64{}, combinations: map[uint64]int64{},
+		counts: map[int64]int64{}, combined: map[int64]int64{},
+	}
 }
 
 // known gives the number of a term; 0 where it has to be looked up.
@@ -149,11 +157,19 @@ func (f *folder) flushTerms(ctx context.Context) error {
 	if len(f.terms.numbers) > mostTerms {
 		clear(f.terms.numbers)
 	}
-	for n, count := range f.terms.counts {
-		if err := f.exec(ctx, "UPDATE terms SET count = count + ? WHERE n = ?", count, n); err != nil {
-			return err
-		}
+	if len(f.terms.combinations) > mostCombinations {
+		clear(f.terms.combinations)
 	}
-	clear(f.terms.counts)
+	for query, counts := range map[string]map[int64]int64{
+		"UPDATE terms SET count = count + ? WHERE n = ?":        f.terms.counts,
+		"UPDATE combinations SET count = count + ? WHERE n = ?": f.terms.combined,
+	} {
+		for n, count := range counts {
+			if err := f.exec(ctx, query, count, n); err != nil {
+				return err
+			}
+		}
+		clear(counts)
+	}
 	return nil
 }

@@ -8,20 +8,25 @@ import (
 	"github.com/sluice-siem/sluice/config/filter"
 )
 
-// What the full-text indexes hold are words as filter.Words gives them, a blank between them, and # between
-// two texts, so that nothing is found that begins in one and ends in the other.
+// What the full-text indexes hold are words as filter.Words gives them, a blank between them, and # after each text, so
+// that nothing is found that begins in one and ends in the other.
 
 // appendWords appends the words of the texts. One that stands in an earlier one already adds nothing.
 func appendWords(b []byte, texts []string) []byte {
 	begin := len(b)
 	for _, text := range texts {
 		at := len(b)
-		b = appendText(append(b, '#', ' '), text)
-		if words := b[at+1:]; len(words) == 1 || bytes.Contains(b[begin:at], words) {
+		b = appendText(append(b, ' '), text)
+		if words := b[at:]; len(words) == 1 || bytes.Contains(b[begin:at], words) {
 			b = b[:at]
+		} else {
+			b = append(b, '#')
 		}
 	}
-	return append(b, '#')
+	if len(b) == begin {
+		b = append(b, '#')
+	}
+	return b
 }
 
 // appendText appends each word with a blank behind it.

@@ -143,7 +143,7 @@ func (e *engine) connect(ctx context.Context, o Options, existed bool) error {
 	if e.write, err = dial(e.server, nats.NoReconnect()); err != nil {
 		return err
 	}
-	if e.read, err = dial(e.server, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond)); err != nil {
+	if e.read, err = dial(e.server, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.SyncQueueLen(answers)); err != nil {
 		return err
 	}
 	if e.js, err = jetstream.New(e.write); err != nil {
@@ -199,6 +199,10 @@ func describe(ctx context.Context, o Options, log *slog.Logger) error {
 	}
 	return nil
 }
+
+// answers is how many messages one request is answered with at most, and a few. Each request makes a queue for them,
+// which has half a megabyte where nobody says so.
+const answers = fetchMessages + 16
 
 func dial(s *server.Server, o ...nats.Option) (*nats.Conn, error) {
 	c, err := nats.Connect("", append(o, nats.InProcessServer(s), nats.Name("sluice"))...)
