@@ -23,6 +23,7 @@ const (
 	indexVersion    = 1           // grows with every change of index.sql or of what the index is told
 	indexName       = "log_index" // of the file, for the connections that read it beside the tables
 	indexCheckpoint = 32 << 20    // bytes of its log from where on they are moved into the file
+	mostIndexLog    = 4 * indexCheckpoint
 )
 
 // index is what filters find lines by. It is in a file of its own, so that it can be written beside the fold of the next
@@ -58,21 +59,28 @@ type droppedLine struct {
 	Text string `cbor:"2,keyasint"` // that the index was told of it
 }
 
-// openIndex opens the file, and makes it anew where it can't be used: it can be made from the log.
+// openIndex opens the file, or a new one where it can't be used: it can be made from the log.
 func (m *Model) openIndex(ctx context.Context) error {
 	x, err := openIndexAt(ctx, m.indexPath())
-	if err == nil {
-		m.index = x
-		return nil
+	if err != nil {
+		if err := m.removeIndex(err); err != nil {
+			return err
+		}
+		x, err = openIndexAt(ctx, m.indexPath())
 	}
-	m.log.Warn("the index of the log can't be used: it is made anew", "err", err)
+	m.index = x
+	return err
+}
+
+// removeIndex removes the file, which nobody has open, because of what is wrong with it.
+func (m *Model) removeIndex(wrong error) error {
+	m.log.Warn("the index of the log can't be used: it is made anew", "err", wrong)
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(m.indexPath() + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove the index of the log: %w", err)
 		}
 	}
-	m.index, err = openIndexAt(ctx, m.indexPath())
-	return err
+	return nil
 }
 
 func openIndexAt(ctx context.Context, path string) (*index, error) {
@@ -159,7 +167,7 @@ func (x *index) write(ctx context.Context, do func(conn *sql.Conn) error) error 
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // it goes back to the pool
-	if info, err := os.Stat(x.path + "-wal"); err == nil && info.Size() > indexCheckpoint {
+	if x.logged() > indexCheckpoint {
 		if _, err := conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
 			return err
 		}
@@ -173,6 +181,25 @@ func (x *index) write(ctx context.Context, do func(conn *sql.Conn) error) error 
 	if err != nil {
 		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // SQLite may have rolled back already
 	}
+	return err
+}
+
+// logged is how large the log of what was written is.
+func (x *index) logged() int64 {
+	info, err := os.Stat(x.path + "-wal")
+	if err != nil {
+		return 0 // there is none
+	}
+	return info.Size()
+}
+
+// rest moves what was written into the file while nobody writes, and the fold doesn't read, where the log has become
+// large all the same: it begins anew only when nobody needs what is in it.
+func (x *index) rest(ctx context.Context) error {
+	if x.logged() <= mostIndexLog {
+		return nil
+	}
+	_, err := x.db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 	return err
 }
 

@@ -3,6 +3,8 @@ package model
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -53,6 +55,9 @@ func (f *folder) hand(c changes) {
 		return
 	}
 	f.changed = c.n
+	if err := f.m.index.rest(context.Background()); err != nil {
+		f.m.log.Warn("what the index of the log wrote can't be moved into its file", "err", err)
+	}
 	following := make(chan error, 1)
 	f.following = following
 	go func() {
@@ -89,17 +94,23 @@ func (m *Model) followTables(ctx context.Context) error {
 		return fmt.Errorf("read what the index of the log was told: %w", err)
 	}
 	has, err := m.index.place(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("read how far the index of the log is: %w", err)
+	}
 	ours := err == nil && bytes.Equal(has.id, tables.id)
 	if ours && has.n == tables.n {
 		return nil
 	}
 	if ours && has.n == tables.n-1 {
-		if err = m.applyAgain(ctx, tables.n, data); err == nil {
-			return nil
+		if err = m.applyAgain(ctx, tables.n, data); err == nil || ctx.Err() != nil {
+			return err
 		}
 	}
 	if tables.n > 0 {
-		m.log.Warn("the index of the log is made anew, which takes some seconds for each 100,000 activities", "err", err)
+		if err == nil {
+			err = errors.New("it isn't where the tables are")
+		}
+		m.log.Warn("the index of the log is made anew, which takes some seconds for each 100,000 activities", "why", err)
 	}
 	err = m.index.anew(ctx, tables, func(do func([]*line) error) error { return m.eachLine(ctx, do) })
 	if err != nil {

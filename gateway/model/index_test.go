@@ -113,6 +113,32 @@ func TestTheIndexOfTheLogComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, true},
+		"behind and broken": {func(t *testing.T, p past) {
+			p.index[1].write(t)
+			path := filepath.Join(p.dir, "model-index.db")
+			db, err := sql.Open("sqlite", "file:"+path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			for _, query := range []string{"PRAGMA wal_checkpoint(TRUNCATE)", "UPDATE activity_index_data SET block = x'00'"} {
+				if _, err := db.ExecContext(t.Context(), query); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, true},
+		"broken tables": {func(t *testing.T, p past) {
+			p.index[1].write(t)
+			path := filepath.Join(p.dir, "model-index.db")
+			f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = f.Close() }()
+			if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, 8<<10), 4096); err != nil { // all but the first page
+				t.Fatal(err)
+			}
+		}, true},
 		"of other tables": {func(t *testing.T, p past) {
 			db, err := sql.Open("sqlite", "file:"+filepath.Join(p.dir, "model-index.db"))
 			if err != nil {

@@ -27,17 +27,38 @@ func (m *Model) open(ctx context.Context) error {
 	if err := os.MkdirAll(m.options.Dir, 0o700); err != nil {
 		return err
 	}
+	if err := m.openFiles(ctx); err != nil {
+		return err
+	}
+	wrong := m.followTables(ctx)
+	if wrong == nil {
+		return nil
+	}
+	wrong = errors.Join(wrong, m.Close())
+	if ctx.Err() != nil {
+		return wrong
+	}
+	if err := m.removeIndex(wrong); err != nil {
+		return err
+	}
+	if err := m.openFiles(ctx); err != nil {
+		return err
+	}
+	if err := m.followTables(ctx); err != nil {
+		return errors.Join(err, m.Close())
+	}
+	return nil
+}
+
+// openFiles opens the index before the tables, whose connections read it too.
+func (m *Model) openFiles(ctx context.Context) error {
 	if err := m.openIndex(ctx); err != nil {
 		return err
 	}
-	err := m.openTables(ctx)
-	if err == nil {
-		if err = m.followTables(ctx); err == nil {
-			return nil
-		}
-		err = errors.Join(err, m.reader.Close(), m.mover.Close(), m.writer.Close())
+	if err := m.openTables(ctx); err != nil {
+		return errors.Join(err, m.index.close())
 	}
-	return errors.Join(err, m.index.close())
+	return nil
 }
 
 func (m *Model) openTables(ctx context.Context) error {
