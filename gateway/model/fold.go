@@ -72,6 +72,7 @@ type folder struct {
 	entries    int   // in it
 	bytes      int   // of the messages in it
 	open       bool
+	stop       func() error // says that it is to stop; nil where nobody stops it
 	scribe     scribe
 	terms      terms
 	log        log
@@ -128,6 +129,7 @@ func (f *folder) forget() {
 func (f *folder) catchUp(ctx context.Context) error {
 	defer f.rollback()
 	stop, stopped := ctx.Err, ctx.Done()
+	f.stop = stop
 	ctx = context.WithoutCancel(ctx) // or the driver starts a goroutine for each statement, to interrupt it
 	first, _ := f.m.options.Stream.Bounds()
 	if next := f.place.sequence + 1; next < first {
@@ -254,6 +256,11 @@ func (f *folder) message(ctx context.Context, r prepared) error {
 		return err
 	}
 	for i, e := range m.Entries {
+		if f.stop != nil { // a message of alerts takes a while, and what isn't committed is folded again
+			if err := f.stop(); err != nil {
+				return err
+			}
+		}
 		if err := f.entry(ctx, e, r.lines[i]); err != nil {
 			return fmt.Errorf("fold entry %d of message %d: %w", e.At.Index, e.At.Sequence, err)
 		}

@@ -58,6 +58,11 @@ func TestWhatMayBeLeft(t *testing.T) {
 		want        []string
 	}{
 		{"synced", file + write(a) + "1 fsync(3) = 0\n", []string{"f:aa"}},
+		{
+			"it died when something was opened",
+			file + write(a) + "1 fsync(3) = 0\n" + `2 openat(AT_FDCWD, "disk/f", O_RDWR|O_CLOEXEC <unfinished ...>` + "\n2 <... openat resumed>)             = ? <unavailable>\n",
+			[]string{"f:aa"},
+		},
 		{"by O_DSYNC", strings.Replace(file, "O_CLOEXEC", "O_DSYNC|O_CLOEXEC", 1) + write(a), []string{"f:aa"}},
 		{"nothing is synced", file + write(a), []string{"", "f:", "f:a", "f:aa", "f:a0", "f:0a", "f:00", "f:0"}},
 		{"its name is synced", file + write(a) + "1 fsync(4) = 0\n", []string{"f:", "f:a", "f:aa", "f:a0", "f:0a", "f:00", "f:0"}},

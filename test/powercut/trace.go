@@ -76,6 +76,7 @@ func (d *Disk) line(line, dir string) error {
 	thread, text, _ := strings.Cut(line, " ")
 	text = strings.TrimSpace(text)
 	text = strings.Replace(text, " <detached ...>", unfinished, 1) // it died
+	text = strings.TrimSuffix(text, " <unavailable>")              // the same, of a call that was just ending
 	d.calls++
 	switch {
 	case strings.HasPrefix(text, "+++"), strings.HasPrefix(text, "---"):
