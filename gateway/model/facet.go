@@ -59,17 +59,19 @@ func facetOf(name string) (facet, error) {
 			return combinedFacet([...]string{"service", "app", "type", "action", "title", "input"}[i]), nil
 		}
 	}
-	if name == "user_agent" {
-		return termFacet(fieldAgent, "activities a ON a.n = f.n", "a.agent"), nil
-	}
-	for i, n := range [...]string{"ip", "device", "object", "policy"} {
+	for _, n := range [...]string{"ip", "device", "object", "policy"} {
 		if n == name {
-			return facet{among: termFacet(manyFields()[i], "activities a ON a.n = f.n CROSS JOIN json_each(a."+n+") j", "j.value").among}, nil
+			return facet{among: amongTerms("activities a ON a.n = f.n CROSS JOIN json_each(a."+n+") j", "j.value")}, nil
 		}
 	}
 	switch name {
 	case "user":
 		return userFacet(), nil
+	case "user_agent":
+		return facet{
+			of:    say("SELECT value, count FROM terms WHERE field = ? AND count > 0", fieldAgent),
+			among: amongTerms("activities a ON a.n = f.n", "a.agent"),
+		}, nil
 	case "kind":
 		return wordFacet("a.kind", "activity", letterKind, "alert"), nil
 	case "failed":
@@ -82,15 +84,12 @@ func facetOf(name string) (facet, error) {
 	return facet{}, fmt.Errorf("%q isn't counted by its values: %w", name, ErrFacet)
 }
 
-// termFacet counts by terms, of which the dictionary knows how many there are.
-func termFacet(at field, from, term string) facet {
-	return facet{
-		of: say("SELECT value, count FROM terms WHERE field = ? AND count > 0", at),
-		among: func(p plan) sqlText {
-			q := p.numbers(false, facetLines)
-			return say("SELECT t.value, c.count FROM (SELECT "+term+" AS term, count(*) AS count FROM ("+q.text+") f CROSS JOIN "+from+
-				" GROUP BY 1) c CROSS JOIN terms t ON t.n = c.term", q.args...)
-		},
+// amongTerms counts the terms of those that fit.
+func amongTerms(from, term string) func(p plan) sqlText {
+	return func(p plan) sqlText {
+		q := p.numbers(false, facetLines)
+		return say("SELECT t.value, c.count FROM (SELECT "+term+" AS term, count(*) AS count FROM ("+q.text+") f CROSS JOIN "+from+
+			" GROUP BY 1) c CROSS JOIN terms t ON t.n = c.term", q.args...)
 	}
 }
 
@@ -98,7 +97,7 @@ func termFacet(at field, from, term string) facet {
 func combinedFacet(column string) facet {
 	return facet{
 		of:    say("SELECT t.value, c.count FROM (SELECT " + column + " AS term, sum(count) AS count FROM combinations GROUP BY 1) c CROSS JOIN terms t ON t.n = c.term WHERE c.count > 0"),
-		among: termFacet(0, "activities a ON a.n = f.n CROSS JOIN combinations k ON k.n = a.combination", "k."+column).among,
+		among: amongTerms("activities a ON a.n = f.n CROSS JOIN combinations k ON k.n = a.combination", "k."+column),
 	}
 }
 

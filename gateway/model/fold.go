@@ -72,7 +72,7 @@ type folder struct {
 	entries    int   // in it
 	bytes      int   // of the messages in it
 	open       bool
-	stop       func() error // says that it is to stop; nil where nobody stops it
+	stop       func() error // says whether it is to stop
 	scribe     scribe
 	terms      terms
 	log        log
@@ -92,6 +92,7 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 	}
 	f := &folder{
 		m: m, conn: conn, statements: map[string]*sql.Stmt{}, insertLog: statement{query: insertRow}, scribe: newScribe(), asked: map[string]bool{},
+		stop: ctx.Err,
 	}
 	if f.place, err = placeOf(ctx, conn); err == nil {
 		err = conn.QueryRowContext(ctx, "SELECT n FROM index_changes").Scan(&f.changed)
@@ -128,8 +129,7 @@ func (f *folder) forget() {
 // catchUp folds up to what is the end of the stream now.
 func (f *folder) catchUp(ctx context.Context) error {
 	defer f.rollback()
-	stop, stopped := ctx.Err, ctx.Done()
-	f.stop = stop
+	stopped := ctx.Done()
 	ctx = context.WithoutCancel(ctx) // or the driver starts a goroutine for each statement, to interrupt it
 	first, _ := f.m.options.Stream.Bounds()
 	if next := f.place.sequence + 1; next < first {
@@ -156,7 +156,7 @@ func (f *folder) catchUp(ctx context.Context) error {
 			err = f.makeWay(ctx, stopped)
 		}
 		if err == nil {
-			err = stop()
+			err = f.stop()
 		}
 		if err != nil {
 			return err
@@ -256,10 +256,8 @@ func (f *folder) message(ctx context.Context, r prepared) error {
 		return err
 	}
 	for i, e := range m.Entries {
-		if f.stop != nil { // a message of alerts takes a while, and what isn't committed is folded again
-			if err := f.stop(); err != nil {
-				return err
-			}
+		if err := f.stop(); err != nil { // a message of alerts takes a while, and what isn't committed is folded again
+			return err
 		}
 		if err := f.entry(ctx, e, r.lines[i]); err != nil {
 			return fmt.Errorf("fold entry %d of message %d: %w", e.At.Index, e.At.Sequence, err)
@@ -329,7 +327,7 @@ func (f *folder) begin(ctx context.Context) error {
 	if f.open {
 		return nil
 	}
-	_, err := f.conn.ExecContext(ctx, "BEGIN")
+	_, err := f.conn.ExecContext(ctx, "BEGIN") // an IMMEDIATE one would hold on to what the index was when it began
 	f.open = err == nil
 	return err
 }

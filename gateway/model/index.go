@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"slices"
@@ -89,31 +90,13 @@ func openIndexAt(ctx context.Context, path string) (*index, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	x := &index{path: path, db: db}
-	if err := x.prepare(ctx); err != nil {
-		return nil, errors.Join(err, x.close())
+	if err := makeTables(ctx, db, indexSchema, indexVersion); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	return x, nil
+	return &index{path: path, db: db}, nil
 }
 
 func (x *index) close() error { return x.db.Close() }
-
-func (x *index) prepare(ctx context.Context) error {
-	var version int
-	if err := x.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return err
-	}
-	switch version {
-	case indexVersion:
-		return nil
-	case 0:
-		return x.write(ctx, func(conn *sql.Conn) error {
-			_, err := conn.ExecContext(ctx, indexSchema+fmt.Sprintf("PRAGMA user_version = %d", indexVersion))
-			return err
-		})
-	}
-	return fmt.Errorf("it has version %d, this program knows %d", version, indexVersion)
-}
 
 // place is how far the index is; sql.ErrNoRows where it isn't whole.
 func (x *index) place(ctx context.Context) (p indexed, err error) {
@@ -162,16 +145,14 @@ func (x *index) anew(ctx context.Context, p indexed, chunks func(do func([]*line
 // write does it in a transaction. What was written before is moved into the file first, because then few are reading
 // what the file lacks.
 func (x *index) write(ctx context.Context, do func(conn *sql.Conn) error) error {
+	if err := x.move(ctx, indexCheckpoint); err != nil {
+		return err
+	}
 	conn, err := x.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // it goes back to the pool
-	if x.logged() > indexCheckpoint {
-		if _, err := conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
-			return err
-		}
-	}
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -184,20 +165,10 @@ func (x *index) write(ctx context.Context, do func(conn *sql.Conn) error) error 
 	return err
 }
 
-// logged is how large the log of what was written is.
-func (x *index) logged() int64 {
-	info, err := os.Stat(x.path + "-wal")
-	if err != nil {
-		return 0 // there is none
-	}
-	return info.Size()
-}
-
-// rest moves what was written into the file while nobody writes, and the fold doesn't read, where the log has become
-// large all the same: it begins anew only when nobody needs what is in it.
-func (x *index) rest(ctx context.Context) error {
-	if x.logged() <= mostIndexLog {
-		return nil
+// move moves what was written into the file where it is more than so many bytes.
+func (x *index) move(ctx context.Context, most int64) error {
+	if info, err := os.Stat(x.path + "-wal"); err != nil || info.Size() <= most {
+		return nil //nolint:nilerr // then there is nothing to move
 	}
 	_, err := x.db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 	return err
@@ -212,24 +183,24 @@ func (x *index) change(ctx context.Context, conn *sql.Conn, c changes) error {
 	defer drop.close(conn)
 	return conn.Raw(func(raw any) error {
 		dropped := c.dropped
-		for _, l := range c.lines {
-			for len(dropped) > 0 && dropped[0].N <= l.n {
+		dropTo := func(n int64) error {
+			for ; len(dropped) > 0 && dropped[0].N <= n; dropped = dropped[1:] {
 				if _, err := drop.exec(ctx, raw, dropped[0].N, dropped[0].Text); err != nil {
 					return err
 				}
-				dropped = dropped[1:]
+			}
+			return nil
+		}
+		for _, l := range c.lines {
+			if err := dropTo(l.n); err != nil {
+				return err
 			}
 			x.text = l.appendIndexed(x.text[:0])
 			if _, err := insert.exec(ctx, raw, l.n, string(x.text)); err != nil {
 				return err
 			}
 		}
-		for _, d := range dropped {
-			if _, err := drop.exec(ctx, raw, d.N, d.Text); err != nil {
-				return err
-			}
-		}
-		return nil
+		return dropTo(math.MaxInt64)
 	})
 }
 

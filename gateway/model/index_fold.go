@@ -24,7 +24,7 @@ func (f *folder) changes(ctx context.Context) (changes, error) {
 		return changes{}, err
 	}
 	f.log.rows = slices.DeleteFunc(f.log.rows, isGone)
-	c := changes{n: f.changed + 1, lines: f.log.rows, dropped: f.log.dropped, all: f.log.left}
+	c := changes{n: f.changed + 1, lines: f.log.rows, dropped: f.log.dropped, all: f.log.all}
 	if len(c.lines)+len(c.dropped) == 0 && !c.all {
 		return changes{n: f.changed}, nil
 	}
@@ -55,7 +55,9 @@ func (f *folder) hand(c changes) {
 		return
 	}
 	f.changed = c.n
-	if err := f.m.index.rest(context.Background()); err != nil {
+	// Nobody writes the index now, and the fold doesn't read it: its log can begin anew, which it doesn't while somebody
+	// needs what is in it.
+	if err := f.m.index.move(context.Background(), mostIndexLog); err != nil {
 		f.m.log.Warn("what the index of the log wrote can't be moved into its file", "err", err)
 	}
 	following := make(chan error, 1)

@@ -139,18 +139,8 @@ func dsnOf(path, mode string, more ...string) string {
 }
 
 func (m *Model) prepare(ctx context.Context) error {
-	var version int
-	if err := m.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+	if err := makeTables(ctx, m.writer, schema, schemaVersion); err != nil {
 		return err
-	}
-	switch version {
-	case schemaVersion:
-	case 0:
-		if _, err := m.writer.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
-			return fmt.Errorf("make the tables: %w", err)
-		}
-	default:
-		return fmt.Errorf("the tables have version %d, this program knows %d", version, schemaVersion)
 	}
 	p, err := placeOf(ctx, m.writer)
 	if err != nil {
@@ -163,6 +153,24 @@ func (m *Model) prepare(ctx context.Context) error {
 	}
 	m.at = p.end()
 	return m.recall(ctx, p)
+}
+
+// makeTables makes the tables where the file is new, and refuses those of another version.
+func makeTables(ctx context.Context, db *sql.DB, schema string, known int) error {
+	var version int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch version {
+	case known:
+		return nil
+	case 0:
+		if _, err := db.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+fmt.Sprintf("PRAGMA user_version = %d; COMMIT", known)); err != nil {
+			return fmt.Errorf("make the tables: %w", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("the tables have version %d, this program knows %d", version, known)
 }
 
 // prove says whether the model is of this stream. One that the stream has left behind can't be proved and is

@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/netip"
@@ -24,27 +23,6 @@ const (
 	many    = 20_000 // terms that are looked up at most
 	unknown = -1
 )
-
-// sqlText is a piece of SQL with its arguments.
-type sqlText struct {
-	text string
-	args []any
-}
-
-func say(text string, args ...any) sqlText { return sqlText{text, args} }
-
-// join puts pieces together.
-func join(pieces []sqlText, with string) sqlText {
-	var out sqlText
-	for i, p := range pieces {
-		if i > 0 {
-			out.text += with
-		}
-		out.text += p.text
-		out.args = append(out.args, p.args...)
-	}
-	return out
-}
 
 // compared is the SQL that says whether a folded text in that column fits the condition, the negation of it
 // left out.
@@ -79,32 +57,6 @@ func compared(column string, c filter.Condition) sqlText {
 	}
 	p := join(any, " OR ")
 	return say(set+" AND ("+p.text+")", p.args...)
-}
-
-// beginning is a range, which an index has.
-func beginning(column, prefix string) sqlText {
-	return say("("+column+" >= ? AND "+column+" < ?)", prefix, prefix+"\U0010ffff\U0010ffff")
-}
-
-// globbed is a pattern for SQLite, whose patterns know more than the star.
-func globbed(pattern string) string {
-	return strings.NewReplacer("[", "[[]", "?", "[?]").Replace(pattern)
-}
-
-func folded(values []string) []string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = filter.Fold(v)
-	}
-	return out
-}
-
-func jsonOf(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // strings and numbers
-	}
-	return string(b)
 }
 
 // termsThat is the SQL that says which rows of terms fit the condition on that field, the negation left out.
