@@ -220,6 +220,20 @@ func TestWorldsThatDifferOutside(t *testing.T) {
 	}
 }
 
+// TestALimitedRolesOwnQueries: what somebody of the same limits saved is there when the stream is read again, and what
+// others saved is not.
+func TestALimitedRolesOwnQueries(t *testing.T) {
+	ours, theirs := access.Scope{Services: []string{"defender_for_identity"}}, access.Scope{Services: []string{"identity_protection"}}
+	p := tell(false)
+	p.act(model.SaveQuery{Query: model.SavedQuery{Name: "anna's alerts", Of: "alerts", Filter: "user contains anna", Shared: true}}, ours)
+	p.act(model.SaveQuery{Query: model.SavedQuery{Name: "risky", Of: "alerts", Filter: "user contains bo", Shared: true}}, theirs)
+	p.act(model.SaveQuery{Query: model.SavedQuery{Name: "everything", Of: "alerts", Filter: "user is set", Shared: true}}, access.Scope{})
+	got := answer(limitedTo(t, p, ours), "/queries")
+	if !strings.Contains(got, "anna's alerts") || strings.Contains(got, "risky") || strings.Contains(got, `"everything"`) {
+		t.Errorf("queries of a role that sees %s: %s", ours, got)
+	}
+}
+
 // reads are questions of every kind, about everything that is anywhere.
 func reads(t *testing.T, a, b http.Handler, ids map[string]bool) []string {
 	t.Helper()

@@ -167,6 +167,7 @@ func (o *object) act(a *Act) {
 	if len(a.Args) > 0 {
 		o.bytes(3, a.Args)
 	}
+	o.optional(4, a.Scope)
 	o.close()
 }
 
