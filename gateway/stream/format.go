@@ -78,13 +78,13 @@ func decode(r raw) (*Message, error) {
 		Sequence: r.sequence, Hash: sha256.Sum256(r.data), Stored: r.stored,
 		Before: binary.BigEndian.Uint64(r.data[1:]), Size: len(r.data), Entries: make([]*Entry, count),
 	}
-	mode := decoding()
+	d := newDecoder()
 	entries := make([]Entry, count)
 	rest := r.data[headLen:]
 	for i := range m.Entries {
 		var err error
 		m.Entries[i] = &entries[i]
-		if rest, err = mode.UnmarshalFirst(rest, m.Entries[i]); err != nil {
+		if rest, err = d.entry(rest, m.Entries[i]); err != nil {
 			return nil, fmt.Errorf("message %d, entry %d: %w: %w", r.sequence, i, ErrFormat, err)
 		}
 		m.Entries[i].At = Position{Sequence: r.sequence, Index: i}
