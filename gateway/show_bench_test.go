@@ -36,8 +36,11 @@ func BenchmarkWeek(b *testing.B) {
 	}
 	for b.Loop() {
 		s := week(b, size)
+		before := spent(b)
 		m, rate := load(b, s)
+		cpu := spent(b) - before
 		b.ReportMetric(rate, "entries/s")
+		b.ReportMetric(float64(cpu.Microseconds())/float64(size.Activities), "cpu-µs/entry")
 		b.Logf("%.0f entries/s folded", rate)
 		ask(b, m)
 	}

@@ -77,6 +77,7 @@ type folder struct {
 	terms      terms
 	log        log
 	insertLog  statement
+	insertTerm statement
 	changed    int64      // number of the last transaction that changed lines
 	following  chan error // what became of telling the index, nil where it isn't being told
 	people     people
@@ -91,7 +92,8 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 		return nil, err
 	}
 	f := &folder{
-		m: m, conn: conn, statements: map[string]*sql.Stmt{}, insertLog: statement{query: insertRow}, scribe: newScribe(), asked: map[string]bool{},
+		m: m, conn: conn, statements: map[string]*sql.Stmt{}, insertLog: statement{query: insertRow}, insertTerm: statement{query: insertTerm},
+		scribe: newScribe(), asked: map[string]bool{},
 		stop: ctx.Err,
 	}
 	if f.place, err = placeOf(ctx, conn); err == nil {
@@ -115,6 +117,7 @@ func (f *folder) close() {
 	f.rollback()
 	_ = f.followed() // where it isn't, the next folder sees to it
 	f.insertLog.close(f.conn)
+	f.insertTerm.close(f.conn)
 	for _, s := range f.statements {
 		_ = s.Close() // with the connection
 	}

@@ -66,7 +66,7 @@ func lineOf(e *stream.Entry) *line {
 		Addresses: distinct(n.Addresses), Devices: distinct(names(n.Devices)),
 		Agent: n.Extra["requestClientApplication"], Objects: list(n.Extra["targetObjects"]), Policies: list(n.Extra["policyIDs"]),
 		Failed: deed.Failed, Admin: deed.Admin, Severity: n.Severity, Message: n.Message, URL: n.URL, At: e.At,
-		Extra: others(n.Extra),
+		Extra: n.Extra, // which the record has without what stands elsewhere
 	}}}
 	l.n = number(l.Time, e.At)
 	if len(n.Accounts) > 0 {
@@ -139,23 +139,6 @@ func distinct(values []string) []string {
 		if out = append(out, v); len(out) == mostValues {
 			break
 		}
-	}
-	return out
-}
-
-// others are the fields that no other one holds. A list that is longer than ours stays whole.
-func others(extra map[string]string) map[string]string {
-	out := make(map[string]string, len(extra))
-	for k, v := range extra {
-		switch k {
-		case "requestClientApplication":
-			continue
-		case "targetObjects", "policyIDs":
-			if strings.Count(v, ",") < mostValues {
-				continue
-			}
-		}
-		out[k] = v
 	}
 	return out
 }

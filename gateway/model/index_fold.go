@@ -38,7 +38,7 @@ func (f *folder) changes(ctx context.Context) (changes, error) {
 			again.Lines[i] = l.n
 		}
 	}
-	data, err := f.scribe.encode.Marshal(again)
+	data, err := cbor.Marshal(again)
 	if err != nil {
 		return c, fmt.Errorf("write what the index is to be told: %w", err)
 	}
@@ -124,7 +124,7 @@ func (m *Model) followTables(ctx context.Context) error {
 // applyAgain tells the index of the last transaction, which a crash kept from it.
 func (m *Model) applyAgain(ctx context.Context, n int64, data []byte) error {
 	var again storedChanges
-	if err := cbor.Unmarshal(data, &again); err != nil {
+	if err := m.codec.dec.Unmarshal(data, &again); err != nil {
 		return fmt.Errorf("read what the index of the log missed: %w", err)
 	}
 	c := changes{n: n, dropped: again.Dropped}

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/config/networks"
 	"github.com/sluice-siem/sluice/dedup"
@@ -53,17 +51,12 @@ func (g *log) leave() {
 
 // scribe makes of lines what needs no table. Nothing of it changes, so that it may work ahead of the fold.
 type scribe struct {
-	encode cbor.EncMode
 	seed   maphash.Seed // of the terms' hashes: nobody can find two texts with one hash
 	places *networks.Places
 }
 
 func newScribe() scribe {
-	mode, err := cbor.EncOptions{}.EncMode()
-	if err != nil {
-		panic(err) // the options are constant
-	}
-	return scribe{encode: mode, seed: maphash.MakeSeed()}
+	return scribe{seed: maphash.MakeSeed()}
 }
 
 // line is an activity, or an alert, on its way into the log.
@@ -88,43 +81,26 @@ type early struct {
 
 // prepare makes the lines of a message's activities. What is a health message, or wasn't understood, is no line of
 // the log, which says what people did: those are with the alerts' services and in the stream. Nor is what came again.
-func (s scribe) prepare(m *stream.Message) ([]*line, error) {
-	lines := make([]*line, len(m.Entries))
+func (s scribe) prepare(m *stream.Message) (lines []*line, err error) {
+	lines = make([]*line, len(m.Entries))
+	records := make([]byte, 0, m.Size/2) // of all of them
 	for i, e := range m.Entries {
 		if e.Kind != stream.Notification || e.Match.Alert != "" || e.Notification.Kind != formats.Activity || e.Match.Relation == dedup.Resend {
 			continue
 		}
 		l := lineOf(e)
-		data, err := s.write(l)
-		if err != nil {
+		from := len(records)
+		if records, err = l.appendRecord(records); err != nil {
 			return nil, err
 		}
 		deed := risk.ActivityOf(&e.Notification, "", e.Time, s.locate)
-		l.early = early{data: data, words: appendWords(nil, l.texts()), hashes: s.hash(l), deed: &deed}
+		l.early = early{data: records[from:len(records):len(records)], words: appendWords(nil, l.texts()), hashes: s.hash(l), deed: &deed}
 		lines[i] = l
 	}
 	return lines, nil
 }
 
 func (s scribe) locate(a netip.Addr) risk.Network { return risk.Network(s.places.Find(a)) }
-
-// write encodes what the line's row has whole.
-func (s scribe) write(l *line) ([]byte, error) {
-	if l.Spelling = ""; l.User != nil {
-		l.Spelling = l.User.Spelling
-	}
-	data, err := s.encode.Marshal(&l.record)
-	if err != nil {
-		return nil, fmt.Errorf("encode line %s: %w", l.Event, err)
-	}
-	return data, nil
-}
-
-// record is what a line's row has whole.
-type record struct {
-	Activity
-	Spelling string `cbor:"23,keyasint,omitempty"` // of the user
-}
 
 // write takes a line into the log.
 func (f *folder) write(l *line) {
@@ -180,11 +156,10 @@ const insertRow = "INSERT INTO activities (n, combination, agent, ip, device, ob
 
 func (f *folder) insertLine(ctx context.Context, conn any, l *line) error {
 	if l.data == nil {
-		data, err := f.scribe.write(l)
-		if err != nil {
+		var err error
+		if l.data, err = l.appendRecord(nil); err != nil {
 			return err
 		}
-		l.data = data
 	}
 	if err := f.insertRow(ctx, conn, l); err != nil {
 		return err
@@ -334,18 +309,6 @@ func (f *folder) readLine(ctx context.Context, n int64) (*line, error) {
 		return nil, err
 	}
 	return lines[0], nil
-}
-
-// decode reads what the row of the line has whole.
-func (l *line) decode(data []byte) error {
-	if err := cbor.Unmarshal(data, &l.record); err != nil {
-		return fmt.Errorf("read line %d of the log: %w", l.n, err)
-	}
-	l.Time = timeOf(l.n)
-	if l.Spelling != "" {
-		l.User = &Named{Spelling: l.Spelling}
-	}
-	return nil
 }
 
 // deleteLine takes a line that was read out of the log. The index has to be told what it was told before.

@@ -3,7 +3,6 @@ package model
 import (
 	"context"
 	"hash/maphash"
-	"slices"
 )
 
 // The fields of a line that are terms, beside the user agent: those with one value, in the order of combinations, and
@@ -76,12 +75,14 @@ func (f *folder) numberLine(ctx context.Context, l *line, unknown map[term]bool)
 		}
 	}
 	known = t.combination != 0 && t.agent != 0
+	of := make([]int64, 0, len(h.many[0])+len(h.many[1])+len(h.many[2])+len(h.many[3]))
 	for i, list := range h.many {
-		t.many[i] = slices.Grow(t.many[i][:0], len(list))
+		from := len(of)
 		for _, h := range list {
-			t.many[i] = append(t.many[i], f.terms.numbers[h])
-			known = known && f.terms.numbers[h] != 0
+			n := f.terms.numbers[h]
+			of, known = append(of, n), known && n != 0
 		}
+		t.many[i] = of[from:len(of):len(of)]
 	}
 	if !known {
 		f.unknown(l, unknown)
@@ -153,11 +154,13 @@ func (s scribe) hash(l *line) *hashed {
 		maphash.WriteComparable(&all, h.combined[i])
 	}
 	h.combination = all.Sum64()
+	of := make([]uint64, 0, len(many[0])+len(many[1])+len(many[2])+len(many[3])) // all of them
 	for i, at := range manyFields() {
-		h.many[i] = make([]uint64, len(many[i]))
-		for k, v := range many[i] {
-			h.many[i][k] = term{at, v}.hash(s.seed)
+		from := len(of)
+		for _, v := range many[i] {
+			of = append(of, term{at, v}.hash(s.seed))
 		}
+		h.many[i] = of[from:]
 	}
 	return h
 }

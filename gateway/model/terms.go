@@ -96,13 +96,18 @@ func (f *folder) learn(ctx context.Context, unknown map[term]bool) error {
 		}
 	}
 	slices.SortFunc(list, term.compare) // so that equal streams give equal numbers
-	for _, key := range list {
-		n, err := f.entryOf(ctx, key, slices.MinFunc(spelled[key], term.compare))
-		if err != nil {
-			return fmt.Errorf("look up %q: %w", key.value, err)
+	numbers, err := f.enter(ctx, list, spelled)
+	if err != nil {
+		return err
+	}
+	for i, key := range list {
+		if numbers[i] == 0 { // it was there
+			if _, err := f.row(ctx, "SELECT n FROM terms WHERE field = ? AND folded = ?", []any{key.field, key.value}, &numbers[i]); err != nil {
+				return fmt.Errorf("look up %q: %w", key.value, err)
+			}
 		}
 		for _, t := range spelled[key] {
-			f.terms.numbers[t.hash(f.terms.seed)] = n
+			f.terms.numbers[t.hash(f.terms.seed)] = numbers[i]
 		}
 	}
 	return nil
@@ -112,28 +117,35 @@ func (t term) compare(o term) int {
 	return cmp.Or(cmp.Compare(t.field, o.field), cmp.Compare(t.value, o.value))
 }
 
-// entryOf gives the number of the folded term, which becomes an entry of the dictionary if it is new, as it is spelled
-// here first.
-func (f *folder) entryOf(ctx context.Context, key, spelling term) (n int64, err error) {
+const insertTerm = "INSERT INTO terms (n, field, value, folded, address) VALUES (?, ?, ?, ?, ?) ON CONFLICT (field, folded) DO NOTHING"
+
+// enter makes entries of the dictionary of those of the folded terms that are new, as most are, each as it is spelled here
+// first, and gives their numbers; 0 for the others.
+func (f *folder) enter(ctx context.Context, list []term, spelled map[term][]term) ([]int64, error) {
 	if f.terms.next == 0 {
 		if _, err := f.row(ctx, "SELECT coalesce(max(n), 0) + 1 FROM terms", nil, &f.terms.next); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	s, err := f.stmt(ctx, "INSERT INTO terms (n, field, value, folded, address) VALUES (?, ?, ?, ?, ?) ON CONFLICT (field, folded) DO NOTHING")
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.ExecContext(ctx, f.terms.next, key.field, spelling.value, key.value, spelling.address()) // most are new
-	if err != nil {
-		return 0, err
-	}
-	if made, err := r.RowsAffected(); err != nil || made > 0 {
-		f.terms.next++
-		return f.terms.next - 1, err
-	}
-	_, err = f.row(ctx, "SELECT n FROM terms WHERE field = ? AND folded = ?", []any{key.field, key.value}, &n)
-	return n, err
+	numbers := make([]int64, len(list))
+	return numbers, f.conn.Raw(func(conn any) error {
+		for i, key := range list {
+			first := slices.MinFunc(spelled[key], term.compare)
+			r, err := f.insertTerm.exec(ctx, conn, f.terms.next, int64(key.field), first.value, key.value, first.address())
+			if err != nil {
+				return fmt.Errorf("enter %q: %w", key.value, err)
+			}
+			made, err := r.RowsAffected()
+			if err != nil {
+				return err
+			}
+			if made > 0 {
+				numbers[i] = f.terms.next
+				f.terms.next++
+			}
+		}
+		return nil
+	})
 }
 
 // foldTerm is the form in which terms are compared. No filter has U+0000, which ends a text for SQLite.

@@ -1,14 +1,13 @@
 package stream
 
 import (
-	"encoding/binary"
 	"math"
-	"time"
 
-	"github.com/fxamacker/cbor/v2"
+	library "github.com/fxamacker/cbor/v2"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/cbor"
 	"github.com/sluice-siem/sluice/gateway/policy"
 )
 
@@ -17,34 +16,34 @@ import (
 
 // decoder reads entries of one message.
 type decoder struct {
-	library cbor.DecMode
+	library library.DecMode
 	words   map[string]string // what entries have in common, each once
 }
 
 func newDecoder() decoder { return decoder{decoding(), map[string]string{}} }
 
-// entry reads the entry that b begins with, and gives what comes after it.
+// entry reads the entry that b begins with, and gives what comes after it. b stays as it is as long as the entry is used.
 func (d decoder) entry(b []byte, e *Entry) (rest []byte, err error) {
-	i := item{b: b, words: d.words}
+	i := item{cbor.NewReader(b, d.words)}
 	i.entry(e)
-	if !i.odd {
-		return i.b, nil
+	if !i.Odd() {
+		return i.Rest(), nil
 	}
 	*e = Entry{}
 	return d.library.UnmarshalFirst(b, e)
 }
 
 func (i *item) entry(e *Entry) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			e.Kind = Kind(i.word())
+			e.Kind = Kind(i.Word())
 		case 2:
-			e.Time = i.time()
+			e.Time = i.Time()
 		case 3:
-			e.Key = dedup.EventKey(i.text())
+			e.Key = dedup.EventKey(i.Text())
 		case 4:
-			e.Input = i.word()
+			e.Input = i.Word()
 		case 5:
 			i.notification(&e.Notification)
 		case 6:
@@ -62,407 +61,239 @@ func (i *item) entry(e *Entry) {
 			e.Act = new(Act)
 			i.act(e.Act)
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) notification(n *formats.Notification) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			n.Service = formats.Service(i.word())
+			n.Service = formats.Service(i.Word())
 		case 2:
-			n.Kind = formats.Kind(i.word())
+			n.Kind = formats.Kind(i.Word())
 		case 3:
-			n.Channel = i.word()
+			n.Channel = i.Word()
 		case 4:
-			n.Origin = formats.Service(i.word())
+			n.Origin = formats.Service(i.Word())
 		case 5:
-			n.ID = i.text()
+			n.ID = i.Text()
 		case 6:
-			n.Type = i.word()
+			n.Type = i.Word()
 		case 7:
-			n.Class = i.word()
+			n.Class = i.Word()
 		case 8:
-			n.Title = i.word()
+			n.Title = i.Word()
 		case 9:
-			n.Severity = formats.Severity(i.number(0, math.MaxUint8))
+			n.Severity = formats.Severity(i.Number(0, math.MaxUint8))
 		case 10:
 			n.Accounts = array(i, (*item).entity)
 		case 11:
 			n.Devices = array(i, (*item).entity)
 		case 12:
-			n.Addresses = array(i, func(i *item, s *string) { *s = i.text() })
+			n.Addresses = array(i, func(i *item, s *string) { *s = i.Text() })
 		case 13:
-			n.App = i.word()
+			n.App = i.Word()
 		case 14:
-			n.URL = i.text()
+			n.URL = i.Text()
 		case 15:
-			n.Message = i.text()
+			n.Message = i.Text()
 		case 16:
-			n.Start = i.time()
+			n.Start = i.Time()
 		case 17:
-			n.End = i.time()
+			n.End = i.Time()
 		case 18:
-			n.Raised = i.time()
+			n.Raised = i.Time()
 		case 19:
-			n.Sent = i.time()
+			n.Sent = i.Time()
 		case 20:
-			n.Arrived = i.time()
+			n.Arrived = i.Time()
 		case 21:
-			n.Update = i.yes()
+			n.Update = i.Yes()
 		case 22:
-			n.Count = i.integer()
+			n.Count = i.Integer()
 		case 23:
-			n.Extra = i.texts()
+			n.Extra = i.Texts()
 		case 24:
-			n.Truncated = i.yes()
+			n.Truncated = i.Yes()
 		case 25:
-			n.Parsed = i.yes()
+			n.Parsed = i.Yes()
 		case 26:
-			n.Content = i.digest()
+			i.Fixed(n.Content[:])
 		case 27:
-			n.Payload = i.integer()
+			n.Payload = i.Integer()
 		case 28:
-			n.Raw = i.bytes()
+			n.Raw = i.Within()
 		case 29:
-			n.Claims = formats.Service(i.word())
+			n.Claims = formats.Service(i.Word())
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) entity(e *formats.Entity) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			e.Name = i.text()
+			e.Name = i.Text()
 		case 2:
-			e.Key = i.word()
+			e.Key = i.Word()
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) match(m *dedup.Match) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			m.Alert = dedup.AlertID(i.text())
+			m.Alert = dedup.AlertID(i.Text())
 		case 2:
-			m.Relation = dedup.Relation(i.word())
+			m.Relation = dedup.Relation(i.Word())
 		case 3:
-			m.Type = i.word()
+			m.Type = i.Word()
 		case 4:
 			m.Evidence = array(i, (*item).evidence)
 		case 5:
 			m.RunnerUp = new(dedup.Candidate)
 			i.candidate(m.RunnerUp)
 		case 6:
-			m.Of = dedup.EventKey(i.text())
+			m.Of = dedup.EventKey(i.Text())
 		case 7:
-			m.Points = i.integer()
+			m.Points = i.Integer()
 		case 8:
-			m.Undoes = dedup.EventKey(i.text())
+			m.Undoes = dedup.EventKey(i.Text())
 		case 9:
-			m.From = dedup.AlertID(i.text())
+			m.From = dedup.AlertID(i.Text())
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) evidence(e *dedup.Evidence) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			e.What = i.word()
+			e.What = i.Word()
 		case 2:
-			e.How = i.word()
+			e.How = i.Word()
 		case 3:
-			e.Points = i.integer()
+			e.Points = i.Integer()
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) candidate(c *dedup.Candidate) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			c.Alert = dedup.AlertID(i.text())
+			c.Alert = dedup.AlertID(i.Text())
 		case 2:
-			c.Points = i.integer()
+			c.Points = i.Integer()
 		case 3:
-			c.Why = i.word()
+			c.Why = i.Word()
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) decision(d *policy.Decision) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			d.Action = dedup.Action(i.word())
+			d.Action = dedup.Action(i.Word())
 		case 2:
-			d.Reason = policy.Reason(i.word())
+			d.Reason = policy.Reason(i.Word())
 		case 3:
-			d.Rule = i.word()
+			d.Rule = i.Word()
 		case 4:
-			d.ManagedIn = formats.Service(i.word())
+			d.ManagedIn = formats.Service(i.Word())
 		case 5:
-			d.Until = i.time()
+			d.Until = i.Time()
 		case 6:
-			d.StandsFor = dedup.EventKey(i.text())
+			d.StandsFor = dedup.EventKey(i.Text())
 		case 7:
-			d.Would = dedup.Action(i.word())
+			d.Would = dedup.Action(i.Word())
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) sighting(s *dedup.Sighting) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			s.Service = formats.Service(i.word())
+			s.Service = formats.Service(i.Word())
 		case 2:
-			s.Channel = i.word()
+			s.Channel = i.Word()
 		case 3:
-			s.ID = i.text()
+			s.ID = i.Text()
 		case 4:
-			s.URL = i.text()
+			s.URL = i.Text()
 		case 5:
-			s.Key = dedup.EventKey(i.text())
+			s.Key = dedup.EventKey(i.Text())
 		case 6:
-			s.First = i.time()
+			s.First = i.Time()
 		case 7:
-			s.Last = i.time()
+			s.Last = i.Time()
 		case 8:
-			s.Count = i.integer()
+			s.Count = i.Integer()
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) part(p *dedup.Part) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			p.Of = i.digest()
+			i.Fixed(p.Of[:])
 		case 2:
-			p.Index = i.integer()
+			p.Index = i.Integer()
 		case 3:
-			p.Body = i.digest()
+			i.Fixed(p.Body[:])
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
 func (i *item) act(a *Act) {
-	for k := range i.fields {
+	for k := range i.Fields {
 		switch k {
 		case 1:
-			a.By = i.text()
+			a.By = i.Text()
 		case 2:
-			a.Verb = i.word()
+			a.Verb = i.Word()
 		case 3:
-			a.Args = i.bytes()
+			a.Args = i.Bytes()
 		case 4:
-			a.Scope = i.text()
+			a.Scope = i.Text()
 		default:
-			i.odd = true
+			i.Reject()
 		}
 	}
 }
 
-// item reads CBOR as object writes it, from its beginning. What is written in any other way is odd, and nothing that
-// was read of it holds.
-type item struct {
-	b     []byte // what isn't read yet
-	words map[string]string
-	odd   bool
-}
-
-// head reads a major type with its argument, which what follows can't be shorter than unless it is a number.
-func (i *item) head(major byte) uint64 {
-	if len(i.b) == 0 || i.b[0]&^31 != major {
-		i.odd = true
-		return 0
-	}
-	first := i.b[0] & 31
-	i.b = i.b[1:]
-	if first < 24 {
-		return uint64(first)
-	}
-	size := 1 << (first - 24)
-	if first > 27 || len(i.b) < size {
-		i.odd = true
-		return 0
-	}
-	var n uint64
-	switch size {
-	case 1:
-		n = uint64(i.b[0])
-	case 2:
-		n = uint64(binary.BigEndian.Uint16(i.b))
-	case 4:
-		n = uint64(binary.BigEndian.Uint32(i.b))
-	case 8:
-		n = binary.BigEndian.Uint64(i.b)
-	}
-	i.b = i.b[size:]
-	return n
-}
-
-// next gives the bytes of a string, or none.
-func (i *item) next(major byte) []byte {
-	n := i.head(major)
-	if i.odd || n > uint64(len(i.b)) {
-		i.odd = true
-		return nil
-	}
-	b := i.b[:n]
-	i.b = i.b[n:]
-	return b
-}
-
-// fields reads the keys of a map, between which the values are read.
-func (i *item) fields(yield func(k uint64) bool) {
-	n, last := i.head(cborMap), uint64(0)
-	for ; n > 0 && !i.odd; n-- {
-		k := i.head(cborUint)
-		if k <= last {
-			i.odd = true
-		}
-		if last = k; i.odd || !yield(k) {
-			return
-		}
-	}
-}
+// item reads the parts of entries.
+type item struct{ cbor.Reader }
 
 // array reads a list with at least one element, each with that.
 func array[T any](i *item, one func(*item, *T)) []T {
-	n := i.head(cborArray)
-	if i.odd || n == 0 || n > uint64(len(i.b)) {
-		i.odd = true
-		return nil
-	}
+	n := i.Array()
 	out := make([]T, 0, min(n, 16)) // what isn't there takes no memory
-	for ; n > 0 && !i.odd; n-- {
+	for ; n > 0 && !i.Odd(); n-- {
 		out = append(out, *new(T))
 		one(i, &out[len(out)-1])
 	}
 	return out
-}
-
-func (i *item) text() string { return string(i.next(cborText)) }
-
-// longestWord is how long a text is at most that may come again.
-const longestWord = 128
-
-// word is a text that other entries have, too.
-func (i *item) word() string {
-	b := i.next(cborText)
-	if s, ok := i.words[string(b)]; ok {
-		return s
-	}
-	s := string(b)
-	if len(s) <= longestWord {
-		i.words[s] = s
-	}
-	return s
-}
-
-func (i *item) bytes() []byte {
-	if i.null() {
-		return nil
-	}
-	return append([]byte{}, i.next(cborBytes)...)
-}
-
-func (i *item) digest() (d [16]byte) {
-	if copy(d[:], i.next(cborBytes)) != len(d) {
-		i.odd = true
-	}
-	return d
-}
-
-func (i *item) null() bool {
-	if len(i.b) == 0 || i.b[0] != cborNull {
-		return false
-	}
-	i.b = i.b[1:]
-	return true
-}
-
-func (i *item) yes() bool {
-	if len(i.b) == 0 || i.b[0] != cborTrue {
-		i.odd = true
-		return false
-	}
-	i.b = i.b[1:]
-	return true
-}
-
-func (i *item) integer() int { return i.number(math.MinInt, math.MaxInt) }
-
-func (i *item) number(least, most int) int {
-	negative := len(i.b) > 0 && i.b[0]&^31 == cborNegint
-	var n uint64
-	if negative {
-		n = i.head(cborNegint)
-	} else {
-		n = i.head(cborUint)
-	}
-	if n > math.MaxInt {
-		i.odd = true
-		return 0
-	}
-	v := int(n)
-	if negative {
-		v = -v - 1
-	}
-	if v < least || v > most {
-		i.odd = true
-	}
-	return v
-}
-
-func (i *item) time() (t time.Time) {
-	if i.null() {
-		return t
-	}
-	b := i.next(cborText)
-	if len(b) == 0 || b[len(b)-1] != 'Z' || t.UnmarshalText(b) != nil {
-		i.odd = true
-	}
-	return t
-}
-
-// texts reads texts with their names.
-func (i *item) texts() map[string]string {
-	n := i.head(cborMap)
-	if i.odd || n == 0 || n > uint64(len(i.b)) {
-		i.odd = true
-		return nil
-	}
-	m := make(map[string]string, min(n, 64))
-	for ; n > 0 && !i.odd; n-- {
-		k := i.word()
-		if _, ok := m[k]; ok {
-			i.odd = true
-		}
-		m[k] = i.text()
-	}
-	return m
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/cbor"
 )
 
 // sameEntry reads an entry by hand and has the library read it, too.
@@ -18,9 +19,9 @@ func sameEntry(t *testing.T, d decoder, data []byte) (odd bool) {
 	if (err != nil) != (wrong != nil) || len(left) != len(rest) || err == nil && !reflect.DeepEqual(got, want) {
 		t.Fatalf("%x is read as\n%+v, %d bytes left, %v; by the library as\n%+v, %d bytes left, %v", data, got, len(left), err, want, len(rest), wrong)
 	}
-	i := item{b: data, words: d.words}
+	i := item{cbor.NewReader(data, d.words)}
 	i.entry(new(Entry))
-	return i.odd
+	return i.Odd()
 }
 
 func TestEntriesAreReadAsTheLibraryReadsThem(t *testing.T) {
