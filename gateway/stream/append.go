@@ -24,7 +24,7 @@ var (
 type Appended struct {
 	Sequence uint64
 	Hash     Hash // proof of the sequence
-	Size     int  // bytes of the message
+	Size     int  // bytes of the message, not packed
 }
 
 // Append stores the batch as one message after the last one, sets the positions of its entries and
@@ -133,7 +133,7 @@ func (s *Stream) stored(b *Batch, data []byte, sequence uint64) Appended {
 	for i := range b.entries {
 		b.entries[i].At = Position{Sequence: sequence, Index: i}
 	}
-	m := &Message{Sequence: sequence, Hash: sha256.Sum256(data), Stored: time.Now(), Size: len(data), Entries: b.entries}
+	m := &Message{Sequence: sequence, Hash: sha256.Sum256(data), Stored: time.Now(), Size: b.Size(), Entries: b.entries}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.Before = s.total

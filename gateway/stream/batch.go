@@ -3,9 +3,13 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
 )
 
-// Limits of a batch, which is one message of the stream. JetStream's max_payload is 1 MiB.
+// Limits of a batch, which is one message of the stream, before it is packed. JetStream's max_payload is 1 MiB, which
+// what can't be packed has to fit into.
 const (
 	MaxEntries = 512       // entries, at which a batch is full
 	MaxBytes   = 512 << 10 // bytes encoded, at which a batch is full
@@ -22,7 +26,8 @@ var ErrTooLarge = errors.New("entry is too large for the stream")
 // the same way.
 type Batch struct {
 	entries []*Entry // as they were handed over
-	buf     []byte   // the message: room for its head, then the entries
+	buf     []byte   // room for a head, then the entries
+	sealed  []byte   // the message
 }
 
 // Add appends e. It returns false, and leaves the batch as it was, where e doesn't fit any more and
@@ -59,7 +64,7 @@ func (b *Batch) Full() bool { return len(b.entries) >= MaxEntries || b.Size() >=
 // Len is the number of entries.
 func (b *Batch) Len() int { return len(b.entries) }
 
-// Size is the number of bytes that the batch has as a message of the stream.
+// Size is the number of bytes that the batch has as a message of the stream before it is packed.
 func (b *Batch) Size() int { return max(len(b.buf), headLen) }
 
 // Entries are what was added, with their positions once [Stream.Append] stored them. They are shared
@@ -72,9 +77,11 @@ func (b *Batch) Reset() {
 	b.buf = b.buf[:0]
 }
 
-// seal completes the message with its head and returns it. The bytes are valid until the next Reset.
+// seal gives the message, packed. The bytes are valid until the next one.
 func (b *Batch) seal(before uint64) []byte {
-	data := b.room()
-	putHead(data, before, len(b.entries))
-	return data
+	body := b.room()[headLen:]
+	b.sealed = slices.Grow(b.sealed[:0], headLen+s2.MaxEncodedLen(len(body)))[:headLen]
+	putHead(b.sealed, before, len(b.entries))
+	packed := s2.Encode(b.sealed[headLen:cap(b.sealed)], body)
+	return b.sealed[:headLen+len(packed)]
 }

@@ -129,7 +129,9 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 	tests := map[string][]byte{
 		"empty":           nil,
 		"short":           good[:headLen-1],
-		"newer":           change(0, 2),
+		"newer":           change(0, 3),
+		"taken for plain": change(0, formatPlain),
+		"endless":         append(append([]byte(nil), good[:headLen]...), 0xff, 0xff, 0xff, 0xff, 0x0f, 0),
 		"too many":        change(9, 0xff),
 		"one more":        change(12, 3),
 		"one less":        change(12, 1),
@@ -143,9 +145,32 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 			t.Errorf("%s: decode = %v, want ErrFormat", name, err)
 		}
 	}
-	_, err := decode(raw{sequence: 5, data: change(0, 2)})
-	if want := "message 5 has format 2, this program knows 1"; err == nil || !strings.Contains(err.Error(), want) {
+	_, err := decode(raw{sequence: 5, data: change(0, 3)})
+	if want := "message 5 has format 3, this program knows 2"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("decode of a newer message = %v, want %q", err, want)
+	}
+}
+
+// TestPlainMessagesAreRead: what was stored before messages were packed.
+func TestPlainMessagesAreRead(t *testing.T) {
+	b := batchOf(t, entries(0, 20))
+	packed, plain := b.seal(7), slices.Clone(b.room())
+	copy(plain, packed[:headLen])
+	plain[0] = formatPlain
+	if len(packed) > len(plain)/2 {
+		t.Errorf("%d bytes are packed into %d", len(plain), len(packed))
+	}
+	want, err := decode(raw{sequence: 3, data: packed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decode(raw{sequence: 3, data: plain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Hash = want.Hash // each is of its own bytes
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("packed and plain differ (-packed +plain):\n%s", d)
 	}
 }
 

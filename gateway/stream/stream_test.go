@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,17 @@ func entry(i int) *Entry {
 		Match:    dedup.Match{Alert: dedup.AlertID(fmt.Sprintf("%032x", i*7)), Relation: dedup.First, Type: "account_enumeration"},
 		Decision: policy.Decision{Action: dedup.Forward, Reason: policy.ManagedHere, ManagedIn: formats.DefenderForIdentity},
 	}
+}
+
+// noisy are entries that can't be packed, of some 1,200 bytes.
+func noisy(i, n int) []*Entry {
+	out := entries(i, n)
+	noise := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)})
+	for _, e := range out {
+		e.Notification.Raw = make([]byte, 900)
+		_, _ = noise.Read(e.Notification.Raw) // never fails
+	}
+	return out
 }
 
 // entries makes n entries from the i-th on.
@@ -229,7 +241,7 @@ func TestAFullStreamPushesBackUntilItIsPurged(t *testing.T) {
 	if !errors.Is(err, ErrFull) {
 		t.Fatalf("Append to a full stream = %v, want ErrFull", err)
 	}
-	if got := s.Bytes(); got > 100<<10 || got < 80<<10 {
+	if got := s.Bytes(); got > 101<<10 || got < 80<<10 {
 		t.Errorf("Bytes = %d, want nearly %d", got, 100<<10)
 	}
 	if _, last := s.Bounds(); last != uint64(stored) {
@@ -243,6 +255,23 @@ func TestAFullStreamPushesBackUntilItIsPurged(t *testing.T) {
 	}
 	if first, _ := s.Bounds(); first != uint64(stored) {
 		t.Errorf("first after the purge = %d, want %d", first, stored)
+	}
+}
+
+func TestWhatCantBePackedFits(t *testing.T) {
+	s := openStream(t, Options{Dir: t.TempDir()})
+	es := noisy(0, 1)
+	es[0].Notification.Raw = make([]byte, MaxEntry-1000)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(es[0].Notification.Raw) // never fails
+	a, err := s.Append(t.Context(), batchOf(t, es))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStream(t, s)
+	s = openStream(t, Options{Dir: s.options.Dir})
+	m, err := s.Read(t.Context(), a.Sequence)
+	if err != nil || len(m.Entries) != 1 || !bytes.Equal(m.Entries[0].Notification.Raw, es[0].Notification.Raw) {
+		t.Errorf("Read = %v, %d entries", err, len(m.Entries))
 	}
 }
 
@@ -404,7 +433,7 @@ func TestTheLimitMayChange(t *testing.T) {
 		appendEntries(t, s, 10*i, 10)
 	}
 	closeStream(t, s)
-	s = openStream(t, Options{Dir: dir, MaxDisk: 100 << 10})
+	s = openStream(t, Options{Dir: dir, MaxDisk: 10 << 10})
 	if first, last := s.Bounds(); first != 1 || last != 20 {
 		t.Errorf("Bounds after a smaller limit = %d, %d, want 1, 20: nothing may be discarded", first, last)
 	}
