@@ -59,26 +59,35 @@ func Open(ctx context.Context, s *stream.Stream, log *slog.Logger) (*Ledger, err
 // Close closes the cursor.
 func (l *Ledger) Close() error { return l.reader.Close() }
 
-// batchEntries are counted with one commit.
-const batchEntries = 4096
+const (
+	batchEntries = 4096                  // are counted with one commit, at most
+	fewEntries   = 256                   // behind so few it waits
+	pause        = 50 * time.Millisecond // so long, because a commit costs as much as counting hundreds
+	troubled     = time.Second           // until it tries again
+)
 
 // Run counts until ctx ends.
 func (l *Ledger) Run(ctx context.Context) error {
-	const pause = time.Second
 	for {
 		entries, err := l.reader.Next(ctx, batchEntries)
 		if err == nil {
 			err = l.count(entries)
 		}
+		wait := time.Duration(0)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, stream.ErrClosed):
 			return nil
 		case err != nil:
 			l.log.Error("the ledger can't go on, trying again", "err", err)
 			l.reader.Rewind()
+			wait = troubled
+		case len(entries) < fewEntries:
+			wait = pause
+		}
+		if wait > 0 {
 			select {
 			case <-ctx.Done():
-			case <-time.After(pause):
+			case <-time.After(wait):
 			}
 		}
 	}
