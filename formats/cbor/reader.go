@@ -17,7 +17,7 @@ type Reader struct {
 // NewReader reads b. Words are texts that were read before: one that comes again is taken from there.
 func NewReader(b []byte, words map[string]string) Reader { return Reader{b: b, words: words} }
 
-// Odd says whether there was something that a Writer doesn't write, or not there. Then nothing that was read holds.
+// Odd says whether there was something that the Reader doesn't know, or that isn't there. Then nothing that was read holds.
 func (r *Reader) Odd() bool { return r.odd }
 
 // Reject makes it odd.

@@ -41,7 +41,7 @@ func (l *line) appendRecord(b []byte) ([]byte, error) {
 	w.Number(18, int(l.Severity))
 	w.Optional(19, l.Message)
 	w.Optional(20, l.URL)
-	w.Fields(21, l.Extra, isField)
+	w.Fields(21, l.Extra, hasElsewhere)
 	w.Named(22, cbor.Named{Name: "Index", Number: uint64(l.At.Index)}, cbor.Named{Name: "Sequence", Number: l.At.Sequence})
 	w.Optional(23, l.Spelling)
 	w.Close()
@@ -52,8 +52,8 @@ func (l *line) appendRecord(b []byte) ([]byte, error) {
 	return data, nil
 }
 
-// isField says whether the record has that elsewhere. A list that is longer than ours stays whole.
-func isField(name, value string) bool {
+// hasElsewhere says whether the record has that under another key. A list that is longer than ours stays whole.
+func hasElsewhere(name, value string) bool {
 	switch name {
 	case "requestClientApplication":
 		return true

@@ -8,8 +8,8 @@ import (
 )
 
 // Every notification is encoded once, on the goroutine that decides, and reflection took a tenth of all
-// the time there was. So entries are written by hand, and read by the library, which the tests also have
-// write the same bytes: deterministic CBOR (RFC 8949, 4.2.1), times in RFC 3339 with all their nanoseconds.
+// the time there was. So entries are written by hand, as the tests also have the library write them:
+// deterministic CBOR (RFC 8949, 4.2.1), times in RFC 3339 with all their nanoseconds.
 
 // object writes the parts of entries.
 type object struct{ cbor.Writer }

@@ -81,7 +81,7 @@ func decode(r raw) (*Message, error) {
 		}
 	}
 	count := int(binary.BigEndian.Uint32(r.data[9:]))
-	if count > len(rest) {
+	if count > min(MaxEntries, len(rest)) {
 		return nil, fmt.Errorf("message %d claims %d entries in %d bytes: %w", r.sequence, count, len(rest), ErrFormat)
 	}
 	m := &Message{
