@@ -5,6 +5,8 @@
 //	go run ./test/bench -only relay,synced   some rows; the relay is what the ratios are against
 //	go run ./test/bench -require             and says whether what must hold holds
 //	go run ./test/bench -remember 5000000    the cost of an event and the memory with that many known IDs
+//	go run ./test/bench -behind 400000 -rate 500 -seconds 24
+//	                                         how fast a model takes in so many activities that it missed, and the latency meanwhile
 //
 // # Decisions
 //
@@ -56,6 +58,7 @@ type settings struct {
 	strict   bool
 	require  bool
 	remember int
+	behind   int
 	command  string // as it was given, for the footer
 }
 
@@ -79,6 +82,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if s.remember > 0 {
 		return b.remembering(ctx, stdout)
 	}
+	if s.behind > 0 {
+		return b.catchingUp(ctx, stdout)
+	}
 	return b.compare(ctx, stdout)
 }
 
@@ -94,6 +100,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	f.BoolVar(&s.strict, "strict", false, "fail where a program is missing")
 	f.BoolVar(&s.require, "require", false, "compare with what must hold, and fail where something doesn't")
 	f.IntVar(&s.remember, "remember", 0, "compare an empty state with one that remembers that many activities, instead of the table")
+	f.IntVar(&s.behind, "behind", 0, "measure the latency while a model takes in that many activities that it missed, instead of the table")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}

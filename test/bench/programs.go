@@ -35,6 +35,7 @@ type environment struct {
 const (
 	bare         = "relay"
 	synced       = "synced"
+	withoutModel = "forwarding"
 	unsynced     = "process"
 	diskQueue    = "rsyslog"
 	syncedQueue  = "rsyslog-synced"
@@ -49,7 +50,7 @@ func programs() []program {
 		{name: "parse", title: "relay, and syslog + CEF + normalise", share: 1, arranged: arrangeParse},
 		{name: synced, title: "**Sluice**, synced (the default)", share: 1, sluice: true, arranged: arrangeSluice("stream: {durability: synced}")},
 		{
-			name: "forwarding", title: "**Sluice**, synced, `model: {enabled: false}`", share: 1, sluice: true,
+			name: withoutModel, title: "**Sluice**, synced, `model: {enabled: false}`", share: 1, sluice: true,
 			arranged: arrangeSluice("stream: {durability: synced}\nmodel: {enabled: false}"),
 		},
 		{name: unsynced, title: "**Sluice**, `durability: process`", share: 1, sluice: true, arranged: arrangeSluice("stream: {durability: process}")},
@@ -118,13 +119,18 @@ func arrangeParse(e environment) (string, []string, error) {
 }
 
 func arrangeSluice(more string) func(environment) (string, []string, error) {
+	return arrangeSluiceAt(more, "127.0.0.1:0")
+}
+
+// arrangeSluiceAt has it show its metrics at an address.
+func arrangeSluiceAt(more, web string) func(environment) (string, []string, error) {
 	return func(e environment) (string, []string, error) {
 		text := fmt.Sprintf(`data_dir: data
 inputs: [{name: tcp, type: syslog, listen: "tcp://%s"}]
 targets: [{name: siem, type: syslog, address: "tcp://%s", format: cef, framing: newline}]
 %s
-http: {listen: "127.0.0.1:0"}
-`, e.listen, e.target, more)
+http: {listen: "%s"}
+`, e.listen, e.target, more, web)
 		return e.sluice, []string{"run", "--config", "sluice.yaml"}, configure(e, "sluice.yaml", text)
 	}
 }

@@ -31,7 +31,7 @@ func (b *bench) remembering(ctx context.Context, stdout io.Writer) error {
 	for round := range b.rounds {
 		_, _ = fmt.Fprintf(b.log, "round %d of %d\n", round+1, b.rounds)
 		// New lines for each round: what is full keeps what it was given in the rounds before.
-		t := task{program: sluiceProgram(), work: newWork(round*b.events, b.events), times: 1, conns: 1}
+		t := task{program: programOf(synced), work: newWork(round*b.events, b.events), times: 1, conns: 1}
 		empty, errEmpty := b.measure(ctx, t)
 		t.data = full
 		filled, errFilled := b.measure(ctx, t)
@@ -55,9 +55,9 @@ func (b *bench) remembering(ctx context.Context, stdout io.Writer) error {
 	return err
 }
 
-func sluiceProgram() program {
+func programOf(name string) program {
 	for _, p := range programs() {
-		if p.name == synced {
+		if p.name == name {
 			return p
 		}
 	}
@@ -136,7 +136,7 @@ func (b *bench) dead(ctx context.Context, data string) (sample, error) {
 	if err != nil {
 		return nothing(), err
 	}
-	p, address, err := b.launch(ctx, task{program: sluiceProgram()}, dir, nobody)
+	p, address, err := b.launch(ctx, task{program: programOf(synced)}, dir, nobody)
 	if err != nil {
 		return nothing(), err
 	}
