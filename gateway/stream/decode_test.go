@@ -58,7 +58,7 @@ func TestOddEntries(t *testing.T) {
 		}
 		for i := range data {
 			sameEntry(t, d, data[:i])
-			for _, with := range []byte{data[i] + 1, data[i] - 1, data[i] ^ 0x20, 0, 0x1b, 0x5f, 0xbb, 0xf6, 0xff} {
+			for _, with := range []byte{data[i] + 1, data[i] ^ 0x20, 0xbb, 0xff} {
 				odd := append([]byte{}, data...)
 				odd[i] = with
 				sameEntry(t, d, odd)
