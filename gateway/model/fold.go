@@ -93,8 +93,7 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 	}
 	f := &folder{
 		m: m, conn: conn, statements: map[string]*sql.Stmt{}, insertLog: statement{query: insertRow}, insertTerm: statement{query: insertTerm},
-		scribe: newScribe(), asked: map[string]bool{},
-		stop: ctx.Err,
+		scribe: newScribe(), asked: map[string]bool{}, stop: ctx.Err,
 	}
 	if f.place, err = placeOf(ctx, conn); err == nil {
 		err = conn.QueryRowContext(ctx, "SELECT n FROM index_changes").Scan(&f.changed)

@@ -26,7 +26,7 @@ var ErrTooLarge = errors.New("entry is too large for the stream")
 // the same way.
 type Batch struct {
 	entries []*Entry // as they were handed over
-	buf     []byte   // room for a head, then the entries
+	buf     []byte   // the entries, encoded
 	sealed  []byte   // the message
 }
 
@@ -35,27 +35,19 @@ type Batch struct {
 // at all. ErrTooLarge and an entry that can't be encoded, such as one with a year beyond 9999, are
 // errors that only another entry can mend. The batch keeps e, which the caller must not change afterwards.
 func (b *Batch) Add(e *Entry) (bool, error) {
-	before, n := b.Size(), len(b.entries)
-	longer, err := appendEntry(b.room(), e)
-	size := len(longer) - before
+	n := len(b.entries)
+	longer, err := appendEntry(b.buf, e)
+	size := len(longer) - len(b.buf)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("encode entry %s: %w", e.Key, err)
 	case size > MaxEntry:
 		err = fmt.Errorf("entry %s has %d bytes encoded, more than %d: %w", e.Key, size, MaxEntry, ErrTooLarge)
-	case n == 0 || n < MaxEntries && len(longer) <= maxMessage:
+	case n == 0 || n < MaxEntries && headLen+len(longer) <= maxMessage:
 		b.buf, b.entries = longer, append(b.entries, e)
 		return true, nil
 	}
 	return false, err
-}
-
-// room is the message so far, which begins with room for its head.
-func (b *Batch) room() []byte {
-	if len(b.buf) == 0 {
-		b.buf = append(b.buf, make([]byte, headLen)...)
-	}
-	return b.buf
 }
 
 // Full says that the batch has reached MaxEntries or MaxBytes and must be appended now.
@@ -65,7 +57,7 @@ func (b *Batch) Full() bool { return len(b.entries) >= MaxEntries || b.Size() >=
 func (b *Batch) Len() int { return len(b.entries) }
 
 // Size is the number of bytes that the batch has as a message of the stream before it is packed.
-func (b *Batch) Size() int { return max(len(b.buf), headLen) }
+func (b *Batch) Size() int { return headLen + len(b.buf) }
 
 // Entries are what was added, with their positions once [Stream.Append] stored them. They are shared
 // with the readers: nobody may change them after the append.
@@ -79,9 +71,8 @@ func (b *Batch) Reset() {
 
 // seal gives the message, packed. The bytes are valid until the next one.
 func (b *Batch) seal(before uint64) []byte {
-	body := b.room()[headLen:]
-	b.sealed = slices.Grow(b.sealed[:0], headLen+s2.MaxEncodedLen(len(body)))[:headLen]
+	b.sealed = slices.Grow(b.sealed[:0], headLen+s2.MaxEncodedLen(len(b.buf)))[:headLen]
 	putHead(b.sealed, before, len(b.entries))
-	packed := s2.Encode(b.sealed[headLen:cap(b.sealed)], body)
+	packed := s2.Encode(b.sealed[headLen:cap(b.sealed)], b.buf)
 	return b.sealed[:headLen+len(packed)]
 }

@@ -44,12 +44,17 @@ func entry(i int) *Entry {
 // noisy are entries that can't be packed, of some 1,200 bytes.
 func noisy(i, n int) []*Entry {
 	out := entries(i, n)
-	noise := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)})
-	for _, e := range out {
-		e.Notification.Raw = make([]byte, 900)
-		_, _ = noise.Read(e.Notification.Raw) // never fails
+	for k, e := range out {
+		e.Notification.Raw = noise(i+k, 900)
 	}
 	return out
+}
+
+// noise is n bytes that can't be packed, for each seed the same.
+func noise(seed, n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b) // never fails
+	return b
 }
 
 // entries makes n entries from the i-th on.
@@ -260,9 +265,8 @@ func TestAFullStreamPushesBackUntilItIsPurged(t *testing.T) {
 
 func TestWhatCantBePackedFits(t *testing.T) {
 	s := openStream(t, Options{Dir: t.TempDir()})
-	es := noisy(0, 1)
-	es[0].Notification.Raw = make([]byte, MaxEntry-1000)
-	_, _ = rand.NewChaCha8([32]byte{1}).Read(es[0].Notification.Raw) // never fails
+	es := entries(0, 1)
+	es[0].Notification.Raw = noise(1, MaxEntry-1000)
 	a, err := s.Append(t.Context(), batchOf(t, es))
 	if err != nil {
 		t.Fatal(err)

@@ -86,9 +86,7 @@ func (t Tally) put(cell Cell, c Count) {
 
 // MarshalText writes term/service/hour.
 func (c Cell) MarshalText() ([]byte, error) {
-	b := make([]byte, 0, len(c.Term)+len(c.Service)+12)
-	b = append(append(append(append(b, c.Term...), '/'), c.Service...), '/')
-	return strconv.AppendInt(b, c.Hour, 10), nil
+	return fmt.Appendf(nil, "%s/%s/%d", c.Term, c.Service, c.Hour), nil
 }
 
 // UnmarshalText reads what MarshalText wrote.
@@ -106,11 +104,7 @@ func (c *Cell) UnmarshalText(text []byte) error {
 }
 
 // MarshalJSON writes the number and, in hex, the digests.
-func (c Count) MarshalJSON() ([]byte, error) {
-	b := strconv.AppendInt(append(make([]byte, 0, 40), '['), c.N, 10)
-	b = strconv.AppendUint(append(b, `,"`...), c.Keys, 16)
-	return append(b, `"]`...), nil
-}
+func (c Count) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `[%d,"%x"]`, c.N, c.Keys), nil }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (c *Count) UnmarshalJSON(data []byte) error {

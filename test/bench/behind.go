@@ -73,16 +73,13 @@ func (b *bench) behindOnce(ctx context.Context) (caughtUp, error) {
 		return out, err
 	}
 	defer done()
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		out.folded = b.watchLag(ctx, metrics)
-	}()
+	folded := make(chan float64, 1)
+	go func() { folded <- b.watchLag(ctx, metrics) }()
 	w := newWork(0, b.rate*b.seconds)
 	if err := conns.pace(ctx, w, b.rate, c); err != nil {
 		return out, fmt.Errorf("%w\n%s", err, p.said())
 	}
-	<-watched
+	out.folded = <-folded
 	all := c.latencies(len(w.ends) / settling)
 	out.p50, out.p99 = milliseconds(percentile(all, 50)), milliseconds(percentile(all, 99))
 	return out, nil
@@ -120,8 +117,11 @@ func (b *bench) behindWith(ctx context.Context, name, data, more string, c *cloc
 	}
 	listen, errListen := freeAddress()
 	web, errWeb := freeAddress()
-	target, errTarget := newSink(c)
-	if err := errors.Join(errListen, errWeb, errTarget); err != nil {
+	if err := errors.Join(errListen, errWeb); err != nil {
+		return nil, nil, "", nil, err
+	}
+	target, err := newSink(c)
+	if err != nil {
 		return nil, nil, "", nil, err
 	}
 	path, args, err := arrangeSluiceAt(more, web)(environment{dir: dir, listen: listen, target: target.address(), sluice: b.sluice})
