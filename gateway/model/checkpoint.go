@@ -3,7 +3,7 @@ package model
 import "context"
 
 const (
-	checkpointEntries  = 8192 // after so many the log of what was written is moved into the file
+	checkpointEntries  = 4096 // after so many the log of what was written is moved into the file
 	transactionEntries = 64   // what a transaction writes beside its entries is like so many more
 )
 

@@ -23,7 +23,7 @@ var indexSchema string
 const (
 	indexVersion    = 1           // grows with every change of index.sql or of what the index is told
 	indexName       = "log_index" // of the file, for the connections that read it beside the tables
-	indexCheckpoint = 32 << 20    // bytes of its log from where on they are moved into the file
+	indexCheckpoint = 4 << 20     // bytes of its log from where on they are moved into the file
 	mostIndexLog    = 4 * indexCheckpoint
 )
 
