@@ -56,6 +56,7 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		// wakes what forwards at once; Go would let it wait for ten milliseconds.
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
+	go spareMemory(ctx)
 	return g.Run(ctx)
 }
 
