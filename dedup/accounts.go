@@ -72,8 +72,7 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 	}
 	x, xInB := mentioned(a.accounts, b.text)
 	y, yInA := mentioned(b.accounts, a.text)
-	_, xInA := mentioned(a.accounts, a.text)
-	_, yInB := mentioned(b.accounts, b.text)
+	xInA, yInB := s.namesOwn(a), s.namesOwn(b)
 	switch {
 	case xInB && yInA:
 		v.add("account", pointsBothNamed, "both texts name %s and %s", x, y)
@@ -89,6 +88,15 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 		return false
 	}
 	return true
+}
+
+// namesOwn: the text names its own account, under whatever name.
+func (s scale) namesOwn(f *facts) bool {
+	if _, ok := mentioned(f.accounts, f.text); ok {
+		return true
+	}
+	k, _, _ := s.closest(f.accounts, f.text.persons)
+	return k >= likely
 }
 
 func mentioned(accounts []name, text prose) (name, bool) {
@@ -128,19 +136,23 @@ func spelledOut(n name) bool {
 }
 
 // fullNames are the names by which a person is told from others with the same initial: the accounts
-// that are spelt out, and what the text calls the others.
+// that are spelt out, and what the text calls the others, or one that may be cut.
 func (s scale) fullNames(f *facts) []name {
 	var out []name
 	for _, n := range f.accounts {
-		if spelledOut(n) {
+		if spelledOut(n) && len(n.local) != longestSAM {
 			out = append(out, n)
 			continue
 		}
+		had := len(out)
 		for _, p := range f.text.persons {
 			if spelledOut(p) && s.directory.kin(n, p) >= likely {
-				p.domain, p.account, p.role, p.number = n.domain, true, n.role, n.number
+				p.domain, p.account, p.role, p.number = n.domain, true, initialled(n, p).role, n.number
 				out = append(out, p)
 			}
+		}
+		if spelledOut(n) && len(out) == had {
+			out = append(out, n)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type facts struct {
 	detection catalog.Detection
 	accounts  []name
 	devices   []device
+	addresses []string // as canonical has them
 	text      prose
 	best      []name // by which accounts are compared first
 
@@ -27,7 +29,7 @@ type facts struct {
 }
 
 func (s scale) facts(n *formats.Notification) facts {
-	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message)}
+	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message, n.Service)}
 	for _, a := range n.Accounts {
 		if account, _, _ := strings.Cut(a.Name, "@"); strings.HasSuffix(account, "$") {
 			f.addDevice(account) // the suffix is people's and no machine's domain
@@ -38,14 +40,26 @@ func (s scale) facts(n *formats.Notification) facts {
 	for _, d := range n.Devices {
 		f.addDevice(d.Name)
 	}
+	for _, a := range n.Addresses {
+		f.addresses = append(f.addresses, canonical(a))
+	}
 	f.sketch()
 	f.best = s.bestNames(&f)
 	return f
 }
 
+// canonical is an address in the one spelling of RFC 5952, without a zone, and an IPv4 address as that; anything else as
+// it is.
+func canonical(s string) string {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().WithZone("").String()
+	}
+	return s
+}
+
 // addDevice takes a machine's name; the short and the full one are one machine.
 func (f *facts) addDevice(s string) {
-	d := parseDevice(s)
+	d := parseDevice(canonical(s))
 	i := slices.IndexFunc(f.devices, func(o device) bool {
 		return o.short == d.short && (o.domain == "" || d.domain == "" || o.domain == d.domain)
 	})

@@ -21,6 +21,7 @@ const (
 
 // kin compares two spellings.
 func (d directory) kin(a, b name) kinship {
+	a, b = initialled(a, b), initialled(b, a)
 	k := alike(a, b)
 	if k <= incomparable {
 		return k
@@ -65,6 +66,25 @@ func told(a, b name) kinship {
 		return namesake // ida.brook and ida.brook2; the number of ibrook2 may be of the naming rule
 	}
 	return k
+}
+
+// initialled takes what splitRole took from a for the initial that it is beside b: smith_j is the account of john.smith,
+// and of jsmith, and no second one of smith.
+func initialled(a, b name) name {
+	if a.role == "" || b.role != "" || roleOf(a.role) != "" || len(a.words) > 1 {
+		return a
+	}
+	words := []string{a.base, a.role}
+	switch {
+	case len(b.words) > 1:
+		if kinNames(words, b.words) < likely {
+			return a
+		}
+	case b.base != a.base+a.role && b.base != a.role+a.base:
+		return a
+	}
+	a.words, a.base, a.role = words, a.local, ""
+	return a
 }
 
 // spelt: an account that is made of whole names, so that a number tells it from another one's.
@@ -154,12 +174,14 @@ func complements(local string, words []string) bool {
 	})
 }
 
-// truncated: Active Directory cuts a sAMAccountName at 20 characters.
+// longestSAM is where Active Directory cuts a sAMAccountName.
+const longestSAM = 20
+
 func truncated(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
-	return len(a) == 20 && strings.HasPrefix(b, a)
+	return len(a) == longestSAM && strings.HasPrefix(b, a)
 }
 
 // foreign says that a name is written in a script that folding does not bring to ASCII.
@@ -175,10 +197,11 @@ func foreign(n name) bool {
 }
 
 // kinLists compares two lists of words, the longer first: equal in any order is the same person, a
-// part of it (a middle name, an initial) likely so.
+// part of it (a middle name, an initial) likely so. A middle initial stands for no surname while there is another one:
+// James B. Wilson is not James Brown.
 func kinLists(long, short []string) kinship {
 	used := make([]bool, len(long))
-	whole, initials := 0, 0
+	whole, initials, middle := 0, 0, false
 	for _, w := range short {
 		hit := slices.IndexFunc(indices(long), func(i int) bool { return !used[i] && equalFolded(long[i], w) })
 		if hit < 0 {
@@ -189,6 +212,7 @@ func kinLists(long, short []string) kinship {
 				return stranger
 			}
 			initials++
+			middle = middle || hit > 0 && len(w) > 1
 		} else {
 			whole++
 		}
@@ -197,7 +221,11 @@ func kinLists(long, short []string) kinship {
 	switch {
 	case whole == len(long):
 		return same
-	case whole >= 2, whole >= 1 && initials >= 1:
+	case whole >= 2:
+		return likely
+	case middle && slices.ContainsFunc(indices(long), func(i int) bool { return !used[i] && len(long[i]) > 1 }):
+		return stranger
+	case whole >= 1 && initials >= 1:
 		return likely
 	}
 	return stranger

@@ -156,8 +156,11 @@ func splitUPN(s string) (local, domain string) {
 	return s[:i], s[i+1:]
 }
 
-// isOpaque recognises employee numbers and the like: hardly a letter beside the digits.
+// isOpaque recognises employee numbers and the like: hardly a letter beside the digits, or a GUID.
 func isOpaque(local string) bool {
+	if isGUID(strings.Trim(local, "{}")) {
+		return true
+	}
 	letters, digits := 0, 0
 	for _, r := range local {
 		switch {
@@ -168,6 +171,11 @@ func isOpaque(local string) bool {
 		}
 	}
 	return digits >= 3 && letters <= 3
+}
+
+func isGUID(s string) bool {
+	const length, hyphens = 36, 4
+	return len(s) == length && strings.Count(s, "-") == hyphens && strings.Trim(s, "0123456789abcdef-") == ""
 }
 
 // fold brings a name to lower case without accents, so that Zoë, zoe and ZOE are one.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/formats"
 )
 
 func TestKin(t *testing.T) {
@@ -75,6 +76,19 @@ func TestKin(t *testing.T) {
 		{"domain and its DNS name", `NA\jdoe`, "jdoe@na.corp.example", likely},
 		{"domain and the organisation's suffix", `CORP\jdoe`, "jdoe@contoso.co.uk", likely},
 		{"child domain and the forest's suffix", `na.corp.example\jdoe`, "jdoe@corp.example", likely},
+		{"initial behind the name", "thorne_j", "jonas.thorne@x.example", likely},
+		{"initial behind the name, another separator", "thorne-j", "Jonas Thorne", likely},
+		{"initial in front of the name", "j-thorne", "jonas.thorne@x.example", likely},
+		{"initial with and without a separator", "thorne_j", "jthorne@x.example", likely},
+		{"initial behind the name, another person", "thorne_j", "karl.thorne@x.example", namesake},
+		{"short first name", "su-wei", "wei.su@x.example", same},
+		{"an administrator's letter beside the initial", "a-jthorne", "jonas.thorne@x.example", namesake},
+		{"an administrator's letter behind the initial", "jthorne_a", "jthorne@x.example", namesake},
+		{"middle initial and another surname", "James B. Wilson", "james.brown@x.example", stranger},
+		{"middle initial and the surname", "James B. Wilson", "james.wilson@x.example", likely},
+		{"first initial and one of two surnames", "J. Brown Smith", "james.smith@x.example", likely},
+		{"GUID says nothing", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "jonas.thorne@x.example", incomparable},
+		{"two GUIDs", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "{3F2504E0-4F89-11D3-9A0C-0305E82C3302}", stranger},
 		{"service account and person", "svc_backup", "jonas.thorne@x.example", stranger},
 	}
 	for _, tt := range tests {
@@ -94,7 +108,7 @@ func TestKin(t *testing.T) {
 func TestProseMentions(t *testing.T) {
 	const text = `Mara Winter (Head of "R\&D"), from WS-0412.alpine.example, with o'brien.n@alpine.example and ALPINE\jdoe's help, ` +
 		`copied 17 files.\r\nMITRE Technique used Brute Force (T1110)`
-	p := readProse(text)
+	p := readProse(text, formats.DefenderForIdentity)
 	for name, want := range map[string]bool{
 		"mara.winter@alpine.example": true, "Mara Winter": true, "Winter, Mara": true, "jdoe": true, "o'brien.n@alpine.example": true,
 		"mara.summer@alpine.example": false, "doe": false, "brute.force@alpine.example": false,

@@ -54,7 +54,7 @@ func (f *facts) sketch() {
 		f.parties.add(d.short)
 		f.names = append(f.names, plain(d.short))
 	}
-	for _, a := range f.n.Addresses {
+	for _, a := range f.addresses {
 		f.parties.add(a)
 		f.names = append(f.names, plain(a))
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/sluice-siem/sluice/formats"
 )
 
 // prose is a service's free text, cut into what can be compared with the other service's words.
@@ -20,11 +22,14 @@ type prose struct {
 }
 
 // readProse reads at most the first 4 KiB, which no service exceeds with anything that tells alerts apart.
-func readProse(text string) prose {
+func readProse(text string, by formats.Service) prose {
 	text = text[:min(len(text), 4096)]
 	// Cloud App Security appends the techniques; their numbers are no particulars of the alert.
 	text, _, _ = strings.Cut(text, "MITRE Technique")
-	text = strings.ReplaceAll(strings.ReplaceAll(text, `\r\n`, " "), `\n`, " ")
+	text = strings.ReplaceAll(text, `\r\n`, " ")
+	if by != formats.DefenderForIdentity { // whose \n is the beginning of a name behind a domain
+		text = strings.ReplaceAll(text, `\n`, " ")
+	}
 	usual := min(strings.Count(text, " ")+1, usualWords)
 	p := prose{words: make([]string, 0, usual), machines: make([]device, 0, usual)}
 	var run nameRun

@@ -128,7 +128,7 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 	if v.points <= before && before-times < pointsID {
 		return v, false // the same type at the same time, and nobody in common
 	}
-	weighAddresses(&v, a.n, b.n)
+	weighAddresses(&v, a, b)
 	s.weighText(&v, a.text, b.text)
 	return v, v.points >= believed
 }
@@ -159,7 +159,7 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 			case named:
 				v.add("device", pointsDeviceText, "the other's text names %s", d)
 				return
-			case slices.Contains(side[1].n.Addresses, d.short):
+			case slices.Contains(side[1].addresses, d.short):
 				v.add("device", pointsDeviceText, "both are about %s", d)
 				return
 			case another:
@@ -182,19 +182,26 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 }
 
-func weighAddresses(v *verdict, a, b *formats.Notification) {
-	if len(a.Addresses) == 0 || len(b.Addresses) == 0 {
+// elsewhere: both are about machines, and about none in common.
+func (s scale) elsewhere(a, b *facts) bool {
+	return len(a.devices) > 0 && len(b.devices) > 0 && !slices.ContainsFunc(a.devices, func(d device) bool {
+		return slices.ContainsFunc(b.devices, func(o device) bool { return s.directory.one(o, d) })
+	})
+}
+
+func weighAddresses(v *verdict, a, b *facts) {
+	if len(a.addresses) == 0 || len(b.addresses) == 0 {
 		return
 	}
-	for _, x := range a.Addresses {
-		if slices.Contains(b.Addresses, x) {
+	for _, x := range a.addresses {
+		if slices.Contains(b.addresses, x) {
 			v.add("address", pointsAddress, "both come from %s", x)
 			return
 		}
 	}
 	// One machine has addresses of both families; two of one family are two machines.
-	for _, x := range a.Addresses {
-		for _, y := range b.Addresses {
+	for _, x := range a.addresses {
+		for _, y := range b.addresses {
 			if strings.Contains(x, ":") == strings.Contains(y, ":") {
 				v.add("address", -2*pointsAddress, "one comes from %s, the other from %s", x, y)
 				return

@@ -373,6 +373,14 @@ func TestDecisions(t *testing.T) {
 			"notification mcas alert 1 suppressed twin_forwarded",
 			"notification mdi alert 1 forwarded update",
 		}},
+		{"a message cut before its ID, then another account's of the same start", with(), func(st *story) {
+			whole := ida.mdi()
+			st.at(20*s, strings.Replace(whole[:strings.Index(whole, "externalId=")+4], "suser=ibrook", "suser=adm-ibrook", 1))
+			st.at(1*m, whole)
+		}, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mdi alert 2 forwarded managed_here",
+		}},
 		{"one risky sign-in for several detections", with(), func(st *story) {
 			st.at(1*m, riskDetection(1, "unfamiliarFeatures", "ida.brook@harbour.example", 0))
 			st.at(2*m, riskDetection(2, "anonymizedIPAddress", "ida.brook@harbour.example", 1*m))

@@ -37,10 +37,13 @@ func (d told) mdi(number int) string {
 }
 
 func (d told) mcas(number int) string {
-	start := monday.Add(d.shift)
+	start, address := monday.Add(d.shift), ""
+	if d.host != "" {
+		address = ` c6a1Label="Device IPv6 Address" c6a1=` + d.host
+	}
 	return fmt.Sprintf(`%s CEF:0|MCAS|SIEM_Agent|0.2|%s|%s|6|externalId=%08x%016x start=%d end=%[6]d msg=%[7]s suser=%[8]s `+
 		`destinationServiceName=Active Directory cs1Label=portalURL cs1=https://x/#/alerts/1 cs2Label=uniqueServiceAppIds `+
-		`cs2=APPID_ACTIVE_DIRECTORY`, start.Format(time.RFC3339), d.class, d.title, start.Unix()+90, number, start.UnixMilli(), d.text, d.user)
+		`cs2=APPID_ACTIVE_DIRECTORY%[9]s`, start.Format(time.RFC3339), d.class, d.title, start.Unix()+90, number, start.UnixMilli(), d.text, d.user, address)
 }
 
 // TestRecognise: what an analyst would call one alert, and what not.
@@ -94,6 +97,35 @@ func TestRecognise(t *testing.T) {
 		{
 			"one person on other machines", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands on DBSRV."), 30*s), false,
+		},
+		{
+			"an account whose name is a word of the other's text, which names its own", remote("nfalk", "", "Nora Falk (Nurse) sent ldap queries."),
+			shifted(cloud("ldap@harbour.example", "ldap"+generic), 3*s), false,
+		},
+		{
+			"names of twenty letters that the texts tell apart", remote("christopher.williams", "", "Christopher Williams (Nurse) ran commands."),
+			shifted(cloud("christopher.williamson@harbour.example", "Christopher Williamson"+generic), 2*s), false,
+		},
+		{
+			"a name that is cut at twenty letters", remote("christopher.williams", "", "Christopher Williamson (Nurse) ran commands."),
+			shifted(cloud("christopher.williamson@harbour.example", "Christopher Williamson"+generic), 2*s), true,
+		},
+		{"initial behind the name", remote("falk_n", "", "Nora Falk ran commands."), cloud("nora.falk@harbour.example", "Nora Falk ran commands."), true},
+		{
+			"a GUID in the place of the user", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			cloud("3f2504e0-4f89-11d3-9a0c-0305e82c3301", "Nora Falk ran commands on APPSRV."), true,
+		},
+		{
+			"n after the domain's backslash", remote("", "", `User HARBOUR\nadia ran commands.`),
+			cloud("nadia@harbour.example", "nadia"+generic), true,
+		},
+		{
+			"addresses in two spellings", remote("", "2001:db8::7", "Commands ran."),
+			func() told {
+				d := cloud("", "7 suspicious activities")
+				d.host = "2001:0db8:0000:0000:0000:0000:0000:0007"
+				return d
+			}(), true,
 		},
 		{"machine account and UPN of it", remote("", "KIOSK-7", "Commands ran."), cloud("KIOSK-7$@harbour.example", "Commands ran there."), true},
 		{"machine by its address", remote("", "10.20.0.7", "Commands came from 10.20.0.7."), cloud("", "Commands came from 10.20.0.7."), true},
