@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ const mostKept = 256
 // to. received is when the message arrived.
 func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notification {
 	m, _ := syslog.Parse(raw, received) // an empty message is an unknown one
-	payload := bytes.TrimRight(raw[m.Body:], "\r\n\x00 \t")
+	payload := syslog.TrimEnd(raw[m.Body:])
 	n := z.translate(payload, m)
 	n.Channel = "syslog"
 	n.Sent, n.Arrived = m.Time, received
@@ -97,14 +98,59 @@ func (z *normalizer) translate(payload []byte, m syslog.Message) formats.Notific
 	return n
 }
 
-// digest is the first half of the payload's SHA-256, without what may come and go with the framing of
-// one and the same event: "CEF:" and the version.
+// digest is the first half of the payload's SHA-256, without what may come and go with one and the same event: of CEF the
+// tag and its version, and the version of the program that wrote it, which sends the last days again when it is a new one;
+// of JSON the order of the members and the blanks between them.
 func digest(payload []byte) (d [16]byte) {
-	head := payload[:min(len(payload), len("CEF: 00|"))]
-	if bar, ok := cef.Start(string(head)); ok {
-		payload = payload[bar:]
+	h := sha256.New()
+	switch {
+	case len(payload) > 0 && payload[0] == '{':
+		h.Write(canonicalJSON(payload))
+	default:
+		head := payload[:min(len(payload), len("CEF: 00|"))]
+		if bar, ok := cef.Start(string(head)); ok {
+			payload = payload[bar:]
+			product, rest := cutVersion(payload)
+			h.Write(product)
+			payload = rest
+		}
+		h.Write(payload)
 	}
-	sum := sha256.Sum256(payload)
-	copy(d[:], sum[:])
+	var sum [sha256.Size]byte
+	copy(d[:], h.Sum(sum[:0]))
 	return d
+}
+
+// cutVersion cuts the third field, the device version, out of a header from its first bar on: what stands before it, and from
+// the bar behind it on. Where there is none, before is empty.
+func cutVersion(header []byte) (before, rest []byte) {
+	at := 0
+	for range 2 { // vendor and product
+		end := bytes.IndexByte(header[at+1:], '|')
+		if end < 0 {
+			return nil, header
+		}
+		at += 1 + end
+	}
+	end := bytes.IndexByte(header[at+1:], '|')
+	if end < 0 {
+		return nil, header
+	}
+	return header[:at], header[at+1+end:]
+}
+
+// canonicalJSON has the members of each object in the order of their names and no blanks; it is the text itself where that
+// isn't one JSON value.
+func canonicalJSON(text []byte) []byte {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil || d.More() {
+		return text
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return text
+	}
+	return b
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -112,6 +113,30 @@ func TestNormalizeGivesOneContentToAllFramings(t *testing.T) {
 	}
 	if got := normalize([]byte("CEF:0"+sensorEvent+"x"), arrival(t)).Content; got == want {
 		t.Error("another event has the same content")
+	}
+}
+
+func TestNormalizeGivesOneContentToAllVersionsOfTheWriter(t *testing.T) {
+	const header = "2023-03-06T08:59:12.044Z hb-agent "
+	content := func(message string) [16]byte { return normalize([]byte(message), arrival(t)).Content }
+	want := content(header + agentEvent)
+	if got := content(header + strings.Replace(agentEvent, "|0.271.3|", "|0.272.0|", 1)); got != want {
+		t.Error("another version has another content")
+	}
+	if got := content(header + agentEvent + "#015"); got != want {
+		t.Error("a carriage return as rsyslog writes it is content")
+	}
+	for _, change := range [][2]string{{"|MCAS|", "|XCAS|"}, {"|SIEM_Agent|", "|SIEM_Agenz|"}, {"|Log on|", "|Log off|"}} {
+		if got := content(header + strings.Replace(agentEvent, change[0], change[1], 1)); got == want {
+			t.Errorf("with %q it is another event and has the same content", change[1])
+		}
+	}
+	want = content(detection)
+	if got := content(`{ "userPrincipalName": "ines.abreu@harbour.example", "riskEventType": "unfamiliarFeatures", "id": "6F2C" }`); got != want {
+		t.Error("another order of the members has another content")
+	}
+	if got := content(strings.Replace(detection, "6F2C", "6F2D", 1)); got == want {
+		t.Error("another detection has the same content")
 	}
 }
 

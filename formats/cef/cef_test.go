@@ -55,6 +55,21 @@ func TestParseHeader(t *testing.T) {
 			t.Errorf("start %q: %v (-want +got):\n%s", start, err, diff)
 		}
 	}
+	for text, named := range map[string][3]string{ // name, severity, msg
+		"CEF:0|V|P|1|c|HR | Mass download|3|msg=a":    {"HR | Mass download", "3", "a"},
+		"CEF:0|V|P|1|c|a|b|c|Very-High|msg=a|5|":      {"a|b|c", "Very-High", "a|5|"},
+		"CEF:0|V|P|1|c|n|unusual|msg=a |5| cnt=1":     {"n", "unusual", "a |5|"},
+		"CEF:0|V|P|1|c|n|" + strings.Repeat("x|", 20): {"n", "x", ""},
+	} {
+		e, err := cef.Parse(text)
+		msg := ""
+		if len(e.Extension) > 0 {
+			msg = e.Extension[0].Value
+		}
+		if got := [3]string{e.Name, e.Severity, msg}; err != nil || got != named {
+			t.Errorf("Parse(%q) = %q, %v, want %q", text, got, err, named)
+		}
+	}
 	for _, text := range []string{"", "LEEF:1.0|a|b|", "CEF", "CEF:", "CEF:0", "start=x", "12|a|b|c|d|e|f|", "{}", "x CEF:0|a|b|c|d|e|f|"} {
 		if _, err := cef.Parse(text); !errors.Is(err, cef.ErrNotCEF) {
 			t.Errorf("Parse(%q): %v, want ErrNotCEF", text, err)

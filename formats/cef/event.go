@@ -131,8 +131,10 @@ func (e Event) Unescaped(d Dialect) Event {
 
 // Rank returns the severity as a number from 0 to 10. The words are those of the CEF guide, each as
 // the highest number it stands for; anything else has no rank.
-func (e Event) Rank() (rank int, ok bool) {
-	s := strings.TrimSpace(e.Severity)
+func (e Event) Rank() (n int, ok bool) { return rank(e.Severity) }
+
+func rank(severity string) (n int, ok bool) {
+	s := strings.TrimSpace(severity)
 	if n, err := strconv.Atoi(s); err == nil {
 		return n, 0 <= n && n <= 10
 	}

@@ -54,8 +54,28 @@ func ParseInto(e *Event, s string) error {
 		*field = unescapeHeader(s[at:end])
 		at = end + 1
 	}
+	at = e.nameOn(s, at)
 	e.Extension = appendExtension(e.Extension, s[at:])
 	return nil
+}
+
+// nameOn takes what stands for the severity for a part of the name while it is none and the severity comes after it: a
+// policy's name is text of people, who write bars. It returns where the extension begins, at unless it did that.
+func (e *Event) nameOn(s string, at int) int {
+	const most = 16 // bars in a name
+	name, severity, next := e.Name, e.Severity, at
+	for range most {
+		if _, ok := rank(severity); ok {
+			e.Name, e.Severity = name, severity
+			return next
+		}
+		end := barAfter(s, next)
+		if end < 0 || strings.IndexByte(s[next:end], '=') >= 0 { // that is the extension
+			return at
+		}
+		name, severity, next = name+"|"+severity, unescapeHeader(s[next:end]), end+1
+	}
+	return at
 }
 
 // barAfter returns the offset of the first unescaped bar at or after at, or -1.

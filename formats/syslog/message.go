@@ -53,7 +53,7 @@ const maxHeaders = 3
 // this package's constants). received decides the year of a BSD stamp. A line whose header nobody
 // understands is [Bare]: all of it is content. The error is [ErrEmpty] or nil.
 func Parse(line []byte, received time.Time) (Message, error) {
-	end := len(trimEnd(line))
+	end := len(TrimEnd(line))
 	// Collectors that read a file may leave its byte order mark in front of the first header.
 	start := skipBlanks(line[:end], skipMarks(line[:end], 0))
 	if start == end {
@@ -106,6 +106,7 @@ type parser struct {
 // header reads one header at offset at. Not ok means that none stands there.
 func (p *parser) header(at int) (Message, bool) {
 	m := Message{Priority: -1}
+	at += counted(p.line[at:])
 	if at == p.start || p.line[at-1] == ' ' {
 		if next, ok := p.columns(at, &m); ok {
 			m.Form, m.Body = Columns, next

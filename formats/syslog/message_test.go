@@ -27,6 +27,7 @@ func TestParse(t *testing.T) {
 	agent := syslog.Message{Priority: -1, Time: sent, Host: "hb-agent", App: "CEF", Form: syslog.ISO}
 	hostless := agent
 	hostless.Host = ""
+	processed := func(m syslog.Message) syslog.Message { m.Proc = "4120"; return m }
 	prioritised := func(m syslog.Message, pri int) syslog.Message { m.Priority = pri; return m }
 	const h5424 = "1 2023-03-06T08:59:12.044000+00:00 HBDC02 CEF 4120 DnsReconnaissanceSecurityAlert "
 	tests := []struct {
@@ -55,6 +56,13 @@ func TestParse(t *testing.T) {
 		{"bsd with an address for a host", "<36>Mar  6 08:59:12 2001:db8::7 ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = "2001:db8::7"; return m }()},
 		{"bsd without host", "<36>Mar  6 08:59:12 ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = ""; return m }()},
 		{"agent with host", "2023-03-06T08:59:12.044Z hb-agent ", mcas, agent},
+		{"agent with a zone without colon", "2023-03-06T09:59:12.044+0100 hb-agent ", mcas, agent},
+		{"agent with a blank in its time", "2023-03-06 08:59:12.044 hb-agent ", mcas, agent},
+		{"bsd with the process in the tag", "<36>Mar  6 08:59:12 HBDC02 CEF[4120]:", "0" + mdi, processed(bsd)},
+		{"bsd with the process in the tag, no colon", "<36>Mar  6 08:59:12 HBDC02 CEF[4120] ", "0" + mdi, processed(bsd)},
+		{"bsd with the process in the tag, no host", "<36>Mar  6 08:59:12 CEF[4120]: ", "0" + mdi, func() syslog.Message { m := processed(bsd); m.Host = ""; return m }()},
+		{"octet count of another framing", "523 <36>" + h5424, "0" + mdi, sensor},
+		{"octet count behind a relay", "<13>Mar  6 09:00:00 relay 523 <36>" + h5424, "0" + mdi, sensor},
 		{"agent without host", "2023-03-06T08:59:12.044Z ", mcas, hostless},
 		{"agent behind priority and blank", "<134> 2023-03-06T08:59:12.044+00:00 hb-agent ", mcas, prioritised(agent, 134)},
 		{"agent behind priority", "<14>2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 14)},

@@ -12,11 +12,8 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	n, when, year := bsdStamp(p.line[at:], p.received)
 	m.Form = RFC3164
 	if n == 0 {
-		end := bytes.IndexByte(p.line[at:], ' ')
-		if end < 0 {
-			end = len(p.line) - at
-		}
-		if when, ok = stamp(p.line[at : at+end]); !ok {
+		var end int
+		if end, when, ok = stampAt(p.line[at:]); !ok {
 			m.Form = ""
 			if m.Priority >= 0 {
 				m.Form = Priority
@@ -69,6 +66,9 @@ func (p *parser) host(at int, m *Message) (next int) {
 	case len(word) == len(rest), startsContent(rest), startsHeader(rest), marks(rest) > 0, word[len(word)-1] == ':':
 		return at
 	}
+	if n, _ := tagWithProcess(rest); n > 0 {
+		return at
+	}
 	if bytes.IndexByte(word, '|') >= 0 || bytes.HasSuffix(word, []byte("]:")) {
 		return at
 	}
@@ -90,6 +90,10 @@ func (p *parser) tag(at int, m *Message) (body int) {
 	}
 	if startsHeader(rest) {
 		return at
+	}
+	if n, process := tagWithProcess(rest); n > 0 {
+		m.App, m.Proc = tag, process
+		return at + n
 	}
 	word, _, _ := bytes.Cut(rest, []byte{' '})
 	name, isTag := bytes.CutSuffix(word, []byte{':'})

@@ -47,7 +47,10 @@ func original(e *stream.Entry) (string, bool) {
 		}
 	}
 	ev, err := cef.Parse(text)
-	return text, err == nil && ev.Version != "" && digits(ev.Version) && severity(ev.Severity)
+	if err != nil || strings.Contains(ev.Name, "|") && !strings.Contains(text, strings.ReplaceAll(ev.Name, "|", `\|`)) {
+		return "", false // a bar that isn't escaped shifts the columns
+	}
+	return text, ev.Version != "" && digits(ev.Version) && severity(ev.Severity)
 }
 
 // breaking tells the characters at which some reader ends a line, and those that a terminal obeys.
