@@ -73,6 +73,12 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 	x, xInB := mentioned(a.accounts, b.text)
 	y, yInA := mentioned(b.accounts, a.text)
 	xInA, yInB := s.namesOwn(a), s.namesOwn(b)
+	if k, n, _ := s.closest(a.accounts, b.text.persons); !xInB && k >= likely {
+		x, xInB = n, true
+	}
+	if k, n, _ := s.closest(b.accounts, a.text.persons); !yInA && k >= likely {
+		y, yInA = n, true
+	}
 	switch {
 	case xInB && yInA:
 		v.add("account", pointsBothNamed, "both texts name %s and %s", x, y)

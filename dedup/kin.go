@@ -68,19 +68,15 @@ func told(a, b name) kinship {
 	return k
 }
 
-// initialled takes what splitRole took from a for the initial that it is beside b: smith_j is the account of john.smith,
-// and of jsmith, and no second one of smith.
+// initialled takes a letter that splitRole took from the end of a for the initial that it is beside b: smith_j is the account
+// of john.smith, and no second one of smith. An a behind the name is an administrator's too often.
 func initialled(a, b name) name {
-	if a.role == "" || b.role != "" || roleOf(a.role) != "" || len(a.words) > 1 {
+	if len(a.role) != 1 || a.role == "a" || !strings.HasSuffix(a.local, a.role) || strings.HasPrefix(a.local, a.role+"-") ||
+		b.role != "" || len(a.words) > 1 || len(b.words) < 2 {
 		return a
 	}
 	words := []string{a.base, a.role}
-	switch {
-	case len(b.words) > 1:
-		if kinNames(words, b.words) < likely {
-			return a
-		}
-	case b.base != a.base+a.role && b.base != a.role+a.base:
+	if kinNames(words, b.words) < likely {
 		return a
 	}
 	a.words, a.base, a.role = words, a.local, ""
@@ -201,7 +197,7 @@ func foreign(n name) bool {
 // James B. Wilson is not James Brown.
 func kinLists(long, short []string) kinship {
 	used := make([]bool, len(long))
-	whole, initials, middle := 0, 0, false
+	whole, initials, first := 0, 0, len(long) // first: the least initial of the longer one that stands for a word
 	for _, w := range short {
 		hit := slices.IndexFunc(indices(long), func(i int) bool { return !used[i] && equalFolded(long[i], w) })
 		if hit < 0 {
@@ -212,7 +208,9 @@ func kinLists(long, short []string) kinship {
 				return stranger
 			}
 			initials++
-			middle = middle || hit > 0 && len(w) > 1
+			if len(w) > 1 {
+				first = min(first, hit)
+			}
 		} else {
 			whole++
 		}
@@ -223,7 +221,7 @@ func kinLists(long, short []string) kinship {
 		return same
 	case whole >= 2:
 		return likely
-	case middle && slices.ContainsFunc(indices(long), func(i int) bool { return !used[i] && len(long[i]) > 1 }):
+	case slices.ContainsFunc(indices(long), func(i int) bool { return i > first && first > 0 && !used[i] && len(long[i]) > 1 }):
 		return stranger
 	case whole >= 1 && initials >= 1:
 		return likely

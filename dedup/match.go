@@ -181,7 +181,7 @@ func (b *Batch) sameStart(n *formats.Notification, now time.Time) (Match, bool, 
 		return Match{}, false, err
 	}
 	x, y := b.x.scale.facts(n), b.x.scale.facts(&s.Notification)
-	if k, _, _ := b.x.scale.closest(x.accounts, y.accounts); k <= stranger || b.x.scale.elsewhere(&x, &y) {
+	if k, _, _ := b.x.scale.closest(x.accounts, y.accounts); k <= stranger {
 		return Match{}, false, nil
 	}
 	return Match{

@@ -44,6 +44,9 @@ func parseName(s string) name {
 	var n name
 	switch {
 	case strings.ContainsAny(s, " ,"):
+		if last, first, turned := strings.Cut(s, ","); turned {
+			s = first + " " + last
+		}
 		return displayName(splitWords(fold(s)), title)
 	case strings.Contains(s, `\`):
 		i := strings.LastIndex(s, `\`)

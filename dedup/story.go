@@ -23,7 +23,7 @@ func (s scale) contradict(a, b *facts) bool {
 	odd := func(some, others []device) bool {
 		return slices.ContainsFunc(some, func(x device) bool {
 			return !slices.ContainsFunc(others, func(y device) bool {
-				return s.directory.kin(parseName(x.String()), parseName(y.String())) > stranger
+				return !isGUID(x.short) && !isGUID(y.short) && s.directory.kin(parseName(x.String()), parseName(y.String())) > stranger
 			})
 		})
 	}

@@ -44,7 +44,7 @@ func readProse(text string, by formats.Service) prose {
 			continue
 		}
 		folded := fold(word)
-		machine := parseDevice(folded)
+		machine := parseDevice(canonical(folded))
 		p.words, p.machines = append(p.words, folded), append(p.machines, machine)
 		if strings.Contains(word, "@") {
 			p.persons = append(p.persons, parseName(word))

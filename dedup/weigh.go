@@ -182,13 +182,6 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 }
 
-// elsewhere: both are about machines, and about none in common.
-func (s scale) elsewhere(a, b *facts) bool {
-	return len(a.devices) > 0 && len(b.devices) > 0 && !slices.ContainsFunc(a.devices, func(d device) bool {
-		return slices.ContainsFunc(b.devices, func(o device) bool { return s.directory.one(o, d) })
-	})
-}
-
 func weighAddresses(v *verdict, a, b *facts) {
 	if len(a.addresses) == 0 || len(b.addresses) == 0 {
 		return

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -145,7 +146,10 @@ func canonicalJSON(text []byte) []byte {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil || d.More() {
+	if d.Decode(&v) != nil {
+		return text
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return text
 	}
 	b, err := json.Marshal(v)

@@ -110,6 +110,22 @@ func TestRecognise(t *testing.T) {
 			"a name that is cut at twenty letters", remote("christopher.williams", "", "Christopher Williamson (Nurse) ran commands."),
 			shifted(cloud("christopher.williamson@harbour.example", "Christopher Williamson"+generic), 2*s), true,
 		},
+		{
+			"two objects, of which one has a GUID for its name", remote("nfalk", "APPSRV", "Nora Falk created service 3f2504e0-4f89-11d3-9a0c-0305e82c3301 on APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk created service PSEXESVC on APPSRV."), 2*s), false,
+		},
+		{
+			"attacker and victim by their names", remote("nfalk", "", "Omar Haddad reset the password of Nora Falk remotely."),
+			cloud("omar.haddad@harbour.example", "Omar Haddad reset the password of Nora Falk remotely."), true,
+		},
+		{
+			"an administrator beside another person", remote("a-falk", "", "a-falk ran commands."),
+			shifted(cloud("anna.falk@harbour.example", "Anna Falk"+generic), 2*s), false,
+		},
+		{
+			"an address with its zone", remote("", "fe80::a1b2:c3d4:e5f6:1%12", "Commands ran."),
+			cloud("", "Commands came from fe80::a1b2:c3d4:e5f6:1%12."), true,
+		},
 		{"initial behind the name", remote("falk_n", "", "Nora Falk ran commands."), cloud("nora.falk@harbour.example", "Nora Falk ran commands."), true},
 		{
 			"a GUID in the place of the user", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),

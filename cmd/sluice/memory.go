@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -17,9 +18,10 @@ const (
 // spareMemory has the garbage collector run earlier than when the heap is twice what lives in it, until ctx ends: in a
 // flood that would take 150 MiB more. Whoever sets GOMEMLIMIT decides for himself.
 func spareMemory(ctx context.Context) {
-	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
+	defer debug.SetMemoryLimit(math.MaxInt64)
 	tick := time.NewTicker(spareEvery)
 	defer tick.Stop()
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
@@ -34,7 +36,7 @@ func spareMemory(ctx context.Context) {
 	}
 }
 
-// memoryLimit leaves room above what lives, in bytes, so that the collector never runs for the limit alone.
+// memoryLimit is in bytes, as what lives is: so much more than that that the collector has a pause between two runs.
 func memoryLimit(live uint64) int64 {
 	return int64(max(usualMemory, sparing*float64(live)))
 }

@@ -15,6 +15,7 @@ func TestMemoryLimit(t *testing.T) {
 }
 
 func TestSpareMemoryLeavesALimitAlone(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "1TiB")
 	before := debug.SetMemoryLimit(1 << 40)
 	defer debug.SetMemoryLimit(before)
 	ctx, cancel := context.WithCancel(t.Context())

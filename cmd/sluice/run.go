@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,7 +57,11 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		// wakes what forwards at once; Go would let it wait for ten milliseconds.
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
-	go spareMemory(ctx)
+	running, stop := context.WithCancel(ctx)
+	var sparing sync.WaitGroup
+	defer sparing.Wait()
+	defer stop()
+	sparing.Go(func() { spareMemory(running) })
 	return g.Run(ctx)
 }
 

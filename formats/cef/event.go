@@ -40,6 +40,7 @@ type Event struct {
 	Name      string //
 	Severity  string // 0 to 10, or a word
 	Extension []Field
+	Shifted   bool // the name has a bar that isn't escaped, which shifts the columns for whoever doesn't expect it
 }
 
 // Field is one key with its value. Keys may repeat; their order is kept.

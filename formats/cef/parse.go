@@ -66,7 +66,7 @@ func (e *Event) nameOn(s string, at int) int {
 	name, severity, next := e.Name, e.Severity, at
 	for range most {
 		if _, ok := rank(severity); ok {
-			e.Name, e.Severity = name, severity
+			e.Name, e.Severity, e.Shifted = name, severity, next != at
 			return next
 		}
 		end := barAfter(s, next)

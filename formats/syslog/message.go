@@ -106,7 +106,6 @@ type parser struct {
 // header reads one header at offset at. Not ok means that none stands there.
 func (p *parser) header(at int) (Message, bool) {
 	m := Message{Priority: -1}
-	at += counted(p.line[at:])
 	if at == p.start || p.line[at-1] == ' ' {
 		if next, ok := p.columns(at, &m); ok {
 			m.Form, m.Body = Columns, next

@@ -12,8 +12,11 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	n, when, year := bsdStamp(p.line[at:], p.received)
 	m.Form = RFC3164
 	if n == 0 {
-		var end int
-		if end, when, ok = stampAt(p.line[at:]); !ok {
+		end := bytes.IndexByte(p.line[at:], ' ')
+		if end < 0 {
+			end = len(p.line) - at
+		}
+		if when, ok = stamp(p.line[at : at+end]); !ok {
 			m.Form = ""
 			if m.Priority >= 0 {
 				m.Form = Priority

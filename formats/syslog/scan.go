@@ -40,44 +40,6 @@ func stamp(b []byte) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// stampAt is [stamp] for what begins at b, also with a blank for the T, and the length of it.
-func stampAt(b []byte) (n int, t time.Time, ok bool) {
-	if shaped(b, "dddd-dd-dd dd:dd:dd") {
-		date := len("2006-01-02")
-		n = date + 1 + firstWord(b[date+1:])
-		t, ok = stamp([]byte(string(b[:date]) + "T" + string(b[date+1:n])))
-		return n, t, ok
-	}
-	n = firstWord(b)
-	t, ok = stamp(b[:n])
-	return n, t, ok
-}
-
-// firstWord is how long the first word of b is.
-func firstWord(b []byte) int {
-	if end := bytes.IndexByte(b, ' '); end >= 0 {
-		return end
-	}
-	return len(b)
-}
-
-// counted returns how many bytes of b are an octet count (RFC 6587 section 3.4.1) in front of a priority, which a relay has
-// taken for a part of the message.
-func counted(b []byte) int {
-	const longest = 6
-	n := 0
-	for n < len(b) && n <= longest && digit(b[n]) {
-		n++
-	}
-	if n == 0 || n > longest || n == len(b) || b[n] != ' ' {
-		return 0
-	}
-	if _, _, ok := priority(b[n+1:]); !ok {
-		return 0
-	}
-	return n + 1
-}
-
 // tagWithProcess returns how many bytes of b are "CEF[123]", with or without a colon and blanks behind it, and the 123: that
 // is what a relay makes of the sensor's application and process. What stands behind it must begin an event.
 func tagWithProcess(b []byte) (n int, process string) {
@@ -182,11 +144,11 @@ func startsHeader(b []byte) bool {
 	if len(b) == 0 || b[0] != '<' && !digit(b[0]) && (b[0] < 'A' || 'Z' < b[0]) || hasTag(b) {
 		return false
 	}
-	if _, _, ok := priority(b); ok || counted(b) > 0 {
+	if _, _, ok := priority(b); ok {
 		return true
 	}
 	for _, shape := range [...]string{
-		"1 dddd-dd-ddT", "dddd-dd-ddT", "dddd-dd-dd dd:dd:dd", "Aaa dd dd:", "Aaa  d dd:", "Aaa d dd:", "Aaa dd dddd dd:", "Aaa  d dddd dd:",
+		"1 dddd-dd-ddT", "dddd-dd-ddT", "Aaa dd dd:", "Aaa  d dd:", "Aaa d dd:", "Aaa dd dddd dd:", "Aaa  d dddd dd:",
 	} {
 		if shaped(b, shape) {
 			return true
@@ -255,15 +217,15 @@ func skipBlanks(b []byte, at int) int {
 	return at
 }
 
-// TrimEnd cuts line ends, NULs and blanks off the end, also as rsyslog writes them: #015, #012, #000.
+// TrimEnd cuts line ends, NULs and blanks off the end, also a carriage return as rsyslog writes it, #015, directly behind the
+// last word.
 func TrimEnd(b []byte) []byte {
-	for {
-		b = bytes.TrimRight(b, "\r\n\x00 \t")
-		if !bytes.HasSuffix(b, []byte("#015")) && !bytes.HasSuffix(b, []byte("#012")) && !bytes.HasSuffix(b, []byte("#000")) {
-			return b
-		}
-		b = b[:len(b)-len("#015")]
+	const ends, blanks = "\r\n\x00 \t", " \t"
+	b = bytes.TrimRight(b, ends)
+	if text, ok := bytes.CutSuffix(b, []byte("#015")); ok && len(bytes.TrimRight(text, blanks)) == len(text) {
+		b = bytes.TrimRight(text, ends)
 	}
+	return b
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }

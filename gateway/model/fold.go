@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	batchEntries  = 4096                   // are folded in one transaction, more or less: a message is never cut, and more at once would keep the disk from the stream
+	batchEntries  = 4096                   // are folded in one transaction, or some more, as a message is never cut: many more would keep the disk from the stream
 	batchBytes    = 64 << 20               // of messages, likewise
 	aheadBytes    = 8 << 20                // of messages that are read while the transaction before theirs ends
 	aheadMessages = 256                    // likewise

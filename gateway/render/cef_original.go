@@ -47,10 +47,7 @@ func original(e *stream.Entry) (string, bool) {
 		}
 	}
 	ev, err := cef.Parse(text)
-	if err != nil || strings.Contains(ev.Name, "|") && !strings.Contains(text, strings.ReplaceAll(ev.Name, "|", `\|`)) {
-		return "", false // a bar that isn't escaped shifts the columns
-	}
-	return text, ev.Version != "" && digits(ev.Version) && severity(ev.Severity)
+	return text, err == nil && !ev.Shifted && ev.Version != "" && digits(ev.Version) && severity(ev.Severity)
 }
 
 // breaking tells the characters at which some reader ends a line, and those that a terminal obeys.
