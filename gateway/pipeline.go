@@ -40,8 +40,8 @@ type pipeline struct {
 	decided func(Decided) // Options'
 	overlay *dedup.Batch
 	batch   stream.Batch
-	pending []*incoming  // what the batch holds, in order
-	pressed atomic.Int64 // batches in a row behind which somebody waited
+	pending []*incoming // what the batch holds, in order
+	pressed atomic.Bool
 }
 
 // request is what an input hands over: messages of which it wants to know when the last is durable.
@@ -105,6 +105,7 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) input.R
 // stream or the state is broken beyond what a retry can mend.
 func (p *pipeline) run(ctx context.Context) error {
 	defer p.turnAway()
+	var felt pressure
 	for {
 		var timer <-chan time.Time
 		due, err := p.nextDue()
@@ -114,37 +115,51 @@ func (p *pipeline) run(ctx context.Context) error {
 		if !due.IsZero() {
 			timer = time.After(max(due.Sub(p.now()), 0))
 		}
+		var messages []*incoming
 		select {
 		case <-ctx.Done():
 			return p.drain(context.WithoutCancel(ctx))
 		case <-timer:
-			err = p.decide(ctx, nil)
 		case r := <-p.requests:
-			err = p.decide(ctx, p.gather(r))
+			messages = p.gather(r)
 		case r := <-p.orders:
-			err = p.decide(ctx, p.gather(r))
+			messages = p.gather(r)
 		}
-		if err != nil {
+		if err := p.decide(ctx, messages); err != nil {
 			return err
 		}
-		p.feel()
+		p.pressed.Store(felt.feel(len(messages), len(p.requests) > 0, p.now()))
 	}
 }
 
-// hardPressed is at how many batches in a row somebody waits already that all there is to work with is needed.
-const hardPressed = 8
+// Senders wait where all there is to work with is needed, and where the disk is slow, for which nobody can make way.
+const (
+	hardPressed = 8    // behind so many batches in a row somebody waited: what can wait should
+	busyRate    = 1000 // messages a second in these; where there are fewer, it is the disk
+)
 
-// feel notes whether somebody waited while a batch was decided.
-func (p *pipeline) feel() {
-	if len(p.requests) == 0 {
-		p.pressed.Store(0)
-		return
-	}
-	p.pressed.Add(1)
+// pressure is what was decided since senders wait for us.
+type pressure struct {
+	batches, messages int
+	since             time.Time
 }
 
-// isPressed says whether senders have been waiting for us for some time: what can wait should.
-func (p *pipeline) isPressed() bool { return p.pressed.Load() >= hardPressed }
+// feel takes note of a batch of so many messages that was decided, and says whether all there is to work with is needed.
+func (p *pressure) feel(messages int, waiting bool, now time.Time) (pressed bool) {
+	switch {
+	case !waiting:
+		*p = pressure{}
+	case p.batches == 0:
+		*p = pressure{batches: 1, since: now}
+	default:
+		p.batches++
+		p.messages += messages
+	}
+	return p.batches >= hardPressed && float64(p.messages) >= busyRate*now.Sub(p.since).Seconds()
+}
+
+// isPressed says whether the forwarding needs all there is to work with.
+func (p *pipeline) isPressed() bool { return p.pressed.Load() }
 
 // drain answers what inputs handed over before they stopped, and who asks now.
 func (p *pipeline) drain(ctx context.Context) error {

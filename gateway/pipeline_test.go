@@ -230,22 +230,36 @@ func TestAcceptGivesUpWithItsContext(t *testing.T) {
 	}
 }
 
-// TestHardPressed: it is while somebody waits behind every batch, and not before that has gone on for a while.
+// TestHardPressed: it is while somebody waits behind every batch, not before that has gone on for a while, and not where
+// it is the disk that is slow.
 func TestHardPressed(t *testing.T) {
-	p := &pipeline{requests: make(chan *request, ready)}
-	p.requests <- nil
-	for range hardPressed - 1 {
-		p.feel()
-	}
-	if p.isPressed() {
-		t.Error("pressed by a few batches")
-	}
-	p.feel()
-	if !p.isPressed() {
-		t.Error("not pressed though somebody waits and waits")
-	}
-	<-p.requests
-	if p.feel(); p.isPressed() {
-		t.Error("pressed though nobody waits")
+	for _, c := range []struct {
+		name     string
+		messages int
+		each     time.Duration
+		want     bool
+	}{
+		{"a flood", 500, 20 * time.Millisecond, true},
+		{"small batches, one upon the other", 8, 2 * time.Millisecond, true},
+		{"a slow disk", 30, 60 * time.Millisecond, false},
+		{"a slow disk and a flood", 500, 300 * time.Millisecond, true},
+	} {
+		var p pressure
+		now := monday
+		for i := range hardPressed {
+			if p.feel(c.messages, true, now) && i < hardPressed-1 {
+				t.Errorf("%s: pressed by %d batches", c.name, i+1)
+			}
+			now = now.Add(c.each)
+		}
+		if got := p.feel(c.messages, true, now); got != c.want {
+			t.Errorf("%s: pressed = %t", c.name, got)
+		}
+		if p.feel(c.messages, false, now) {
+			t.Errorf("%s: pressed though nobody waits", c.name)
+		}
+		if p.feel(c.messages, true, now) {
+			t.Errorf("%s: pressed at once", c.name)
+		}
 	}
 }
