@@ -97,7 +97,19 @@ func parseDevice(s string) device {
 // one says whether two spellings may be one machine's. It serves for any two words of texts: what is no
 // machine's name is one only with itself.
 func (d directory) one(a, b device) bool {
-	return a.short == b.short && (a.domain == b.domain || d.between(a.domain, b.domain) == together)
+	return alikeInShort(a, b) && (a.domain == b.domain || d.between(a.domain, b.domain) == together)
+}
+
+// longestNetBIOS is where a machine's name is cut to be its NetBIOS name.
+const longestNetBIOS = 15
+
+// alikeInShort: in their domains, the two are one machine. In a domain no two machines have one NetBIOS name.
+func alikeInShort(a, b device) bool {
+	long, short := a.short, b.short
+	if len(long) < len(short) {
+		long, short = short, long
+	}
+	return long == short || len(short) == longestNetBIOS && strings.HasPrefix(long, short)
 }
 
 // String is the spelling as evidence shows it.

@@ -45,11 +45,13 @@ func told(a, b name) kinship {
 	k := same
 	switch {
 	case a.role == b.role:
+	case a.account && b.account && a.role+b.role == outside:
+		k = doubtful // the naming rule may be of one kind of name only
 	case a.account && b.account:
 		return namesake
 	case a.role == "" && a.account, b.role == "" && b.account:
 		return namesake // "Ida Brook (Admin)" is not ibrook
-	case external(a.role + b.role):
+	case a.role+b.role == outside:
 	case a.role == "" || b.role == "":
 		k = doubtful // the display name of an administrator's account may tell or not
 	}
@@ -120,7 +122,21 @@ func kinWords(a, b name) kinship {
 		}
 		return k
 	}
-	return kinNames(a.words, b.words)
+	k := kinNames(a.words, b.words)
+	if x, y := surnames(a.words), surnames(b.words); k == stranger && len(x)+len(y) > len(a.words)+len(b.words) {
+		k = min(kinNames(x, y), likely)
+	}
+	return k
+}
+
+// surnames takes a double surname apart, of which somebody may use one: Anna Kowalska-Nowak. A double first name, which
+// is another one than its half, stays: Jean-Pierre Martin is not Pierre Martin.
+func surnames(words []string) []string {
+	out := slices.Clone(words[:1])
+	for _, w := range words[1:] {
+		out = append(out, strings.FieldsFunc(w, func(r rune) bool { return r == '-' })...)
+	}
+	return out
 }
 
 // kinNames compares two names of several words each, whoever is asked first.

@@ -89,19 +89,31 @@ func displayName(words []string, title string) name {
 // entitle takes a folded word that stands beside a display name. That somebody is no employee is told
 // of the person, not of a second account.
 func (n *name) entitle(word string) {
-	if r := roleOf(word); r != "" && !external(r) {
+	if r := roleOf(word); r != "" && r != outside {
 		n.role = r
 	}
 }
 
-func external(role string) bool { return strings.HasPrefix(role, "ext") }
+// outside is the role of those who are no employees.
+const outside = "ext"
 
-// roleOf says which role a whole word names, if one.
+// roleOf says which role a whole word names, if one, in one spelling.
 func roleOf(word string) string {
 	switch word {
-	case "adm", "admin", "administrator", "svc", "srv", "ext", "extern", "external", "priv", "privileged",
-		"t0", "t1", "t2", "tier0", "tier1", "tier2":
-		return word
+	case "adm", "admin", "administrator":
+		return "adm"
+	case "svc", "srv":
+		return "svc"
+	case "ext", "extern", "external":
+		return outside
+	case "priv", "privileged":
+		return "priv"
+	case "t0", "tier0":
+		return "t0"
+	case "t1", "tier1":
+		return "t1"
+	case "t2", "tier2":
+		return "t2"
 	}
 	return ""
 }
@@ -119,12 +131,12 @@ func splitRole(local string) (base, role string) {
 	}
 	if i := strings.IndexAny(local, "._-"); i > 0 {
 		if head := local[:i]; len(local)-i > 2 && (roleOf(head) != "" || local[i] == '-' && short(head)) {
-			return local[i+1:], head
+			return local[i+1:], cmp.Or(roleOf(head), head)
 		}
 	}
 	if i := strings.LastIndexAny(local, "._-"); i > 1 {
 		if tail := local[i+1:]; roleOf(tail) != "" || local[i] != '.' && short(tail) {
-			return local[:i], tail
+			return local[:i], cmp.Or(roleOf(tail), tail)
 		}
 	}
 	return local, ""

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -28,6 +29,26 @@ func (s scale) contradict(a, b *facts) bool {
 		})
 	}
 	return len(theirs) > 0 && odd(mine, theirs) && odd(theirs, mine)
+}
+
+// growth is for how long the count in an alert's text may grow until the other service tells of it.
+const growth = 15 * time.Minute
+
+// anotherCount: two texts of one wording count differently, and what they count began too far apart for one to have grown
+// to the other: the same was done again.
+func anotherCount(a, b *facts) bool {
+	if a.n.Start.IsZero() || b.n.Start.IsZero() || absolute(a.n.Start.Sub(b.n.Start)) <= growth || a.text.generic || b.text.generic {
+		return false
+	}
+	x, y := a.text.counts(), b.text.counts()
+	return len(x) == len(y) && !slices.Equal(x, y) && oneWording(a.text, b.text)
+}
+
+// counts are the numbers in the text, in order.
+func (p prose) counts() []string {
+	return slices.DeleteFunc(slices.Clone(p.words), func(w string) bool {
+		return strings.ContainsFunc(w, func(r rune) bool { return r < '0' || r > '9' })
+	})
 }
 
 // onlyIn lists the things that a's text names and b's doesn't, without what may spell the account of either.

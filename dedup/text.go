@@ -225,7 +225,7 @@ func localPart(w string) string {
 // short name in another domain.
 func (p prose) names(dir directory, d device) (named, another bool) {
 	for _, o := range p.machines {
-		if o.short == d.short {
+		if alikeInShort(o, d) {
 			if dir.one(o, d) {
 				return true, false
 			}

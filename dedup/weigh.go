@@ -118,7 +118,7 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 	if !s.weighAccounts(&v, a, b) {
 		return v, false
 	}
-	if v.points-times < pointsID && s.contradict(a, b) {
+	if v.points-times < pointsID && (s.contradict(a, b) || anotherCount(a, b)) {
 		return v, false
 	}
 	s.weighDevices(&v, a, b)
@@ -174,12 +174,17 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
-			if own, _ := side[0].text.names(s.directory, d); own && !side[1].text.generic && len(side[1].text.words) >= 3 {
+			if own, _ := side[0].text.names(s.directory, d); own && !side[1].text.generic && len(side[1].text.words) >= 3 && !side[1].located() {
 				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
 				return
 			}
 		}
 	}
+}
+
+// located: it has an address, which may stand where the other names a machine.
+func (f *facts) located() bool {
+	return len(f.addresses) > 0 || slices.ContainsFunc(f.text.words, isAddress)
 }
 
 func weighAddresses(v *verdict, a, b *facts) {
@@ -204,16 +209,16 @@ func weighAddresses(v *verdict, a, b *facts) {
 }
 
 // weighTimes compares the event times; where one of them may be the time at which the service raised
-// the alert, it may come later. Each doubling of the distance costs the same.
+// the alert, it may come later. Each doubling of the distance costs the same. What speaks more for the pairing counts.
 func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 	if apart := absolute(a.Arrived.Sub(b.Arrived)); apart > s.config.Window {
 		return false
 	}
+	fits, points, apart, format := false, 0, time.Duration(0), ""
 	if !a.Start.IsZero() && !b.Start.IsZero() {
 		if delta := absolute(a.Start.Sub(b.Start)); delta <= s.config.Skew {
 			v.exact = delta <= equalTimes
-			v.add("time", timePoints(delta), "the event times are %s apart", delta.Round(time.Millisecond))
-			return true
+			fits, points, apart, format = true, timePoints(delta), delta.Round(time.Millisecond), "the event times are %s apart"
 		}
 	}
 	for _, side := range [2][2]*formats.Notification{{a, b}, {b, a}} {
@@ -221,13 +226,23 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 		if event.IsZero() || raised.IsZero() {
 			continue
 		}
-		if later := raised.Sub(event); later >= -equalTimes && later <= s.config.RaiseSkew {
-			v.add("time", pointsRaise-int(math.Round(4*math.Log2(1+later.Minutes()/15))),
-				"one was raised %s after the other's event", later.Round(time.Second))
-			return true
+		later := raised.Sub(event)
+		if later < -equalTimes || later > s.config.RaiseSkew {
+			continue
+		}
+		if p := raisePoints(later); !fits || p > points {
+			fits, points, apart, format = true, p, later.Round(time.Second), "one was raised %s after the other's event"
 		}
 	}
-	return false
+	if fits {
+		v.add("time", points, format, apart)
+	}
+	return fits
+}
+
+// raisePoints weighs how much later than an event it may have been raised.
+func raisePoints(later time.Duration) int {
+	return pointsRaise - int(math.Round(5*math.Log2(1+max(later.Minutes(), 0)/4)))
 }
 
 // timePoints weighs the distance of two event times.

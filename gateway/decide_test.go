@@ -146,6 +146,12 @@ func (i incident) mcas() string {
 		start.Format("2006-01-02T15:04:05.000Z"), id, start.UnixMilli(), i.user, i.host, i.detail, i.user)
 }
 
+// raised is mcas where the start is the time at which Cloud App Security made its alert, as the ID says.
+func (i incident) raised() string {
+	start := monday.Add(i.start + i.shift)
+	return strings.ReplaceAll(i.mcas(), fmt.Sprintf("%08x", start.Add(70*time.Second).Unix()), fmt.Sprintf("%08x", start.Unix()))
+}
+
 func cloudAlert(number int) string {
 	return fmt.Sprintf(`2024-03-04T08:00:00.000Z CEF:0|MCAS|SIEM_Agent|0.259.1|ALERT_CABINET_EVENT_MATCH_AUDIT|`+
 		`Suspected identity theft (pass-the-hash)|3|externalId=65e580%018x start=1709539200000 end=1709539200000 msg=Activity policy `+
@@ -394,6 +400,42 @@ func TestDecisions(t *testing.T) {
 			"release idp alert 1 suppressed twin_forwarded",
 			"notification idp alert 1 forwarded update",
 			"release idp alert 1 forwarded update",
+		}},
+		{"the same twice, and a twin that is raised later", with(), func(st *story) {
+			again, twin := ida, ida
+			again.number, again.start = ida.number+1, ida.start+20*m
+			twin.number, twin.start = ida.number+2, ida.start+22*m
+			st.at(20*s, ida.mdi())
+			st.at(21*m, again.mdi())
+			st.at(23*m, twin.raised())
+			st.at(h)
+		}, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mdi alert 2 forwarded managed_here",
+			"notification mcas alert 3 held waiting",
+			"release mcas alert 2 suppressed twin_forwarded",
+		}},
+		{"raised much later, with the same count", with(), func(st *story) {
+			in, twin := ida, ida
+			in.detail, twin.detail, twin.number, twin.start = "It ran 12 times.", "It ran 12 times.", ida.number+1, ida.start+25*m
+			st.at(20*s, in.mdi())
+			st.at(26*m, twin.raised())
+			st.at(h)
+		}, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mcas alert 2 held waiting",
+			"release mcas alert 1 suppressed twin_forwarded",
+		}},
+		{"the same done again, with another count", with(), func(st *story) {
+			in, again := ida, ida
+			in.detail, again.detail, again.number, again.start = "It ran 12 times.", "It ran 15 times.", ida.number+1, ida.start+25*m
+			st.at(20*s, in.mdi())
+			st.at(26*m, again.raised())
+			st.at(h)
+		}, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mcas alert 2 held waiting",
+			"release mcas alert 2 forwarded hold_expired",
 		}},
 		{"a rule sees what both say", with(func(c *config.Config) {
 			c.Policy.Rules = []config.Rule{{

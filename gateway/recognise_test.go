@@ -297,6 +297,18 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran 15 commands from APPSRV on HARBOURDC."), 5*s), true,
 		},
 		{
+			"an address where the other text names the machine", remote("nfalk", "LAB3", "nfalk made 60 attempts on HARBOURDC from LAB3."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example made 60 attempts on HARBOURDC from 10.1.2.3."), true,
+		},
+		{
+			"a machine's NetBIOS name", remote("", "HARBOUR-FINANCE-12", "Somebody ran commands from HARBOUR-FINANCE-12 on HARBOURDC."),
+			cloud("", "Somebody ran commands from HARBOUR-FINANCE on HARBOURDC."), true,
+		},
+		{
+			"two machines of a common beginning", remote("", "HARBOUR-FINANCE-12", "Somebody ran commands from HARBOUR-FINANCE-12 on HARBOURDC."),
+			cloud("", "Somebody ran commands from HARBOUR-FINANCE-13 on HARBOURDC."), false,
+		},
+		{
 			"one wording, a victim in two spellings", remote("nfalk", "APPSRV", "nfalk ran commands from APPSRV as E104555 at once."),
 			cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran commands from APPSRV as omar.haddad2@harbour.example at once."), true,
 		},
