@@ -60,7 +60,7 @@ func (s *show) run(ctx context.Context) error {
 func (s *show) once(ctx context.Context) (err error) {
 	m, err := model.Open(ctx, model.Options{
 		Dir: filepath.Join(s.g.config.DataDir, "model"), Stream: s.g.stream, Config: s.g.config, Log: s.g.log.With("component", "model"), Raise: s.g.Raise,
-		Pressed: s.g.pipeline.isPressed,
+		Pressed: s.g.pipeline.isPressed, Room: s.g.pipeline.space.forModel,
 	})
 	if err != nil {
 		return err

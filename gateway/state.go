@@ -12,7 +12,7 @@ type state struct {
 	g                              *Gateway
 	held, size, streamSize, limit  *prometheus.Desc
 	lagEvents, lagSeconds, readyTo *prometheus.Desc
-	silent, last                   *prometheus.Desc
+	silent, last, free             *prometheus.Desc
 	open, modelEvents, modelAge    *prometheus.Desc
 	known, scores, profiles        *prometheus.Desc
 }
@@ -26,6 +26,7 @@ func newState(g *Gateway) *state {
 		held:        desc("sluice_held_notifications", "Notifications that are held now."),
 		size:        desc("sluice_state_bytes", "Size of the state of recognition on disk."),
 		streamSize:  desc("sluice_stream_bytes", "Size of the stream on disk."),
+		free:        desc("sluice_disk_free_bytes", "What is free where data_dir is. With less than 64 MiB senders wait, with less than 256 MiB the model takes in nothing more."),
 		limit:       desc("sluice_stream_limit_bytes", "stream.max_disk: where the stream is as large, senders wait."),
 		lagEvents:   desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet, those included that are suppressed, held or dropped and that it never gets.", "target"),
 		lagSeconds:  desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet, whatever is done with it.", "target"),
@@ -56,6 +57,11 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		gauge(s.size, float64(size))
 	}
 	gauge(s.streamSize, float64(s.g.stream.Bytes()))
+	if free, err := (space{dir: s.g.config.DataDir}).free(); err != nil {
+		ch <- prometheus.NewInvalidMetric(s.free, err)
+	} else {
+		gauge(s.free, float64(free))
+	}
 	gauge(s.limit, float64(s.g.config.Stream.MaxDisk))
 	for _, d := range s.g.deliveries {
 		lag, err := d.reader.Lag(context.Background(), time.Now())

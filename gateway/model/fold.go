@@ -38,6 +38,9 @@ func (m *Model) follow(ctx context.Context) error {
 		if err := f.await(ctx); err != nil {
 			return err
 		}
+		if err := m.awaitRoom(ctx); err != nil {
+			return err
+		}
 		if err := f.catchUp(ctx); err != nil {
 			return err
 		}
@@ -61,6 +64,35 @@ func (f *folder) await(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// roomLook is how often it is looked whether there is room on the disk again.
+const roomLook = time.Second
+
+// room is an error while the model may write nothing.
+func (m *Model) room() error {
+	if m.options.Room == nil {
+		return nil
+	}
+	return m.options.Room()
+}
+
+// awaitRoom waits until the model may write.
+func (m *Model) awaitRoom(ctx context.Context) error {
+	err := m.room()
+	if err == nil {
+		return nil
+	}
+	m.log.Error("the model takes in nothing more, to leave the disk to the stream", "err", err)
+	for ; err != nil; err = m.room() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(roomLook):
+		}
+	}
+	m.log.Info("the disk has room again, and the model goes on")
+	return nil
 }
 
 // folder folds entries into the tables, in transactions of its own. It is one goroutine's.
@@ -162,6 +194,9 @@ func (f *folder) catchUp(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		if f.m.room() != nil {
+			break // what is folded is kept, and awaitRoom says why
 		}
 	}
 	if err := f.commit(ctx); err != nil {

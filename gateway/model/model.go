@@ -47,6 +47,10 @@ type Options struct {
 	// Pressed says whether the forwarding needs all there is to work with, so that the model makes way; nil where it
 	// never does.
 	Pressed func() bool
+
+	// Room is an error while the model may write nothing, because others will need what is left of the disk; nil where
+	// it always may.
+	Room func() error
 }
 
 // Model is the open model. Its methods may be called from any goroutine.

@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -23,6 +24,8 @@ type world struct {
 	model  *model.Model
 	raised chan formats.Notification
 	hurry  atomic.Bool // of the forwarding
+	full   atomic.Bool // the disk
+	looked chan bool   // has one when it was found full
 }
 
 func newWorld(t *testing.T) *world {
@@ -33,11 +36,11 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, stream: s, raised: make(chan formats.Notification, 100)}
+	w := &world{t: t, stream: s, raised: make(chan formats.Notification, 100), looked: make(chan bool, 1)}
 	w.model, err = model.Open(ctx, model.Options{
 		Dir: dir + "/model", Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler),
 		Raise:   func(_ context.Context, n formats.Notification) error { w.raised <- n; return nil },
-		Pressed: w.hurry.Load,
+		Pressed: w.hurry.Load, Room: w.room,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +59,18 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// room is the model's.
+func (w *world) room() error {
+	if !w.full.Load() {
+		return nil
+	}
+	select {
+	case w.looked <- true:
+	default:
+	}
+	return errors.New("the disk is full")
+}
+
 // follow runs the model until stop is called.
 func follow(tb testing.TB, m *model.Model) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
@@ -72,6 +87,14 @@ func follow(tb testing.TB, m *model.Model) (stop func()) {
 // append records the entries and waits until the model has them.
 func (w *world) append(entries ...*stream.Entry) {
 	w.t.Helper()
+	if err := w.model.Wait(w.t.Context(), w.record(entries...)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// record puts the entries into the stream, and says where the last is.
+func (w *world) record(entries ...*stream.Entry) stream.Position {
+	w.t.Helper()
 	var b stream.Batch
 	b.Reset()
 	for _, e := range entries {
@@ -83,9 +106,7 @@ func (w *world) append(entries ...*stream.Entry) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.model.Wait(w.t.Context(), stream.Position{Sequence: at.Sequence, Index: len(entries) - 1}); err != nil {
-		w.t.Fatal(err)
-	}
+	return stream.Position{Sequence: at.Sequence, Index: len(entries) - 1}
 }
 
 // TestFollows: what is appended arrives, and the model knows where it stands after it is opened again.
@@ -108,5 +129,29 @@ func TestGoesOnInAFlood(t *testing.T) {
 	state, err := w.model.State(t.Context())
 	if err != nil || state.Activities != 3 {
 		t.Errorf("State() = %+v, %v", state, err)
+	}
+}
+
+// TestLeavesTheDiskToTheStream: the model takes in nothing while there is no room for it, and goes on by itself.
+func TestLeavesTheDiskToTheStream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.full.Store(true)
+	at := w.record(&stream.Entry{
+		Kind: stream.Notification, Key: "1", Time: time.Now(), Input: "tcp", Match: dedup.Match{Relation: dedup.First},
+		Notification: formats.Notification{Service: formats.CloudAppSecurity, Kind: formats.Activity, Title: "Log on", Start: time.Now()},
+	})
+	for range 2 {
+		<-w.looked
+	}
+	if state, err := w.model.State(t.Context()); err != nil || state.Activities != 0 {
+		t.Errorf("without room, State() = %+v, %v", state, err)
+	}
+	w.full.Store(false)
+	if err := w.model.Wait(t.Context(), at); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := w.model.State(t.Context()); err != nil || state.Activities != 1 {
+		t.Errorf("with room again, State() = %+v, %v", state, err)
 	}
 }
