@@ -20,6 +20,10 @@ func openState(ctx context.Context, c config.Config, s *stream.Stream, log *slog
 	dir := filepath.Join(c.DataDir, "state")
 	index, err := openProved(ctx, c, dir, s)
 	if err != nil {
+		if lost, ok := errors.AsType[*lostError](err); ok {
+			log.Error("the stream has lost its end: what was recorded there is lost",
+				"files", filepath.Join(c.DataDir, "stream"), "lost_from", lost.last+1, "lost_to", lost.seen)
+		}
 		log.Warn("the state is rebuilt from the stream", "err", err)
 		if index, err = rebuild(ctx, c, dir, s, log); err != nil {
 			return nil, err
@@ -58,11 +62,18 @@ func proves(ctx context.Context, s *stream.Stream, m dedup.Mark) error {
 	case m.Sequence == 0 && first <= 1:
 		return nil
 	case m.Sequence > last:
-		return fmt.Errorf("the state has seen batch %d, the stream ends at %d", m.Sequence, last)
+		return &lostError{m.Sequence, last}
 	case m.Sequence < first:
 		return fmt.Errorf("the state has seen batch %d, the stream begins at %d", m.Sequence, first)
 	}
 	return s.Prove(ctx, m.Sequence, m.Hash)
+}
+
+// lostError: the stream ends before what was seen of it.
+type lostError struct{ seen, last uint64 }
+
+func (e *lostError) Error() string {
+	return fmt.Sprintf("the state has seen batch %d, the stream ends at %d", e.seen, e.last)
 }
 
 // rebuild puts the state in dir aside and starts from the checkpoint, or from nothing. What is made of the

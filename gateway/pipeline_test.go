@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -157,8 +158,12 @@ func TestStateIsRebuilt(t *testing.T) {
 			if err := index.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if index, err = openState(t.Context(), c, s, log); err != nil {
+			var said bytes.Buffer
+			if index, err = openState(t.Context(), c, s, slog.New(slog.NewTextHandler(&said, nil))); err != nil {
 				t.Fatal(err)
+			}
+			if ahead := name == "ahead of the stream"; strings.Contains(said.String(), "has lost its end") != ahead {
+				t.Errorf("what was lost is said wrongly:\n%s", said.String())
 			}
 			defer func() {
 				if err := index.Close(); err != nil {

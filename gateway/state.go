@@ -12,7 +12,7 @@ type state struct {
 	g                              *Gateway
 	held, size, streamSize, limit  *prometheus.Desc
 	lagEvents, lagSeconds, readyTo *prometheus.Desc
-	silent, last, free             *prometheus.Desc
+	silent, last, free, missed     *prometheus.Desc
 	open, modelEvents, modelAge    *prometheus.Desc
 	known, scores, profiles        *prometheus.Desc
 }
@@ -30,6 +30,7 @@ func newState(g *Gateway) *state {
 		limit:       desc("sluice_stream_limit_bytes", "stream.max_disk: where the stream is as large, senders wait."),
 		lagEvents:   desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet, those included that are suppressed, held or dropped and that it never gets.", "target"),
 		lagSeconds:  desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet, whatever is done with it.", "target"),
+		missed:      desc("sluice_target_missed_entries", "Entries of the stream that the target will never get, since the start: they can't be read any more.", "target"),
 		silent:      desc("sluice_service_silent", "1 while the service has been quiet for longer than it usually is, or than configured.", "service"),
 		last:        desc("sluice_service_last_notification_timestamp_seconds", "When the service's last notification was decided.", "service"),
 		open:        desc("sluice_model_open", "1 while alerts, activities and users can be asked for."),
@@ -69,6 +70,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.NewInvalidMetric(s.lagEvents, err)
 			continue
 		}
+		gauge(s.missed, float64(d.reader.Missed()), d.name)
 		gauge(s.lagEvents, float64(lag.Entries), d.name)
 		gauge(s.lagSeconds, lag.Age.Seconds(), d.name)
 	}

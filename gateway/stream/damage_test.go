@@ -2,6 +2,7 @@ package stream
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"os"
@@ -99,5 +100,48 @@ func spoil(n int, how func([]byte) []byte) func([]string) error {
 			return err
 		}
 		return os.WriteFile(blocks[n], how(data), 0o600)
+	}
+}
+
+// TestGoesOnBehindADamagedLength: the server reads no further than a message whose length is wrong, and takes its notes
+// for the end of the stream nevertheless. What comes then is taken.
+func TestGoesOnBehindADamagedLength(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	s := openStream(t, o)
+	for i := range 20 {
+		appendEntries(t, s, 10*i, 10)
+	}
+	closeStream(t, s)
+	block := filepath.Join(streamDir(o.Dir), "msgs", "1.blk")
+	data, err := os.ReadFile(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := uint32(0)
+	for range 10 {
+		at += binary.LittleEndian.Uint32(data[at:]) &^ (1 << 31) // which says that the message has a header
+	}
+	copy(data[at:], "\xde\xad\xbe\xef")
+	if err := os.WriteFile(block, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = openStream(t, o)
+	_, last := s.Bounds()
+	if a := appendEntries(t, s, 200, 10); a.Sequence != last+1 {
+		t.Errorf("appended as %d behind %d", a.Sequence, last)
+	}
+	closeStream(t, s)
+	s = openStream(t, o)
+	if _, now := s.Bounds(); now != last+1 {
+		t.Errorf("opened again it ends at %d, not %d", now, last+1)
+	}
+	readable := 0
+	for _, err := range s.Salvage(t.Context(), 1) {
+		if err == nil {
+			readable++
+		}
+	}
+	if readable < 11 {
+		t.Errorf("%d messages can be read, of 10 before the damage and one behind it", readable)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -59,6 +60,23 @@ func (e *engine) publish(ctx context.Context, data []byte, last uint64) (uint64,
 		return 0, publishError(ctx, err)
 	}
 	return ack.Sequence, nil
+}
+
+// expected is the sequence behind which the server would store a message. It is asked by way of one that it can't take:
+// nothing else tells it. Without an answer that says so it is as the state has it.
+func (e *engine) expected(ctx context.Context, state uint64) uint64 {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := e.js.PublishMsg(ctx, &nats.Msg{Subject: subject}, jetstream.WithExpectLastSequence(math.MaxUint64), jetstream.WithRetryAttempts(0))
+	var api *jetstream.APIError
+	var last uint64
+	if !errors.As(err, &api) || api.ErrorCode != codeWrongSequence {
+		return state
+	}
+	if _, err := fmt.Sscanf(api.Description, "wrong last sequence: %d", &last); err != nil {
+		return state
+	}
+	return last
 }
 
 func publishError(ctx context.Context, err error) error {

@@ -87,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Stream, error) {
 	}
 	var e *engine
 	if err == nil {
-		e, err = start(ctx, o, o.Log)
+		e, err = startWhole(ctx, o)
 	}
 	if err != nil {
 		_ = locked.Close()
@@ -98,6 +98,28 @@ func Open(ctx context.Context, o Options) (*Stream, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), e.stop(), locked.Close())
 	}
 	return s, nil
+}
+
+// startWhole starts a server that is of one mind about where the stream ends. Behind a message whose length is damaged it
+// reads nothing, but expects what its notes say; started once more it has the notes' end, and what is missing is lost.
+func startWhole(ctx context.Context, o Options) (*engine, error) {
+	e, err := start(ctx, o, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	state, err := e.state(ctx)
+	if err != nil {
+		return nil, errors.Join(err, e.stop())
+	}
+	if expected := e.expected(ctx, state.LastSeq); expected != state.LastSeq {
+		o.Log.Error("a file of the stream is damaged: messages behind it can't be found",
+			"files", filepath.Join(streamDir(o.Dir), "msgs"), "found_to", state.LastSeq, "noted_to", expected)
+		if err := e.stop(); err != nil {
+			return nil, err
+		}
+		return start(ctx, o, o.Log)
+	}
+	return e, nil
 }
 
 // measure learns the bounds and, from the last message, what was counted.
