@@ -16,9 +16,16 @@ import (
 // operators made of it. Where both have something of the kind, that of a counts: it is the alert that was told of.
 func (f *folder) join(ctx context.Context, a, from *row, e *stream.Entry) error {
 	table := f.m.options.Config.Closure
+	to := a.n
+	if slices.ContainsFunc(a.Sightings, func(s sighting) bool { return len(s.Logged) > 0 }) {
+		to = noAlert // an alert is in the log once
+	}
 	for _, s := range from.Sightings {
-		if err := f.relogAlert(ctx, s.Logged, from.n, a.n); err != nil {
+		if err := f.relogAlert(ctx, s.Logged, from.n, to); err != nil {
 			return err
+		}
+		if to == noAlert {
+			s.Logged = nil
 		}
 		if have := a.sighting(s.Service); have != nil {
 			have.join(&s)

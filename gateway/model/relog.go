@@ -7,13 +7,19 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 )
 
-// relogAlert gives the lines of the log that an alert is, and that these events told, to another alert. What is gone
-// by now stays gone.
+// noAlert is no number of an alert.
+const noAlert = 0
+
+// relogAlert gives the lines of the log that an alert is, and that these events told, to another alert; with noAlert they
+// are deleted. What is gone by now stays gone.
 func (f *folder) relogAlert(ctx context.Context, events []dedup.EventKey, from, to int64) error {
 	for _, event := range events {
 		if l := f.log.events[event]; l != nil && l.alert == from {
 			if err := f.unwrite(ctx, l); err != nil {
 				return err
+			}
+			if to == noAlert {
+				continue
 			}
 			moved := *l
 			moved.alert, moved.stored, moved.gone = to, false, false
@@ -34,6 +40,9 @@ func (f *folder) relogAlert(ctx context.Context, events []dedup.EventKey, from, 
 		}
 		if err := f.deleteLine(ctx, l); err != nil {
 			return err
+		}
+		if to == noAlert {
+			continue
 		}
 		l.alert, l.stored = to, false
 		f.write(l) // under its number, which is free now
