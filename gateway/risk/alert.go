@@ -53,7 +53,11 @@ func (s *Scorer) retract(id string, users []string) {
 	for _, name := range old {
 		if u := s.users[name]; u != nil && !slices.Contains(users, name) {
 			s.changed[name] = true
-			u.Items = slices.DeleteFunc(u.Items, func(it item) bool { return it.Alert && it.ID == id })
+			if it := u.alert(id); it != nil {
+				gone := *it
+				u.Items = slices.DeleteFunc(u.Items, func(it item) bool { return it.Alert && it.ID == id })
+				s.unlearn(u, &gone)
+			}
 		}
 	}
 	if left := slices.DeleteFunc(old, func(name string) bool { return !slices.Contains(users, name) }); len(left) > 0 {
@@ -61,6 +65,25 @@ func (s *Scorer) retract(id string, users []string) {
 	} else {
 		delete(s.alerts, id)
 	}
+}
+
+// unlearn takes back what an alert taught that isn't the user's any more, unless another one of the day teaches it too: the
+// alert that it is a part of is to be the user's first of its type again.
+func (s *Scorer) unlearn(u *user, gone *item) {
+	key, h := gone.Found[0].Value, &u.Alerts
+	at := h.find(key)
+	if at < 0 || h.Values[at].Last != gone.Day ||
+		slices.ContainsFunc(u.Items, func(it item) bool { return it.Alert && it.Day == gone.Day && it.Found[0].Value == key }) {
+		return
+	}
+	if h.Values[at].Days > 1 {
+		h.Values[at].Days--
+		return
+	}
+	h.Values = slices.Delete(h.Values, at, at+1)
+	h.Fresh = max(0, h.Fresh-1)
+	s.hold(u, key, -1)
+	s.world.Detections.remove(rarity(s.having(u.peers, key), u.peers.members-1, s.having(s.whole, key), s.whole.members-1))
 }
 
 // Close takes the parts of an alert out of all scores, as it turned out to be nothing; false brings them back.
@@ -116,8 +139,12 @@ func (s *Scorer) alertItem(u *user, a *Alert) item {
 		o.add(true, grade)
 		h.Fresh++
 		words = fmt.Sprintf("the user's first of this type, which %d of %d others had in %d days", all, s.whole.members-1, kept)
+	} else if before := h.Values[at].Days; h.Values[at].Last != day {
+		words = fmt.Sprintf("the user had one of this type on %.0f days before", before)
+	} else if before > 1 {
+		words = fmt.Sprintf("the user had another of this type that day, and one on %.0f days before", before-1)
 	} else {
-		words = fmt.Sprintf("the user had one of this type on %.0f days before", h.Values[at].Days)
+		words = "the user had another of this type that day, the first"
 	}
 	if at < 0 || h.Values[at].Last != day {
 		evicted, full := h.show(at, key, day, alertTypes)

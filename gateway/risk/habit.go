@@ -139,6 +139,13 @@ func (o *odds) add(fresh bool, rarity int) {
 	}
 }
 
+// remove takes back a value that was added as a fresh one.
+func (o *odds) remove(rarity int) {
+	for _, n := range []*float32{&o.Shown, &o.All[rarity], &o.Fresh, &o.Rare[rarity]} {
+		*n = max(0, *n-1)
+	}
+}
+
 // asRare is how many of the values are at least as rare as this one, of n. Before anything is known all grades are
 // equally likely.
 func (r *rareness) asRare(rarity int, n float32) float64 {

@@ -169,6 +169,41 @@ func TestOneAlertCountsOnce(t *testing.T) {
 	if got := s.Ranking(day(22, 0)); len(got) != 0 {
 		t.Errorf("Ranking = %+v after Withdraw, want nobody", got)
 	}
+	s.Alert(alert("b", day(21, 9), name(1))) // of which a was a part
+	if diff := cmp.Diff(once.Points, s.Score(name(1), day(22, 0)).Points); diff != "" {
+		t.Errorf("as part of another -once +then:\n%s", diff)
+	}
+}
+
+func TestAlertsOfOneType(t *testing.T) {
+	s := office(21)
+	words := func(id string, at time.Time) string {
+		s.Alert(alert(id, at, name(1)))
+		for _, p := range s.Score(name(1), at).Parts {
+			if p.ID == id {
+				return p.Reasons[0].Words
+			}
+		}
+		return ""
+	}
+	for _, tt := range []struct {
+		id   string
+		at   time.Time
+		want string
+	}{
+		{"a", day(21, 9), "the user's first of this type"},
+		{"b", day(21, 10), "the user had another of this type that day, the first"},
+		{"c", day(22, 9), "the user had one of this type on 1 days before"},
+		{"d", day(22, 10), "the user had another of this type that day, and one on 1 days before"},
+	} {
+		if got := words(tt.id, tt.at); !strings.Contains(got, tt.want) {
+			t.Errorf("alert %s: %q, want %q", tt.id, got, tt.want)
+		}
+	}
+	s.Withdraw("c")
+	if got := words("e", day(22, 11)); !strings.Contains(got, "another of this type that day") {
+		t.Errorf("one of two of a day is withdrawn: %q", got)
+	}
 }
 
 func TestImpactAndSeverity(t *testing.T) {
