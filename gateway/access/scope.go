@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sluice-siem/sluice/config"
 )
 
 // Scope limits what somebody sees: to what one of the services says, of one of the applications. An empty list is
@@ -20,6 +23,26 @@ const nothing = "-"
 
 // Whole says that there is no limit.
 func (s Scope) Whole() bool { return len(s.Services) == 0 && len(s.Applications) == 0 }
+
+// fault says what is wrong with a limit that somebody gives; nothing where it can be one. A list that is there and empty
+// would be no limit to us, and everything or nothing to who wrote it.
+func (s Scope) fault() string {
+	known := append(config.Services{}.Order(), "sluice")
+	for _, name := range s.Services {
+		if !lets(known, name) {
+			return fmt.Sprintf("found the service %.100q, expected one of %s", name, strings.Join(known, ", "))
+		}
+	}
+	for _, name := range s.Applications {
+		if strings.TrimSpace(name) == "" {
+			return "found an application without a name, expected one as alerts show it, such as Active Directory"
+		}
+	}
+	if s.Services != nil && len(s.Services) == 0 || s.Applications != nil && len(s.Applications) == 0 {
+		return "found an empty list of services or applications, expected names, or no list for no limit"
+	}
+	return ""
+}
 
 // Sees says whether what a service says of an application is inside. Letter case doesn't count.
 func (s Scope) Sees(service, application string) bool {

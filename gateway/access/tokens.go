@@ -107,6 +107,10 @@ func (d *Door) Create(p Principal, name string, role Role, scope Scope, expires 
 		return Token{}, "", &RefusalError{Text: fmt.Sprintf("%s is %s, whose tokens may no more: found role %s", p.By(), an(p.Role), role)}
 	case !scope.Whole() && narrowed.Key() != scope.Key():
 		return Token{}, "", &RefusalError{Text: fmt.Sprintf("%s sees %s, and a token that sees %s would see more", p.By(), p.Scope, scope)}
+	case scope.fault() != "":
+		return Token{}, "", fmt.Errorf("%w: %s", ErrToken, scope.fault())
+	case role == Ingest && !scope.Whole():
+		return Token{}, "", fmt.Errorf("%w: found a limit with the role ingest, which sees nothing: what an input may tell is its services' in the configuration", ErrToken)
 	case !expires.After(now) || expires.After(now.Add(LongestToken)):
 		return Token{}, "", fmt.Errorf("%w: found the end %s, expected one that is to come, within %d days", ErrToken, expires.UTC().Format(time.RFC3339), int(LongestToken.Hours()/24))
 	}

@@ -21,6 +21,7 @@ func TestTokensAreLessThanTheirCreator(t *testing.T) {
 	h := newHouse(t)
 	mdi := access.Scope{Services: []string{"defender_for_identity"}}
 	week := h.clock().Add(7 * 24 * time.Hour)
+	admin := access.Principal{ID: "entra/a5", Name: "al", Role: access.Admin, How: access.ByOpenID}
 	operator := access.Principal{ID: "entra/o5", Name: "bo", Role: access.Operator, Scope: mdi, How: access.ByOpenID}
 	for _, tt := range []struct {
 		name    string
@@ -34,6 +35,10 @@ func TestTokensAreLessThanTheirCreator(t *testing.T) {
 		{"ingest by an operator", operator, access.Ingest, mdi, week, "whose tokens may no more"},
 		{"elsewhere", operator, access.Viewer, access.Scope{Services: []string{"cloud_app_security"}}, week, "would see more"},
 		{"by a token", access.Principal{ID: "token x", Role: access.Admin, How: access.ByToken}, access.Viewer, access.Scope{}, week, "a token makes no other tokens"},
+		{"a service that isn't one", admin, access.Viewer, access.Scope{Services: []string{"defender"}}, week, `found the service "defender", expected one of`},
+		{"an application without a name", admin, access.Viewer, access.Scope{Applications: []string{" "}}, week, "an application without a name"},
+		{"an empty list", admin, access.Viewer, access.Scope{Services: []string{}}, week, "found an empty list"},
+		{"a limit for who sends", admin, access.Ingest, mdi, week, "sees nothing"},
 		{"over already", operator, access.Viewer, mdi, h.clock(), "expected one that is to come"},
 		{"for ever", operator, access.Viewer, mdi, h.clock().Add(10 * 365 * 24 * time.Hour), "within 365 days"},
 		{"two\nlines", operator, access.Viewer, mdi, week, "expected a line"},
