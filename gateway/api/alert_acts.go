@@ -46,7 +46,7 @@ func (s *service) choose(ctx context.Context, c Chosen, ifMatch string) ([]strin
 	case len(c.Alerts) > 0 && c.Filter != "":
 		return nil, huma.Error422UnprocessableEntity("found alerts and a filter, expected one of them")
 	case len(c.Alerts) > 0:
-		return c.Alerts, s.unchanged(ctx, c.Alerts, ifMatch)
+		return c.Alerts, nil
 	case ifMatch != "":
 		return nil, huma.Error422UnprocessableEntity("found If-Match with a filter, expected it with one alert")
 	}
@@ -84,7 +84,7 @@ func (s *service) each(ctx context.Context, o On, c Chosen, act func(ids []strin
 	if err != nil {
 		return nil, fault(err)
 	}
-	out, err := s.act(ctx, o.by, act(ids))
+	out, err := s.actIf(ctx, o.by, act(ids), func() error { return s.unchanged(ctx, ids, o.IfMatch) })
 	if err != nil {
 		return nil, err
 	}

@@ -89,14 +89,20 @@ type Filtered struct {
 	Filter string `query:"filter" doc:"Which ones, in the filter language; all where empty." maxLength:"65536"`
 }
 
-func counted(s *service, of filter.Fields, total totalOf) func(context.Context, *Filtered) (*body[model.Total], error) {
-	return func(ctx context.Context, in *Filtered) (*body[model.Total], error) {
+// count is a total, and what is not in it.
+type count struct {
+	model.Total
+	NotAvailable []string `json:"not_available" doc:"Services without licence: what only they tell isn't counted."`
+}
+
+func counted(s *service, of filter.Fields, total totalOf) func(context.Context, *Filtered) (*body[count], error) {
+	return func(ctx context.Context, in *Filtered) (*body[count], error) {
 		f, err := parse(ctx, in.Filter, of)
 		if err != nil {
 			return nil, err
 		}
 		t, err := total(s.Model, ctx, f)
-		return bodyOf(t, err)
+		return bodyOf(count{t, s.missing()}, err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,6 +85,7 @@ func build(o Options) (http.Handler, huma.API) {
 	api := humago.New(mux, c)
 	ruled(api, o.Door)
 	s := &service{o}
+	api.UseMiddleware(s.tellMissing)
 	s.alerts(api)
 	s.alertActs(api)
 	s.activities(api)
@@ -148,6 +150,17 @@ type list[T any] struct {
 	}
 }
 
+// notAvailable is the header of an answer that names the services without licence, as lists do in themselves: an export or
+// a count has no other place for it.
+const notAvailable = "Sluice-Not-Available"
+
+func (s *service) tellMissing(ctx huma.Context, next func(huma.Context)) {
+	if missing := s.missing(); len(missing) > 0 {
+		ctx.SetHeader(notAvailable, strings.Join(missing, ", "))
+	}
+	next(ctx)
+}
+
 func (s *service) missing() []string {
 	if m := s.Model.Missing(); m != nil {
 		return m
@@ -204,8 +217,16 @@ const patience = 5 * time.Second
 
 // act checks, records and waits.
 func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error) {
+	return s.actIf(ctx, by, a, func() error { return nil })
+}
+
+// actIf is act where a condition holds, which nobody else's act changes before this one is done.
+func (s *service) actIf(ctx context.Context, by string, a model.Act, condition func() error) (*done, error) {
 	s.Turn.Lock()
 	defer s.Turn.Unlock()
+	if err := condition(); err != nil {
+		return nil, fault(err)
+	}
 	if err := s.Model.Check(ctx, by, a); err != nil {
 		return nil, fault(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/api"
 )
 
@@ -317,5 +318,45 @@ func TestPolicyComesBack(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
+	}
+}
+
+// TestOneOfManyWhoSawTheSame: of those who act on an alert as they saw it, the first alone succeeds.
+func TestOneOfManyWhoSawTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tag := w.send(http.MethodGet, "/api/v1/alerts/a1", "", nil).Header().Get("ETag")
+	const many = 10
+	statuses := make(chan int, many)
+	for i := range many {
+		go func() {
+			body := fmt.Sprintf(`{"alerts":["a1"],"to":"analyst%d"}`, i)
+			statuses <- w.send(http.MethodPost, "/api/v1/alerts/assign", body, http.Header{"If-Match": {tag}}).Code
+		}()
+	}
+	count := map[int]int{}
+	for range many {
+		count[<-statuses]++
+	}
+	if count[http.StatusOK] != 1 || count[http.StatusPreconditionFailed] != many-1 {
+		t.Errorf("answers by status: %v, want one 200 and %d times 412", count, many-1)
+	}
+}
+
+// TestWithoutLicence: every answer says which service it knows nothing of.
+func TestWithoutLicence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *config.Config) { c.Services.CloudAppSecurity.Enabled = false })
+	for _, path := range []string{
+		"/alerts", "/alerts/total", "/alerts/facets?fields=status", "/alerts/a1", "/alerts/export",
+		"/activities", "/activities/total", "/activities/facets?fields=user", "/activities/export", "/users",
+	} {
+		answer := w.send(http.MethodGet, "/api/v1"+path, "", nil)
+		if got := answer.Header().Get("Sluice-Not-Available"); answer.Code != http.StatusOK || got != "cloud_app_security" {
+			t.Errorf("%s: %d, without %q", path, answer.Code, got)
+		}
+	}
+	if got := w.send(http.MethodGet, "/api/v1/activities/total", "", nil).Body.String(); !strings.Contains(got, `"not_available":["cloud_app_security"]`) {
+		t.Errorf("total: %s", got)
 	}
 }

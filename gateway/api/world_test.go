@@ -36,8 +36,12 @@ type world struct {
 	count int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*config.Config)) *world {
 	t.Helper()
+	c := config.Default()
+	for _, do := range change {
+		do(&c)
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	s, err := stream.Open(ctx, stream.Options{Dir: dir + "/stream", Cursors: dir + "/cursors", MaxDisk: 1 << 30, Log: log})
@@ -46,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, stream: s, now: time.Now().UTC().Add(-time.Hour), ids: map[string]string{}}
 	w.model, err = model.Open(ctx, model.Options{
-		Dir: dir + "/model", Stream: s, Config: config.Default(), Log: log,
+		Dir: dir + "/model", Stream: s, Config: c, Log: log,
 		Raise: func(context.Context, formats.Notification) error { return nil },
 	})
 	if err != nil {
