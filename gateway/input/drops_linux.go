@@ -1,46 +1,33 @@
 package input
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// reportDrops asks the kernel to send, with each datagram, how many it dropped before it
-// (SO_RXQ_OVFL, socket(7)).
-func reportDrops(conn *net.UDPConn) error {
+// droppedBy asks the kernel how many datagrams it has dropped for a socket, modulo 2^32 (SO_MEMINFO, sock_diag(7)). What it
+// sends along with datagrams (SO_RXQ_OVFL) comes only when there is room for one again.
+func droppedBy(conn *net.UDPConn) (uint32, error) {
+	const drops = 8 // SK_MEMINFO_DROPS
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	var failed error
+	var info [drops + 1]uint32
+	var errno unix.Errno
 	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
+		size := uint32(unsafe.Sizeof(info))
+		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	})
-	if err == nil {
-		err = failed
+	if err == nil && errno != 0 {
+		err = errno
 	}
 	if err != nil {
-		return fmt.Errorf("count dropped datagrams: %w", err)
+		return 0, fmt.Errorf("count dropped datagrams: %w", err)
 	}
-	return nil
-}
-
-// dropped finds that number in a datagram's control messages. There is none before the first drop.
-func dropped(control []byte) (n uint32, ok bool) {
-	if len(control) == 0 {
-		return 0, false
-	}
-	messages, err := unix.ParseSocketControlMessage(control)
-	if err != nil {
-		return 0, false
-	}
-	for _, m := range messages {
-		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) >= 4 {
-			return binary.NativeEndian.Uint32(m.Data), true
-		}
-	}
-	return 0, false
+	return info[drops], nil
 }

@@ -2,9 +2,10 @@
 
 package input
 
-import "net"
+import (
+	"errors"
+	"net"
+)
 
-// reportDrops does nothing: only Linux tells.
-func reportDrops(*net.UDPConn) error { return nil }
-
-func dropped([]byte) (n uint32, ok bool) { return 0, false }
+// droppedBy knows nothing: only Linux tells.
+func droppedBy(*net.UDPConn) (uint32, error) { return 0, errors.ErrUnsupported }

@@ -55,7 +55,8 @@ func listenUDP(cfg config.Input, address string, log *slog.Logger, m *Metrics) (
 		name: cfg.Name, max: int(cfg.MaxMessage), conn: conn, speakers: who, count: m.of(cfg.Name), log: log,
 		warn: rate.Sometimes{Interval: time.Minute},
 	}
-	if err := errors.Join(conn.SetReadBuffer(kernelBuffer), reportDrops(conn)); err != nil {
+	_, err = droppedBy(conn)
+	if err = errors.Join(conn.SetReadBuffer(kernelBuffer), err); err != nil {
 		log.Warn("the socket lacks a large buffer or a count of dropped datagrams", "err", err)
 	}
 	return u, nil
@@ -67,6 +68,7 @@ func (u *udp) run(ctx context.Context, accept Accept) error {
 	stop := context.AfterFunc(ctx, func() { _ = u.conn.SetReadDeadline(time.Now().Add(linger)) })
 	defer stop()
 	q := newQueue(queueBytes)
+	defer u.countDrops()()
 	var reader sync.WaitGroup
 	var failed error
 	reader.Go(func() { failed = u.read(ctx, q) })
@@ -85,14 +87,41 @@ func (u *udp) run(ctx context.Context, accept Accept) error {
 	}
 }
 
+// dropLook is how often the kernel is asked what it dropped: also while nothing is read, which is when it drops most.
+const dropLook = time.Second
+
+// countDrops counts what the kernel drops, until stop is called.
+func (u *udp) countDrops() (stop func()) {
+	ended := make(chan struct{})
+	var counter sync.WaitGroup
+	counter.Go(func() {
+		var counted uint32
+		tick := time.NewTicker(dropLook)
+		defer tick.Stop()
+		for more := true; more; {
+			select {
+			case <-tick.C:
+			case <-ended:
+				more = false
+			}
+			if now, err := droppedBy(u.conn); err == nil {
+				u.count.dropped.Add(float64(now - counted)) // the difference is right when the count wraps, too
+				counted = now
+			}
+		}
+	})
+	return func() {
+		close(ended)
+		counter.Wait()
+	}
+}
+
 // read fills the queue until ctx is done or the socket fails, and closes it.
 func (u *udp) read(ctx context.Context, q *queue) error {
 	defer q.close()
-	var drops uint32 // as the kernel counts, for the life of the socket
 	buf := make([]byte, 1<<16)
-	control := make([]byte, 64)
 	for {
-		n, nc, _, from, err := u.conn.ReadMsgUDPAddrPort(buf, control)
+		n, from, err := u.conn.ReadFromUDPAddrPort(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			if ctx.Err() != nil {
@@ -105,10 +134,6 @@ func (u *udp) read(ctx context.Context, q *queue) error {
 			continue
 		}
 		u.count.bytes.Add(float64(n))
-		if now, ok := dropped(control[:nc]); ok {
-			u.count.dropped.Add(float64(now - drops)) // the difference is right when the count wraps too
-			drops = now
-		}
 		raw := syslog.Datagram(buf[:n])
 		if len(raw) == 0 {
 			continue
