@@ -212,3 +212,60 @@ func restarted(t *testing.T, g *timed, c config.Config, whole, part []seen) {
 		t.Errorf("after a restart the team sees %+v", got)
 	}
 }
+
+// TestTokensTakeNoPlaceOfRoles: however many limits the tokens have, the roles of the configuration are served, and a
+// token that is revoked makes place for another one.
+func TestTokensTakeNoPlaceOfRoles(t *testing.T) {
+	t.Parallel()
+	team := access.Scope{Services: []string{"defender_for_identity"}}
+	c := frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+		c.Access.Roles = []config.Grant{{Role: "viewer", User: "oid-1", Services: team.Services}}
+	})
+	g := startTimed(t, c, 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	g.send(incident{number: 1, user: "ida.brook", host: "WS-17"}.mdi())
+	g.caller(access.Admin).until(1)
+	if text := g.caller(access.Viewer, "defender_for_identity", "sluice").ask(http.StatusOK, http.MethodGet, "/alerts/total", ""); !strings.Contains(text, `"count":1`) {
+		t.Errorf("the first answer with a new limit: %s", text)
+	}
+	status := func(scope access.Scope) (int, access.Token) {
+		token, secret, err := g.door.Create(access.Local(), "x", access.Viewer, scope, time.Now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.watch.listeners[0].Addr().String()+"/api/v1/alerts/total", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+secret)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode, token
+	}
+	of := func(i int) access.Scope { return access.Scope{Applications: []string{fmt.Sprint("app ", i)}} }
+	var last access.Token
+	for i := range mostViews - 2 { // one is the role's, one has been asked for
+		code, token := status(of(i))
+		if code != http.StatusOK {
+			t.Fatalf("token %d: %d", i, code)
+		}
+		last = token
+	}
+	if code, _ := status(of(mostViews)); code != http.StatusServiceUnavailable {
+		t.Errorf("one limit too many: %d", code)
+	}
+	if code, _ := status(team); code != http.StatusOK {
+		t.Errorf("the role's limit: %d", code)
+	}
+	if _, ok, err := g.door.Revoke(access.Local(), last.ID); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	eventually(t, "there is place for another limit", func() bool {
+		code, _ := status(of(mostViews))
+		return code == http.StatusOK
+	})
+}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/sluice-siem/sluice/gateway/api"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/problem"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // mostViews is how many different limits there may be at once: each follows the stream and has its files.
@@ -26,39 +29,39 @@ type views struct {
 	g    *Gateway
 	turn sync.Locker
 
-	mu   sync.Mutex                        // guards what follows
-	make func(access.Scope) (*view, error) // while they run
-	open map[string]*view
-	done sync.WaitGroup
+	mu    sync.Mutex                        // guards what follows
+	make  func(access.Scope) (*view, error) // while they run
+	open  map[string]*view
+	roles map[string]access.Scope // the limits of the configuration, for which there is always place
+	done  sync.WaitGroup
 }
 
 type view struct {
 	model   *model.Model
 	handler http.Handler
+	begun   stream.Position // where the stream was when the view was opened: with less it would show too little
+	end     context.CancelFunc
 }
 
 func newViews(g *Gateway, turn sync.Locker) *views {
-	return &views{g: g, turn: turn, open: map[string]*view{}}
+	v := &views{g: g, turn: turn, open: map[string]*view{}, roles: map[string]access.Scope{}}
+	for _, r := range g.config.Access.Roles {
+		if s := (access.Scope{Services: r.Services, Applications: r.Applications}); !s.Whole() {
+			v.roles[s.Key()] = s
+		}
+	}
+	return v
 }
 
 func (v *views) dir() string { return filepath.Join(v.g.config.DataDir, "views") }
 
-// run opens the views of the roles in the configuration, and removes the files of limits that nobody has any more,
-// until ctx ends.
+// run opens the views that are wanted at once, and removes the files of limits that nobody has any more, until ctx ends.
 func (v *views) run(ctx context.Context) {
 	v.mu.Lock()
 	v.make = func(s access.Scope) (*view, error) { return v.begin(ctx, s) }
 	v.mu.Unlock()
-	wanted := map[string]access.Scope{}
-	for _, r := range v.g.config.Access.Roles {
-		s := access.Scope{Services: r.Services, Applications: r.Applications}
-		wanted[s.Key()] = s
-	}
-	for _, t := range v.g.door.Tokens(access.Local()) {
-		wanted[t.Scope.Key()] = t.Scope
-	}
-	v.clean(wanted)
-	for _, s := range wanted {
+	v.clean(v.wanted())
+	for _, s := range v.atOnce() {
 		if _, err := v.of(s); err != nil {
 			v.g.log.Error("the view of a limited role can't be opened; it is tried again when somebody asks", "sees", s.String(), "err", err)
 		}
@@ -68,6 +71,28 @@ func (v *views) run(ctx context.Context) {
 	v.make = nil
 	v.mu.Unlock()
 	v.done.Wait()
+}
+
+// atOnce are the limits whose views are opened at the start: all of the roles, and of the tokens those that were used last.
+func (v *views) atOnce() []access.Scope {
+	out := slices.Collect(maps.Values(v.roles))
+	tokens := v.g.door.Tokens(access.Local())
+	slices.SortStableFunc(tokens, func(a, b access.Token) int { return b.Used.Compare(a.Used) })
+	for _, t := range tokens {
+		if len(out) < mostViews && !t.Scope.Whole() && !slices.ContainsFunc(out, func(s access.Scope) bool { return s.Key() == t.Scope.Key() }) {
+			out = append(out, t.Scope)
+		}
+	}
+	return out
+}
+
+// wanted are the limits that somebody has now.
+func (v *views) wanted() map[string]access.Scope {
+	wanted := maps.Clone(v.roles)
+	for _, t := range v.g.door.Tokens(access.Local()) {
+		wanted[t.Scope.Key()] = t.Scope
+	}
+	return wanted
 }
 
 func (v *views) clean(wanted map[string]access.Scope) {
@@ -92,11 +117,13 @@ func (v *views) of(s access.Scope) (*view, error) {
 	if w := v.open[s.Key()]; w != nil {
 		return w, nil
 	}
+	_, ofRole := v.roles[s.Key()]
 	switch {
 	case v.make == nil:
 		return nil, errors.New("the gateway starts or stops")
-	case len(v.open) >= mostViews:
-		return nil, fmt.Errorf("%d different limits are in use, and there can be no more: revoke tokens, or join lines of access.roles, and restart", mostViews)
+	case !ofRole && v.ofTokens() >= mostViews-len(v.roles):
+		v.endUnwanted()
+		return nil, fmt.Errorf("%d different limits are in use, and there can be no more: revoke tokens, or join lines of access.roles", mostViews)
 	}
 	w, err := v.make(s)
 	if err != nil {
@@ -106,15 +133,41 @@ func (v *views) of(s access.Scope) (*view, error) {
 	return w, nil
 }
 
+// ofTokens is how many of the open views no role of the configuration has.
+func (v *views) ofTokens() int {
+	n := 0
+	for key := range v.open {
+		if _, ofRole := v.roles[key]; !ofRole {
+			n++
+		}
+	}
+	return n
+}
+
+// endUnwanted ends the views of tokens that are no more, to make place.
+func (v *views) endUnwanted() {
+	wanted := v.wanted()
+	for key, w := range v.open {
+		if _, ok := wanted[key]; !ok {
+			w.end()
+		}
+	}
+}
+
 // begin opens a view and follows the stream until ctx ends.
 func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 	log := v.g.log.With("component", "view", "sees", s.String())
+	_, last := v.g.stream.Bounds()
 	m, err := model.Open(ctx, model.Options{Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s, Whole: v.g.show.model.Load})
 	if err != nil {
 		return nil, err
 	}
-	w := &view{m, api.New(api.Options{Model: m, Recorder: recorder{v.g}, Version: Version(), Log: log, Door: v.g.door, Turn: v.turn})}
-	v.done.Go(func() { v.follow(ctx, s, w) })
+	ctx, end := context.WithCancel(ctx)
+	w := &view{m, api.New(api.Options{Model: m, Recorder: recorder{v.g}, Version: Version(), Log: log, Door: v.g.door, Turn: v.turn}), stream.Position{Sequence: last}, end}
+	v.done.Go(func() {
+		defer end()
+		v.follow(ctx, s, w)
+	})
 	return w, nil
 }
 
@@ -138,8 +191,18 @@ func (v *views) serve(w http.ResponseWriter, r *http.Request, s access.Scope) {
 		problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "what you may see can't be shown now: the gateway's log says why"))
 		return
 	}
+	ctx, stop := context.WithTimeout(r.Context(), viewPatience)
+	defer stop()
+	if err := seen.model.Wait(ctx, seen.begun); err != nil {
+		w.Header().Set("Retry-After", "10")
+		problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "what you may see is being gathered from the stream, as nobody with that limit asked before"))
+		return
+	}
 	seen.handler.ServeHTTP(w, r)
 }
+
+// viewPatience is how long somebody waits for a view to show what there is.
+const viewPatience = 5 * time.Second
 
 // Access says in words who would get which role by a configuration, a line for each.
 func Access(c config.Config) []string { return access.Explain(c.Access) }
