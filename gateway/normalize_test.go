@@ -123,8 +123,10 @@ func TestNormalizeGivesOneContentToAllVersionsOfTheWriter(t *testing.T) {
 	if got := content(header + strings.Replace(agentEvent, "|0.271.3|", "|0.272.0|", 1)); got != want {
 		t.Error("another version has another content")
 	}
-	if got := content(header + agentEvent + "#015"); got != want {
-		t.Error("a carriage return as rsyslog writes it is content")
+	for _, end := range []string{"#015", "#012", "#015#012"} {
+		if got := content(header + agentEvent + end); got != want {
+			t.Errorf("the line's end as rsyslog writes it, %s, is content", end)
+		}
 	}
 	for _, change := range [][2]string{{"|MCAS|", "|XCAS|"}, {"|SIEM_Agent|", "|SIEM_Agenz|"}, {"|Log on|", "|Log off|"}} {
 		if got := content(header + strings.Replace(agentEvent, change[0], change[1], 1)); got == want {

@@ -217,13 +217,15 @@ func skipBlanks(b []byte, at int) int {
 	return at
 }
 
-// TrimEnd cuts line ends, NULs and blanks off the end, also a carriage return as rsyslog writes it, #015, directly behind the
-// last word.
+// TrimEnd cuts line ends, NULs and blanks off the end, also a carriage return or a line feed as rsyslog writes them, #015 and
+// #012, directly behind the last word.
 func TrimEnd(b []byte) []byte {
 	const ends, blanks = "\r\n\x00 \t", " \t"
 	b = bytes.TrimRight(b, ends)
-	if text, ok := bytes.CutSuffix(b, []byte("#015")); ok && len(bytes.TrimRight(text, blanks)) == len(text) {
-		b = bytes.TrimRight(text, ends)
+	for _, written := range [...]string{"#012", "#015"} {
+		if text, ok := bytes.CutSuffix(b, []byte(written)); ok && len(bytes.TrimRight(text, blanks)) == len(text) {
+			b = bytes.TrimRight(text, ends)
+		}
 	}
 	return b
 }
