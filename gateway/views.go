@@ -158,7 +158,10 @@ func (v *views) endUnwanted() {
 func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 	log := v.g.log.With("component", "view", "sees", s.String())
 	_, last := v.g.stream.Bounds()
-	m, err := model.Open(ctx, model.Options{Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s, Whole: v.g.show.model.Load})
+	m, err := model.Open(ctx, model.Options{
+		Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s, Whole: v.g.show.model.Load,
+		Pressed: v.g.pipeline.isPressed, Room: v.g.pipeline.space.forModel,
+	})
 	if err != nil {
 		return nil, err
 	}
