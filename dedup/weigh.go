@@ -174,7 +174,7 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
-			if own, _ := side[0].text.names(s.directory, d); own && !side[1].text.generic && len(side[1].text.words) >= 3 && !side[1].located() {
+			if own, _ := side[0].text.names(s.directory, d); own && side[1].text.doesWithoutMachines() {
 				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
 				return
 			}
@@ -182,9 +182,9 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 }
 
-// located: it has an address, which may stand where the other names a machine.
-func (f *facts) located() bool {
-	return len(f.addresses) > 0 || slices.ContainsFunc(f.text.words, isAddress)
+// doesWithoutMachines: it tells its story without the machine that the other text names. An address may stand for one.
+func (p prose) doesWithoutMachines() bool {
+	return !p.generic && len(p.words) >= 3 && !slices.ContainsFunc(p.words, isAddress)
 }
 
 func weighAddresses(v *verdict, a, b *facts) {
