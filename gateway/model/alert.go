@@ -213,6 +213,9 @@ func policiesOf(n *formats.Notification) []string {
 	for id := range strings.SplitSeq(n.Extra["policyIDs"], ",") {
 		out = union(out, strings.TrimSpace(id))
 	}
+	if n.Service == formats.Sluice {
+		out = union(out, n.Extra["policy"]) // by its name somebody finds what it raised
+	}
 	return out
 }
 

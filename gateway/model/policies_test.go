@@ -318,3 +318,19 @@ func TestPreview(t *testing.T) {
 		t.Errorf("the second preview: %+v, %v", again, err)
 	}
 }
+
+// TestFoundByThePolicy: what a policy of ours raised is found by its name and by its ID.
+func TestFoundByThePolicy(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.hears("A", dedup.First, formats.Notification{
+		Service: formats.Sluice, Kind: formats.Alert, Origin: formats.Sluice, ID: "812e:ida:1", Type: "activity_policy", Title: "Mass download",
+		Extra: map[string]string{"policy": "Mass download", "policyIDs": "812e"},
+	})
+	s.hears("B", dedup.First, said(defender, "d1"))
+	for _, text := range []string{`policy = "Mass download"`, "policy = 812e"} {
+		if got := s.ids(text); len(got) != 1 || got[0] != "A" {
+			t.Errorf("%s: %v, want A", text, got)
+		}
+	}
+}
