@@ -31,6 +31,7 @@ type views struct {
 
 	mu    sync.Mutex                        // guards what follows
 	make  func(access.Scope) (*view, error) // while they run
+	most  int                               // mostViews, but in tests
 	open  map[string]*view
 	roles map[string]access.Scope // the limits of the configuration, for which there is always place
 	done  sync.WaitGroup
@@ -44,7 +45,7 @@ type view struct {
 }
 
 func newViews(g *Gateway, turn sync.Locker) *views {
-	v := &views{g: g, turn: turn, open: map[string]*view{}, roles: map[string]access.Scope{}}
+	v := &views{g: g, turn: turn, most: mostViews, open: map[string]*view{}, roles: map[string]access.Scope{}}
 	for _, r := range g.config.Access.Roles {
 		if s := (access.Scope{Services: r.Services, Applications: r.Applications}); !s.Whole() {
 			v.roles[s.Key()] = s
@@ -75,11 +76,14 @@ func (v *views) run(ctx context.Context) {
 
 // atOnce are the limits whose views are opened at the start: all of the roles, and of the tokens those that were used last.
 func (v *views) atOnce() []access.Scope {
+	v.mu.Lock()
+	most := v.most
+	v.mu.Unlock()
 	out := slices.Collect(maps.Values(v.roles))
 	tokens := v.g.door.Tokens(access.Local())
 	slices.SortStableFunc(tokens, func(a, b access.Token) int { return b.Used.Compare(a.Used) })
 	for _, t := range tokens {
-		if len(out) < mostViews && !t.Scope.Whole() && !slices.ContainsFunc(out, func(s access.Scope) bool { return s.Key() == t.Scope.Key() }) {
+		if len(out) < most && !t.Scope.Whole() && !slices.ContainsFunc(out, func(s access.Scope) bool { return s.Key() == t.Scope.Key() }) {
 			out = append(out, t.Scope)
 		}
 	}
@@ -121,9 +125,9 @@ func (v *views) of(s access.Scope) (*view, error) {
 	switch {
 	case v.make == nil:
 		return nil, errors.New("the gateway starts or stops")
-	case !ofRole && v.ofTokens() >= mostViews-len(v.roles):
+	case !ofRole && v.ofTokens() >= v.most-len(v.roles):
 		v.endUnwanted()
-		return nil, fmt.Errorf("%d different limits are in use, and there can be no more: revoke tokens, or join lines of access.roles", mostViews)
+		return nil, fmt.Errorf("%d different limits are in use, and there can be no more: revoke tokens, or join lines of access.roles", v.most)
 	}
 	w, err := v.make(s)
 	if err != nil {
