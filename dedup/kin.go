@@ -123,8 +123,9 @@ func kinWords(a, b name) kinship {
 		return k
 	}
 	k := kinNames(a.words, b.words)
-	if x, y := surnames(a.words), surnames(b.words); k == stranger && len(x)+len(y) > len(a.words)+len(b.words) {
-		k = min(kinNames(x, y), likely)
+	if double := func(w string) bool { return strings.Contains(w, "-") }; k == stranger &&
+		(slices.ContainsFunc(a.words[1:], double) || slices.ContainsFunc(b.words[1:], double)) {
+		k = min(kinNames(surnames(a.words), surnames(b.words)), likely)
 	}
 	return k
 }
