@@ -59,6 +59,7 @@ func Parse(line []byte, received time.Time) (Message, error) {
 	if start == end {
 		return Message{Priority: -1, Form: Bare}, ErrEmpty
 	}
+	start += counted(line[start:end])
 	p := parser{line: line[:end], start: start, received: received}
 	m, ok := p.header(start)
 	if !ok {

@@ -2,6 +2,7 @@ package syslog_test
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -65,6 +66,15 @@ func TestParse(t *testing.T) {
 		{"agent behind priority", "<14>2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 14)},
 		{"agent behind priority, whole second", "<14>2023-03-06T08:59:12Z hb-agent ", mcas, func() syslog.Message { m := prioritised(agent, 14); m.Time = second; return m }()},
 		{"agent behind priority without host", "<14>2023-03-06T08:59:12.044Z ", mcas, prioritised(hostless, 14)},
+		{"bsd with a zone", "<36>Mar  6 08:59:12 UTC HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd with year, zone and colon", "<36>Mar  6 2023 08:59:12 CEST: HBDC02 : ", "CEF:0" + mdi, bsd},
+		{"bsd with year and colon", "<36>Mar  6 2023 08:59:12: HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd with a zone's name for a host", "<36>Mar  6 08:59:12 CORE ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = "CORE"; return m }()},
+		{"bsd with a tag without colon", "<36>Mar  6 08:59:12 HBDC02 sensor ", "CEF:0" + mdi, bsd},
+		{"bsd with a colon by itself", "<36>Mar  6 08:59:12 HBDC02 : ", "CEF:0" + mdi, bsd},
+		{"bsd with tabs", "<36>Mar  6 08:59:12\tHBDC02\t", "CEF:0" + mdi, bsd},
+		{"agent with tabs", "2023-03-06T08:59:12.044Z\thb-agent\t", mcas, agent},
+		{"agent with two hosts", "2023-03-06T08:59:12.044Z hb-agent siem.example ", mcas, agent},
 		{"bare", "", mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
 		{"bare without tag", "", "0" + mdi, syslog.Message{Priority: -1, Form: syslog.Bare}},
 		{"bare behind blanks and mark", " " + bom, mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
@@ -108,6 +118,14 @@ func TestParse(t *testing.T) {
 			"another program's own time is text", "<14>Mar  6 08:59:12 web app: ", "2023-03-06T08:59:12.044Z INFO started",
 			syslog.Message{Priority: 14, Time: second, Host: "web", App: "app", Form: syslog.RFC3164},
 		},
+		{
+			"an event behind a user's name", "<38>Mar  6 08:59:12 gate sshd[3208]: ", "user CEF:0" + mdi,
+			syslog.Message{Priority: 38, Time: second, Host: "gate", App: "sshd", Proc: "3208", Form: syslog.RFC3164},
+		},
+		{
+			"an event behind two words", "<38>Mar  6 08:59:12 gate ", "invalid user CEF:0" + mdi,
+			syslog.Message{Priority: 38, Time: second, Host: "gate", Form: syslog.RFC3164},
+		},
 		{"text", "", "-- MARK --", syslog.Message{Priority: -1, Form: syslog.Bare}},
 	}
 	for _, tt := range tests {
@@ -138,6 +156,20 @@ func TestParseGuessesTheYearNearestToArrival(t *testing.T) {
 		m, err := syslog.Parse([]byte("<36>"+tt.stamp+" h "+mcas), received)
 		if got := m.Time.Format(time.RFC3339); err != nil || got != tt.want {
 			t.Errorf("%s received %s: %s, %v, want %s", tt.stamp, tt.received, got, err, tt.want)
+		}
+	}
+}
+
+func TestParseSkipsAnOctetCountThatFits(t *testing.T) {
+	const message = "<36>Mar  6 08:59:12 HBDC02 CEF:0" + mdi
+	for _, tt := range []struct {
+		more int // than the message has bytes
+		want syslog.Form
+	}{{0, syslog.RFC3164}, {1, syslog.RFC3164}, {2, syslog.RFC3164}, {-1, syslog.Bare}, {3, syslog.Bare}} {
+		count := strconv.Itoa(len(message)+tt.more) + " "
+		m, err := syslog.Parse([]byte(count+message+"\n"), time.Time{})
+		if err != nil || m.Form != tt.want || m.Form != syslog.Bare && string((count + message)[m.Body:]) != "CEF:0"+mdi {
+			t.Errorf("a count of %+d: %+v, %v, want %s", tt.more, m, err, tt.want)
 		}
 	}
 }

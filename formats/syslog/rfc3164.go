@@ -12,10 +12,7 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	n, when, year := bsdStamp(p.line[at:], p.received)
 	m.Form = RFC3164
 	if n == 0 {
-		end := bytes.IndexByte(p.line[at:], ' ')
-		if end < 0 {
-			end = len(p.line) - at
-		}
+		end := wordEnd(p.line[at:])
 		if when, ok = stamp(p.line[at : at+end]); !ok {
 			m.Form = ""
 			if m.Priority >= 0 {
@@ -26,7 +23,7 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 		n, m.Form = end, ISO
 	}
 	m.Time = when
-	next := skipBlanks(p.line, at+n)
+	next := skipBlanks(p.line, at+n+closed(p.line[at+n:]))
 	after := p.host(next, m)
 	// The library would read a relay's second header as tag and text, so it isn't asked about one, nor
 	// about the times that it is known to refuse.
@@ -64,7 +61,7 @@ func (p *parser) strict3164(from int, m *Message) (body int, ok bool) {
 // or a header can't be a host.
 func (p *parser) host(at int, m *Message) (next int) {
 	rest := p.line[at:]
-	word, _, _ := bytes.Cut(rest, []byte{' '})
+	word := rest[:wordEnd(rest)]
 	switch {
 	case len(word) == len(rest), startsContent(rest), startsHeader(rest), marks(rest) > 0, word[len(word)-1] == ':':
 		return at
@@ -76,7 +73,48 @@ func (p *parser) host(at int, m *Message) (next int) {
 		return at
 	}
 	m.Host = value(word)
-	return skipBlanks(p.line, at+len(word))
+	next = skipBlanks(p.line, at+len(word))
+	if end := p.bareTag(next); end > 0 {
+		if isZone(word) {
+			m.Host = value(p.line[next : next+end])
+		}
+		next = skipBlanks(p.line, next+end)
+	}
+	return next
+}
+
+// bareTag returns how long the word at offset at is, if it is one between the host and an event that has its own tag: RFC
+// 3164 ends a tag at a blank, too, a relay may have put its own name before the host, or it is the host behind a zone.
+func (p *parser) bareTag(at int) int {
+	rest := p.line[at:]
+	end := wordEnd(rest)
+	if end == 0 || end == len(rest) || !hasTag(p.line[skipBlanks(p.line, at+end):]) || startsContent(rest) || startsHeader(rest) {
+		return 0
+	}
+	for _, c := range rest[:end] {
+		if !letter(c) && !digit(c) && c != '.' && c != '-' && c != '_' {
+			return 0
+		}
+	}
+	return end
+}
+
+// closed returns how many bytes of b are a colon that closes the time, as some devices write it, with the zone before it.
+func closed(b []byte) int {
+	word := b
+	if len(b) > 0 && b[0] == ' ' {
+		word = b[1:]
+	}
+	zone, colon := bytes.CutSuffix(word[:wordEnd(word)], []byte{':'})
+	if !colon || len(zone) > 0 && !isZone(zone) {
+		return 0
+	}
+	return len(b) - len(word) + len(zone) + 1
+}
+
+// isZone tells an abbreviation such as UTC or CEST, which some devices write behind a BSD time.
+func isZone(word []byte) bool {
+	return len(word) == len("UTC") && shaped(word, "AAA") || len(word) == len("CEST") && shaped(word, "AAAA")
 }
 
 // tag reads the tag at offset at, "app:" or "app[proc]:" and a blank, and returns where the content
@@ -84,6 +122,9 @@ func (p *parser) host(at int, m *Message) (next int) {
 func (p *parser) tag(at int, m *Message) (body int) {
 	const longest = 48 // as go-syslog, which follows what is seen rather than RFC 3164's 32
 	at = skipMarks(p.line, at)
+	if word := p.line[at:]; len(word) > 1 && word[0] == ':' && blank(word[1]) { // by itself, as some devices write it
+		at = skipMarks(p.line, at+1)
+	}
 	rest := p.line[at:]
 	if startsContent(rest) {
 		if hasTag(rest) {
@@ -98,7 +139,7 @@ func (p *parser) tag(at int, m *Message) (body int) {
 		m.App, m.Proc = tag, process
 		return at + n
 	}
-	word, _, _ := bytes.Cut(rest, []byte{' '})
+	word := rest[:wordEnd(rest)]
 	name, isTag := bytes.CutSuffix(word, []byte{':'})
 	if !isTag || len(name) == 0 || len(name) > longest {
 		return at

@@ -20,6 +20,23 @@ func priority(b []byte) (n, pri int, ok bool) {
 	return n + 1, pri, true
 }
 
+// counted returns how many bytes of b are an octet count (RFC 6587 section 3.4.1) and its blank, where b ends as it says:
+// what a relay forwards, or writes to a file, of a stream that it didn't take apart. Line ends that it counted may be gone.
+func counted(b []byte) int {
+	const longest, lineEnd = 6, 2
+	n, count := 0, 0
+	for ; n < len(b) && n <= longest && digit(b[n]); n++ {
+		count = count*10 + int(b[n]-'0')
+	}
+	if n == 0 || n+1 >= len(b) || b[0] == '0' || b[n] != ' ' || b[n+1] != '<' {
+		return 0
+	}
+	if rest := len(b) - n - 1; count < rest || rest+lineEnd < count {
+		return 0
+	}
+	return n + 1
+}
+
 // stamp reads an RFC 3339 time with any number of fractional digits.
 func stamp(b []byte) (time.Time, bool) {
 	if !shaped(b, "dddd-dd-ddTdd:dd:dd") {
@@ -109,8 +126,8 @@ func (p *parser) columns(at int, m *Message) (next int, ok bool) {
 	}
 	var word [4][]byte
 	for i := range word {
-		end := bytes.IndexAny(rest, " \t")
-		if end <= 0 {
+		end := wordEnd(rest)
+		if end == 0 || end == len(rest) {
 			return 0, false
 		}
 		word[i] = rest[:end]
@@ -209,9 +226,19 @@ func skipMarks(b []byte, at int) int {
 	}
 }
 
+// wordEnd returns where the first blank of b stands, its length if there is none.
+func wordEnd(b []byte) int {
+	for i, c := range b {
+		if blank(c) {
+			return i
+		}
+	}
+	return len(b)
+}
+
 // skipBlanks returns the offset at or after at where no blank stands.
 func skipBlanks(b []byte, at int) int {
-	for at < len(b) && (b[at] == ' ' || b[at] == '\t') {
+	for at < len(b) && blank(b[at]) {
 		at++
 	}
 	return at
@@ -229,6 +256,8 @@ func TrimEnd(b []byte) []byte {
 	}
 	return b
 }
+
+func blank(c byte) bool { return c == ' ' || c == '\t' }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
