@@ -145,7 +145,7 @@ func TestNormalizeGivesOneContentToAllVersionsOfTheWriter(t *testing.T) {
 func TestNormalizeWritesOnlyUTF8(t *testing.T) {
 	message := []byte("<36>" + sensorHeader + "0|Microsoft|Azure ATP|2|XSecurityAlert|n\xff|5|suser=Gro\xdf msg=\x80\xc3")
 	n := normalize(message, arrival(t))
-	if n.Title != "n\ufffd" || n.Accounts[0].Name != "Gro\ufffd" || n.Message != "\ufffd" {
+	if n.Title != "n\u00ff" || n.Accounts[0].Name != "Gro\u00df" || n.Message != "\u20ac\u00c3" {
 		t.Errorf("title %q, accounts %q, message %q", n.Title, n.Accounts, n.Message)
 	}
 	if string(n.Raw) != string(message) {
@@ -209,5 +209,25 @@ func BenchmarkNormalize(b *testing.B) {
 				z.normalize(raw, at)
 			}
 		})
+	}
+}
+
+func TestNormalizeReadsNamesThatAreNoUTF8(t *testing.T) {
+	for _, tt := range []struct{ name, written, want string }{
+		{"utf-8", "Zo\u00eb Ib\u00e1\u00f1ez", "Zo\u00eb Ib\u00e1\u00f1ez"},
+		{"western", "Zo\xeb Ib\xe1\xf1ez", "Zo\u00eb Ib\u00e1\u00f1ez"},
+		{"western, with a mark that Latin-1 hasn't", "O\x92Brien", "O\u2019Brien"},
+		{"damaged utf-8", "Zo\u00eb Ib\xe1\xf1ez", "Zo\u00eb Ib\ufffdez"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := normalize([]byte("CEF:0"+strings.ReplaceAll(sensorEvent, "Ines Abreu", tt.written)), arrival(t))
+			if want := tt.want + " (Pilot) sent suspicious LDAP queries to HBDC02."; n.Message != want {
+				t.Errorf("%q, want %q", n.Message, want)
+			}
+		})
+	}
+	n := normalize([]byte("CEF:0|Microsoft|Azure ATP|2|XSecurityAlert|n|5|msg=Zo\xc3"), arrival(t))
+	if n.Message != "Zo\ufffd" {
+		t.Errorf("cut inside a character: %q", n.Message)
 	}
 }
