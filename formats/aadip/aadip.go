@@ -32,6 +32,7 @@ func Normalize(json []byte) (formats.Notification, error) {
 	if err != nil {
 		return formats.Notification{}, fmt.Errorf("read identity protection object: %w", err)
 	}
+	o = o.inner()
 	n := formats.Notification{
 		Service: formats.IdentityProtection,
 		Kind:    formats.Alert,

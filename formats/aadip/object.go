@@ -36,6 +36,20 @@ func parse(b []byte) (object, error) {
 	return o, nil
 }
 
+// inner is what o is only the envelope of: the record of Azure Monitor's category UserRiskEvents (its properties), or a list
+// of one object (Graph's value, Azure Monitor's records). Otherwise it is o.
+func (o object) inner() object {
+	for _, list := range [...]string{"value", "records"} {
+		if items := o.objects(list); len(items) == 1 && len(o.text("id")) == 0 {
+			o = items[0]
+		}
+	}
+	if p := o.child("properties"); o.text("category") == "UserRiskEvents" && p != nil {
+		return p
+	}
+	return o
+}
+
 // tooDeep counts brackets outside strings.
 func tooDeep(b []byte) bool {
 	depth, quoted := 0, false
