@@ -176,8 +176,10 @@ func (b *Batch) headings(f *facts, id AlertID, do func(key []byte) error) error 
 	under := b.x.scale.listings(f.detection)
 	for _, w := range f.others {
 		for _, heading := range under {
-			if err := do(openKey(openPrefix(w, f.n.Service, heading), startOf(f.n), id)); err != nil {
-				return err
+			for _, at := range moments(f.n) {
+				if err := do(openKey(openPrefix(w, f.n.Service, heading), at, id)); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -21,7 +21,7 @@ import (
 //	s <hash of service, class, start>      alert of that start, for messages whose ID was cut off
 //	a <alert>                              Alert
 //	n <alert> <service>                    sighted: the service's first notification of the alert
-//	t <wanted> <from> <type> <start> <alert>   alerts of service from that service wanted may report too:
+//	t <wanted> <from> <type> <moment> <alert>  alerts of service from that service wanted may report too:
 //	                                       the event's key and, once paired, the points of the pairing
 //	h <due> <held since> <event>           Held
 //	r <request>                            progress: how much of a request is recorded

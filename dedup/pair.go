@@ -160,7 +160,7 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 	seen := map[AlertID]bool{own: true}
 	for _, from := range me.others {
 		for _, typ := range b.x.scale.lookups(me.detection) {
-			listed, err := b.opened(openPrefix(me.n.Service, from, typ), me.n)
+			listed, err := b.opened(openPrefix(me.n.Service, from, typ), moments(me.n))
 			if err != nil {
 				return nil, err
 			}
@@ -218,28 +218,34 @@ func (l *listing) alert() AlertID { return AlertID(hex.EncodeToString([]byte(l.r
 
 func (l *listing) key() EventKey { return EventKey(hex.EncodeToString([]byte(l.raw[l.cut:]))) }
 
-// opened lists the alerts under a prefix whose start may fit n's, the nearest first, at most maxCandidates.
-func (b *Batch) opened(prefix []byte, n *formats.Notification) ([]listing, error) {
+// opened lists the alerts under a prefix that are found within reach of one of the moments, the nearest first, at most
+// maxCandidates.
+func (b *Batch) opened(prefix []byte, moments []time.Time) ([]listing, error) {
 	reach := b.x.scale.reach()
-	earliest, latest := startOf(n).Add(-reach), startOf(n).Add(reach)
-	to := openKey(prefix, latest, "")
-	mine := startOf(n).UnixMilli()
 	var out []listing
 	var ids [64]byte
-	err := b.listed(prefix, earliest, latest, func(key, value []byte) (bool, error) {
-		if bytes.Compare(key[:len(to)], to) > 0 || len(out) == maxListed {
-			return false, nil
-		}
-		apart := int64(binary.BigEndian.Uint64(key[len(prefix):])) - mine
-		end := len(value) - 2
-		out = append(out, listing{
-			raw: string(append(append(ids[:0], key[len(to):]...), value[:end]...)), cut: len(key) - len(to),
-			apart: max(apart, -apart), points: int(binary.BigEndian.Uint16(value[end:])),
+	for _, at := range moments {
+		earliest, latest := at.Add(-reach), at.Add(reach)
+		to := openKey(prefix, latest, "")
+		mine := at.UnixMilli()
+		err := b.listed(prefix, earliest, latest, func(key, value []byte) (bool, error) {
+			if bytes.Compare(key[:len(to)], to) > 0 || len(out) == maxListed {
+				return false, nil
+			}
+			apart := int64(binary.BigEndian.Uint64(key[len(prefix):])) - mine
+			end := len(value) - 2
+			out = append(out, listing{
+				raw: string(append(append(ids[:0], key[len(to):]...), value[:end]...)), cut: len(key) - len(to),
+				apart: max(apart, -apart), points: int(binary.BigEndian.Uint16(value[end:])),
+			})
+			return true, nil
 		})
-		return true, nil
-	})
+		if err != nil {
+			return nil, err
+		}
+	}
 	slices.SortStableFunc(out, func(a, b listing) int { return cmp.Compare(a.apart, b.apart) })
-	return out[:min(len(out), maxCandidates)], err
+	return out[:min(len(out), maxCandidates)], nil
 }
 
 // reach is how far apart the starts of two notifications of one alert may be.
@@ -253,6 +259,16 @@ func startOf(n *formats.Notification) time.Time {
 		}
 	}
 	return n.Arrived
+}
+
+// moments are the times by which an alert is found: its start, and when Identity Protection made it, for that service
+// detects some risks hours after the sign-in, and Cloud App Security's alert may tell the later time only.
+func moments(n *formats.Notification) []time.Time {
+	at := []time.Time{startOf(n)}
+	if n.Service == formats.IdentityProtection && n.Raised.Sub(at[0]) > equalTimes {
+		at = append(at, n.Raised)
+	}
+	return at
 }
 
 // Alerts are found by their type, by their name where the seeker's own type is in no table, and under

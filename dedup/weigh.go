@@ -222,16 +222,19 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 		}
 	}
 	for _, side := range [2][2]*formats.Notification{{a, b}, {b, a}} {
-		event, raised := side[0].Start, raisedAt(side[1])
-		if event.IsZero() || raised.IsZero() {
+		raised := raisedAt(side[1])
+		if side[0].Start.IsZero() || raised.IsZero() {
 			continue
 		}
-		later := raised.Sub(event)
-		if later < -equalTimes || later > s.config.RaiseSkew {
-			continue
-		}
-		if p := raisePoints(later); !fits || p > points {
-			fits, points, apart, format = true, p, later.Round(time.Second), "one was raised %s after the other's event"
+		for i, since := range moments(side[0]) {
+			later := raised.Sub(since)
+			if later < -equalTimes || later > s.config.RaiseSkew {
+				continue
+			}
+			if p := raisePoints(later); !fits || p > points {
+				fits, points, apart = true, p, later.Round(time.Second)
+				format = [...]string{"one was raised %s after the other's event", "one was raised %s after the other was"}[i]
+			}
 		}
 	}
 	if fits {

@@ -165,11 +165,23 @@ func riskDetection(number int, typ, upn string, start time.Duration) string {
 		number, typ, number, monday.Add(start).Format(time.RFC3339Nano), upn)
 }
 
+// offline is that detection, made after a while of Identity Protection's own.
+func offline(detection string, start, after time.Duration) string {
+	made := monday.Add(start + after).Format(time.RFC3339Nano)
+	return strings.Replace(detection, `"detectedDateTime":"`+monday.Add(start).Format(time.RFC3339Nano), `"detectedDateTime":"`+made, 1)
+}
+
 func riskySignIn(upn string, start time.Duration) string {
 	t := monday.Add(start)
 	return fmt.Sprintf(`%s CEF:0|MCAS|SIEM_Agent|0.259.1|ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN|Risky sign-in|9|externalId=%08x%016d start=%d `+
 		`end=%[4]d msg=Risky sign-ins suser=%[5]s destinationServiceName=Microsoft Online Services`,
 		t.Format("2006-01-02T15:04:05.000Z"), t.Unix()+60, 7, t.UnixMilli(), upn)
+}
+
+// raisedSignIn starts when it was raised.
+func raisedSignIn(upn string, start time.Duration) string {
+	at := monday.Add(start).Unix()
+	return strings.Replace(riskySignIn(upn, start), fmt.Sprintf("%08x", at+60), fmt.Sprintf("%08x", at), 1)
 }
 
 // with gives the defaults, changed.
@@ -400,6 +412,23 @@ func TestDecisions(t *testing.T) {
 			"release idp alert 1 suppressed twin_forwarded",
 			"notification idp alert 1 forwarded update",
 			"release idp alert 1 forwarded update",
+		}},
+		{"a risk that is detected hours after the sign-in, when Cloud App Security raises its alert", with(), func(st *story) {
+			st.at(8*h+m, offline(riskDetection(1, "unlikelyTravel", "ida.brook@harbour.example", 0), 0, 8*h))
+			st.at(8*h+3*m, raisedSignIn("ida.brook@harbour.example", 8*h+2*m))
+			st.at(20*h, raisedSignIn("jan.brook@harbour.example", 20*h))
+			st.at(20*h+m, offline(riskDetection(2, "unlikelyTravel", "jan.brook@harbour.example", 9*h), 9*h, 11*h))
+			st.at(23*h, offline(riskDetection(3, "unlikelyTravel", "jan.brook@harbour.example", h), h, 22*h))
+			st.at(48 * h)
+		}, []string{
+			"notification idp alert 1 held waiting",
+			"notification mcas alert 2 forwarded managed_here",
+			"release idp alert 2 suppressed twin_forwarded", // not certain before the hold is over
+			"notification mcas alert 3 forwarded managed_here",
+			"notification idp alert 4 held waiting",
+			"release idp alert 3 suppressed twin_forwarded",
+			"notification idp alert 5 held waiting",
+			"release idp alert 5 forwarded hold_expired",
 		}},
 		{"the same twice, and a twin that is raised later", with(), func(st *story) {
 			again, twin := ida, ida
