@@ -142,22 +142,22 @@ func spelledOut(n name) bool {
 }
 
 // fullNames are the names by which a person is told from others with the same initial: the accounts
-// that are spelt out, and what the text calls the others, or one that may be cut.
+// that are spelt out, and what the text calls them in more words, or the others.
 func (s scale) fullNames(f *facts) []name {
 	var out []name
 	for _, n := range f.accounts {
-		if spelledOut(n) && len(n.local) != longestSAM {
+		whole := spelledOut(n) && len(n.local) != longestSAM // one that may be cut is no better than an abbreviation
+		if whole {
 			out = append(out, n)
-			continue
 		}
 		had := len(out)
 		for _, p := range f.text.persons {
-			if spelledOut(p) && s.directory.kin(n, p) >= likely {
+			if spelledOut(p) && (!whole || len(p.words) > len(n.words)) && s.directory.kin(n, p) >= likely {
 				p.domain, p.account, p.role, p.number = n.domain, true, initialled(n, p).role, n.number
 				out = append(out, p)
 			}
 		}
-		if spelledOut(n) && len(out) == had {
+		if spelledOut(n) && !whole && len(out) == had {
 			out = append(out, n)
 		}
 	}

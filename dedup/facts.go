@@ -57,6 +57,9 @@ func canonical(s string) string {
 	return s
 }
 
+// unresolved is in the place of a machine that has no name, folded.
+const unresolved = "unknown"
+
 // addDevice takes a machine's name; the short and the full one are one machine.
 func (f *facts) addDevice(s string) {
 	d := parseDevice(canonical(s))
@@ -64,7 +67,7 @@ func (f *facts) addDevice(s string) {
 		return o.short == d.short && (o.domain == "" || d.domain == "" || o.domain == d.domain)
 	})
 	switch {
-	case d.short == "":
+	case d.short == "", d.short == unresolved:
 	case i < 0:
 		f.devices = append(f.devices, d)
 	case f.devices[i].domain == "":

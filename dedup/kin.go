@@ -94,11 +94,27 @@ func alike(a, b name) kinship {
 	case a.local != "" && b.local != "" && (a.local == b.local || truncated(a.local, b.local)):
 		return same
 	case a.opaque && b.opaque:
-		return stranger // two numbers
+		return kinNumbers(a.local, b.local)
 	case a.opaque || b.opaque || foreign(a) != foreign(b):
 		return incomparable
 	}
 	return kinWords(a, b)
+}
+
+// kinNumbers compares two employee numbers: of one of them, one directory may have the letters before it, or zeros, and the
+// other not.
+func kinNumbers(a, b string) kinship {
+	letters := func(s string) (string, string) {
+		digits := strings.TrimLeftFunc(s, unicode.IsLetter)
+		return s[:len(s)-len(digits)], strings.TrimLeft(digits, "0")
+	}
+	x, m := letters(a)
+	y, n := letters(b)
+	const shortest = 4 // figures by which one is known
+	if m == n && len(m) >= shortest && (x == y || x == "" || y == "") && !isGUID(a) && !isGUID(b) {
+		return likely
+	}
+	return stranger // two numbers
 }
 
 func kinWords(a, b name) kinship {
@@ -117,12 +133,15 @@ func kinWords(a, b name) kinship {
 			local = b.words[0]
 		}
 		k := abbreviation(local, a.words)
-		if k == stranger && complements(local, a.words) {
+		if k == stranger && (complements(local, a.words) || extends(local, a.words)) {
 			return incomparable
 		}
 		return k
 	}
 	k := kinNames(a.words, b.words)
+	if k == stranger && kinNames(formal(a.words), formal(b.words)) >= likely {
+		return doubtful
+	}
 	if double := func(w string) bool { return strings.Contains(w, "-") }; k == stranger &&
 		(slices.ContainsFunc(a.words[1:], double) || slices.ContainsFunc(b.words[1:], double)) {
 		k = min(kinNames(surnames(a.words), surnames(b.words)), likely)
@@ -185,6 +204,28 @@ func complements(local string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool {
 		return len(w) > 1 && len(rest) > 1 && strings.Contains(rest[1:], w[:1]) && strings.HasSuffix(rest, w[:1])
 	})
+}
+
+// extends: an account made of a whole name and initials, one of which is the other name's, may have initials of names
+// that the other spelling leaves out: nguyenvd and duc.nguyen, kimms and minsu.kim.
+func extends(local string, words []string) bool {
+	const shortest, most = 3, 3
+	s := strings.TrimRightFunc(local, unicode.IsDigit)
+	for i, w := range words {
+		rest, ok := strings.CutPrefix(s, w)
+		if !ok {
+			rest, ok = strings.CutSuffix(s, w)
+		}
+		if !ok || len(w) < shortest || len(rest) > most {
+			continue
+		}
+		for j, o := range words {
+			if j != i && o != "" && strings.Contains(rest, o[:1]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // longestSAM is where Active Directory cuts a sAMAccountName.
@@ -280,11 +321,30 @@ func spelt(s string, words []string) kinship {
 	for _, w := range words {
 		parts = append(parts, strings.FieldsFunc(w, func(r rune) bool { return r == '-' })...) // min-jun is mj to some
 	}
+	for _, w := range words[1:] {
+		if rest := withoutParticle(w); rest != "" {
+			parts = append(parts, rest)
+		}
+	}
 	c := composition{words: parts[:min(len(parts), 5)], seen: map[[3]int]bool{}}
 	if c.spells(s[:min(len(s), 40)], 0, 0) {
 		return likely
 	}
 	return stranger
+}
+
+// withoutParticle cuts off what is written as one with a surname in an address: naming rules for accounts leave it out, so
+// that peter.vonderheide is heidpe. Where there is none it returns nothing.
+func withoutParticle(surname string) string {
+	const shortest = 3
+	for _, particle := range [...]string{
+		"vonder", "vonden", "von", "vander", "vanden", "vande", "van", "della", "delas", "delos", "dela", "del", "mac",
+	} {
+		if rest, ok := strings.CutPrefix(surname, particle); ok && len(rest) >= shortest {
+			return rest
+		}
+	}
+	return ""
 }
 
 // composition tries to spell a name with beginnings of distinct words. It takes at least two words of

@@ -100,6 +100,17 @@ func TestKin(t *testing.T) {
 		{"first initial and one of two surnames", "J. Brown Smith", "james.smith@x.example", likely},
 		{"GUID says nothing", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "jonas.thorne@x.example", incomparable},
 		{"two GUIDs", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "{3F2504E0-4F89-11D3-9A0C-0305E82C3302}", stranger},
+		{"employee number with and without its letter", "E104233", "104233@x.example", likely},
+		{"employee number with and without its zeros", "00104233", "104233@x.example", likely},
+		{"employee numbers of two kinds", "E104233", "U104233", stranger},
+		{"surname with its particles in one word", "heidpe", "peter.vonderheide@x.example", likely},
+		{"nickname", "Bob Stone", "robert.stone@x.example", doubtful},
+		{"two nicknames", "Bob Stone", "rob.stone@x.example", doubtful},
+		{"nickname of another surname", "Bob Stone", "robert.steel@x.example", stranger},
+		{"another spelling of the first name", "Steven Stone", "stephen.stone@x.example", doubtful},
+		{"initials of which the address has one", "nguyenvd", "duc.nguyen@x.example", incomparable},
+		{"initials of two syllables", "kimms", "minsu.kim@x.example", incomparable},
+		{"initials of somebody else", "nguyenvt", "duc.nguyen@x.example", stranger},
 		{"service account and person", "svc_backup", "jonas.thorne@x.example", stranger},
 	}
 	for _, tt := range tests {

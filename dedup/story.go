@@ -117,6 +117,9 @@ func (s scale) weighParticulars(v *verdict, a, b *facts) {
 	}
 }
 
+// standsFor tells the words that may stand for a machine's name.
+func standsFor(word string) bool { return word == unresolved || isAddress(word) }
+
 // tellTheSame: two texts with particulars that are the same but for who did it are of one type.
 func (s scale) tellTheSame(a, b *facts) bool {
 	if a.text.generic || b.text.generic || len(a.text.specific) == 0 {
@@ -125,8 +128,18 @@ func (s scale) tellTheSame(a, b *facts) bool {
 	return len(a.text.words) >= 6 && s.sameWords(a.text, b.text) || s.sameStory(a, b) || s.sameStory(b, a)
 }
 
+// sameWords compares word for word; an address may stand for a machine, and so may what stands for one without a name.
 func (s scale) sameWords(a, b prose) bool {
-	return slices.EqualFunc(a.machines, b.machines, s.directory.one)
+	if len(a.words) != len(b.words) {
+		return false
+	}
+	for i := range a.words {
+		x, y := a.words[i], b.words[i]
+		if !s.directory.one(a.machines[i], b.machines[i]) && !(standsFor(x) && isThing(y)) && !(standsFor(y) && isThing(x)) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameStory: without its own account, one text is in the other word for word, a particular among them.

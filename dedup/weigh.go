@@ -182,9 +182,10 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 }
 
-// doesWithoutMachines: it tells its story without the machine that the other text names. An address may stand for one.
+// doesWithoutMachines: it tells its story without the machine that the other text names. An address may stand for one, and
+// what Defender for Identity calls one that it couldn't resolve.
 func (p prose) doesWithoutMachines() bool {
-	return !p.generic && len(p.words) >= 3 && !slices.ContainsFunc(p.words, isAddress)
+	return !p.generic && len(p.words) >= 3 && !slices.ContainsFunc(p.words, standsFor)
 }
 
 func weighAddresses(v *verdict, a, b *facts) {

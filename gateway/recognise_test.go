@@ -301,6 +301,34 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk@harbour.example", "nora.falk@harbour.example made 60 attempts on HARBOURDC from 10.1.2.3."), true,
 		},
 		{
+			"an address where the other text names the machine, and no account", remote("", "LAB3", "Somebody made 60 attempts on HARBOURDC from LAB3."),
+			cloud("", "Somebody made 60 attempts on HARBOURDC from 10.1.2.3."), true,
+		},
+		{
+			"an address where the other text names the machine, another count", remote("", "LAB3", "Somebody made 60 attempts on HARBOURDC from LAB3."),
+			cloud("", "Somebody made 61 attempts on HARBOURDC from 10.1.2.3."), false,
+		},
+		{
+			"a machine that one service couldn't resolve", remote("nfalk", "Unknown", "nfalk made 60 attempts on HARBOURDC from Unknown."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example made 60 attempts on HARBOURDC from LAB3."), true,
+		},
+		{
+			"a nickname, the same machine and moment", remote("rstone", "LAB3", "Robert Stone (Pilot) ran commands from LAB3."),
+			cloud("bob.stone@harbour.example", "Bob Stone ran commands from LAB3."), true,
+		},
+		{
+			"a nickname, and no machine", remote("rstone", "", "Robert Stone (Pilot) ran commands."),
+			cloud("bob.stone@harbour.example", "Bob Stone"+generic), false,
+		},
+		{
+			"two people of one surname on one machine", remote("rstone", "LAB3", "Robert Stone (Pilot) ran commands from LAB3."),
+			cloud("tom.stone@harbour.example", "Tom Stone ran commands from LAB3."), false,
+		},
+		{
+			"the account has the second surname, the text has both", remote("gmarquez", "", "gmarquez ran commands."),
+			cloud("gabriel.garcia@harbour.example", "Gabriel García Márquez ran commands."), true,
+		},
+		{
 			"a machine's NetBIOS name", remote("", "HARBOUR-FINANCE-12", "Somebody ran commands from HARBOUR-FINANCE-12 on HARBOURDC."),
 			cloud("", "Somebody ran commands from HARBOUR-FINANCE on HARBOURDC."), true,
 		},
