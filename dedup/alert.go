@@ -73,6 +73,9 @@ type Match struct {
 	From     AlertID    `cbor:"9,keyasint,omitempty"` // the alert from which that one is given back
 }
 
+// Sure says whether the evidence for the pairing was such that no better one was waited for, whatever the times.
+func (m Match) Sure() bool { return m.Points >= pointsID }
+
 // Sighting is the trace of one service's notifications on an alert.
 type Sighting struct {
 	Service formats.Service `cbor:"1,keyasint" json:"service"`

@@ -115,6 +115,13 @@ func (p People) Means(vague, account Spelling) (may, well bool) {
 	return may, may && vague.name.number == account.name.number && vague.name.role == account.name.role
 }
 
+// Abbreviates says whether the first spelling, which is an account's name in its domain, may be that of the account with
+// the second one, a principal name: ibrook of ida.brook@hill.example. It says so too where they are equal but for domains
+// of which nothing is known.
+func (p People) Abbreviates(account, principal Spelling) bool {
+	return (account.Form == Bare || account.Form == InDomain) && principal.Form == Principal && p.directory.kin(account.name, principal.name) >= likely
+}
+
 // Machine says whether a spelling is that of a machine's account, which ends in a dollar sign.
 func Machine(s string) bool {
 	account, _, _ := strings.Cut(strings.TrimSpace(s), "@")

@@ -18,7 +18,7 @@ import (
 var schema string
 
 // schemaVersion grows with every change of schema.sql or of what is folded into it.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // readers is how many queries run at once.
 const readers = 4

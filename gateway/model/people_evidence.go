@@ -25,7 +25,8 @@ const (
 type met struct {
 	Names [2]int64 `json:"names"`
 	Alert string   `json:"alert"`
-	Told  bool     `json:"told,omitempty"` // a service itself gives both names to one user
+	Told  bool     `json:"told,omitempty"`  // a service itself gives both names to one user
+	Alone bool     `json:"alone,omitempty"` // each service names nobody else, and the pairing is sure
 }
 
 // witness takes from an alert's entry what it tells of who is who.
@@ -36,6 +37,10 @@ type met struct {
 // from one alert on, because three things take it back: the pairing is undone, another account turns out to be
 // meant by that name too, or one becomes known that it fits as well. It is read from the notifications and not
 // from the evidence's words, which hold what senders wrote.
+//
+// The name by which the domain knows an account and its principal name are mostly two, and both are certain. They are one
+// user's where one may abbreviate the other, see [dedup.People.Abbreviates], both stand alone in the two notifications
+// and these are surely one alert: as surely as is asked for not to tell of it twice.
 //
 // Identity Protection gives a user's principal name and display name side by side, which is its word for it.
 func (f *folder) witness(ctx context.Context, e *stream.Entry) error {
@@ -58,7 +63,7 @@ func (p *people) witness(ctx context.Context, e *stream.Entry) error {
 	}
 	n := &e.Notification
 	if upn, display := accountIn(n, "userPrincipalName"), accountIn(n, "userDisplayName"); n.Service == formats.IdentityProtection && upn != "" && display != "" {
-		if err := p.metBy(ctx, e, display, upn, true); err != nil {
+		if err := p.metBy(ctx, e, met{Told: true}, display, upn); err != nil {
 			return err
 		}
 	}
@@ -70,9 +75,10 @@ func (p *people) witness(ctx context.Context, e *stream.Entry) error {
 		if o.Service == n.Service || len(o.Accounts) > mostAccounts {
 			continue
 		}
+		alone := len(n.Accounts) == 1 && len(o.Accounts) == 1 && e.Match.Sure()
 		for _, a := range n.Accounts {
 			for _, b := range o.Accounts {
-				if err := p.metBy(ctx, e, a.Name, b.Name, false); err != nil {
+				if err := p.metBy(ctx, e, met{Alone: alone}, a.Name, b.Name); err != nil {
 					return err
 				}
 			}
@@ -93,8 +99,8 @@ func accountIn(n *formats.Notification, key string) string {
 
 // metBy keeps that an entry uses two names for one account. It is kept whatever the names are, because which of
 // them are certain depends on the configuration.
-func (p *people) metBy(ctx context.Context, e *stream.Entry, a, b string, told bool) error {
-	m := met{Alert: string(e.Match.Alert), Told: told}
+func (p *people) metBy(ctx context.Context, e *stream.Entry, m met, a, b string) error {
+	m.Alert = string(e.Match.Alert)
 	for i, s := range [2]string{a, b} {
 		if ok, err := p.f.row(ctx, "SELECT n FROM names WHERE folded = ?", []any{filter.Fold(cleanName(s))}, &m.Names[i]); err != nil || !ok {
 			return err
@@ -117,8 +123,7 @@ func (p *people) metBy(ctx context.Context, e *stream.Entry, a, b string, told b
 	return p.meetAs(ctx, string(e.Key), m)
 }
 
-// meetAs has a name that is no account's for certain mean the account that it met, unless something speaks
-// against it.
+// meetAs has a name mean the account that it met, unless something speaks against it.
 func (p *people) meetAs(ctx context.Context, key string, m met) error {
 	var read [2]dedup.Spelling
 	for i, n := range m.Names {
@@ -128,21 +133,49 @@ func (p *people) meetAs(ctx context.Context, key string, m met) error {
 		}
 		read[i] = p.read.Read(s)
 	}
-	vague, account := 0, 1
-	if read[0].Certain {
-		vague, account = 1, 0
+	for name, account := range [2]int{1, 0} {
+		if !p.claims(m, read[name], read[account]) {
+			continue
+		}
+		if err := p.f.exec(ctx, "INSERT INTO name_claims (name, account, key, alert, told) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			m.Names[name], m.Names[account], key, m.Alert, m.Told); err != nil {
+			return err
+		}
+		identity, err := p.f.column(ctx, "SELECT identity FROM names WHERE n = ?", m.Names[account])
+		if err != nil {
+			return err
+		}
+		return p.settleClaims(ctx, identity)
 	}
-	if read[vague].Certain || !read[account].Certain {
-		return nil
+	return nil
+}
+
+// claims says whether two names that met show that the first one means the second one's account.
+func (p *people) claims(m met, name, account dedup.Spelling) bool {
+	if !account.Certain {
+		return false
 	}
-	if _, well := p.read.Means(read[vague], read[account]); !well && (!m.Told || read[vague].Form != dedup.Display) {
-		return nil
+	if _, well := p.read.Means(name, account); well || m.Told && !name.Certain && name.Form == dedup.Display {
+		return true
 	}
-	if err := p.f.exec(ctx, "INSERT INTO name_claims (name, account, key, alert, told) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		m.Names[vague], m.Names[account], key, m.Alert, m.Told); err != nil {
-		return err
+	return m.Alone && p.read.Abbreviates(name, account)
+}
+
+// settleClaims settles all names that were seen to mean accounts of those identities.
+func (p *people) settleClaims(ctx context.Context, identities []string) error {
+	for _, identity := range identities {
+		keys, err := p.f.column(ctx, "SELECT DISTINCT v.key FROM names a JOIN name_claims c ON c.account = a.n JOIN names v ON v.n = c.name "+
+			"WHERE a.identity = ? ORDER BY v.n", identity)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := p.settle(ctx, key); err != nil {
+				return err
+			}
+		}
 	}
-	return p.settle(ctx, read[vague].Key)
+	return nil
 }
 
 // partedBy keeps that a pairing was wrong.
@@ -164,6 +197,10 @@ func (p *people) part(ctx context.Context, key, alert string) error {
 	if err != nil {
 		return err
 	}
+	identities, err := p.f.column(ctx, "SELECT DISTINCT identity FROM names WHERE n IN (SELECT account FROM name_claims WHERE "+those+") ORDER BY n", key, alert)
+	if err != nil {
+		return err
+	}
 	if err := p.f.exec(ctx, "DELETE FROM name_claims WHERE "+those, key, alert); err != nil {
 		return err
 	}
@@ -172,5 +209,5 @@ func (p *people) part(ctx context.Context, key, alert string) error {
 			return err
 		}
 	}
-	return nil
+	return p.settleClaims(ctx, identities) // which were doubtful for what is taken back
 }

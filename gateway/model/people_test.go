@@ -133,11 +133,23 @@ func (c *crowd) see(spellings ...string) {
 // pair folds an alert of Defender for Identity, and its twin. It gives the twin.
 func (c *crowd) pair(one, other string) *stream.Entry {
 	c.Helper()
+	return c.pairBy(one, other, 60)
+}
+
+// sure folds an alert and a twin that are one for sure.
+func (c *crowd) sure(one, other string) *stream.Entry {
+	c.Helper()
+	return c.pairBy(one, other, 140)
+}
+
+func (c *crowd) pairBy(one, other string, points int) *stream.Entry {
+	c.Helper()
 	first := c.entry(formats.DefenderForIdentity, one)
 	first.Match.Alert, first.Match.Relation = dedup.AlertID("alert of "+string(first.Key)), dedup.First
 	c.fold(first)
 	twin := c.entry(formats.CloudAppSecurity, other)
 	twin.Match.Alert, twin.Match.Relation, twin.Said = first.Match.Alert, dedup.Twin, []formats.Notification{first.Notification}
+	twin.Match.Points = points
 	c.fold(twin)
 	c.commit()
 	return twin
@@ -287,6 +299,55 @@ func TestUsersByAlerts(t *testing.T) {
 		}, []string{"ibrook | ibrook@hill.example"}},
 		{"an abbreviation is only likely", config.Organisation{}, func(c *crowd) {
 			c.pair("ibrook", "ida.brook@hill.example")
+		}, []string{"ibrook", "ida.brook@hill.example"}},
+		{"an abbreviation, and an alert that is one for sure", config.Organisation{}, func(c *crowd) {
+			c.sure("ibrook", "ida.brook@hill.example")
+		}, []string{"ibrook | ida.brook@hill.example"}},
+		{"an abbreviation in its domain", hill(), func(c *crowd) {
+			c.see(`HILL\ibrook`, "ida.brook@hill.example")
+			c.sure("ibrook", "ida.brook@hill.example")
+		}, []string{`HILL\ibrook | ida.brook@hill.example | ibrook`}},
+		{"an abbreviation of two", hill(), func(c *crowd) {
+			c.sure("ibrook", "ida.brook@hill.example")
+			c.sure("ibrook", "ian.brook@hill.example")
+		}, []string{"ibrook", "ida.brook@hill.example", "ian.brook@hill.example"}},
+		{"two abbreviations of one", hill(), func(c *crowd) {
+			c.sure("ibrook", "ida.brook@hill.example")
+			c.sure("idabr", "ida.brook@hill.example")
+		}, []string{"ibrook", "idabr", "ida.brook@hill.example"}},
+		{"two abbreviations of one, until one turns out to be wrong", hill(), func(c *crowd) {
+			c.sure("ibrook", "ida.brook@hill.example")
+			twin := c.sure("idabr", "ida.brook@hill.example")
+			undo := c.entry(formats.CloudAppSecurity, "ida.brook@hill.example")
+			undo.Kind, undo.Key, undo.Match.Alert, undo.Match.RunnerUp = stream.Undo, twin.Key, "another", &dedup.Candidate{Alert: twin.Match.Alert}
+			c.fold(undo)
+			c.commit()
+		}, []string{"ibrook | ida.brook@hill.example", "idabr"}},
+		{"an account in two spellings, and its abbreviation", hillAndLake(), func(c *crowd) {
+			c.sure("ibrook", "ida.brook@hill.example")
+			c.sure(`HILL\ibrook`, "ida.brook@hill.example")
+		}, []string{`ibrook | ida.brook@hill.example | HILL\ibrook`}},
+		{"a display name of an account whose principal name comes later", hill(), func(c *crowd) {
+			c.pair("Ida Brook", `HILL\ida.brook`)
+			c.sure(`HILL\ida.brook`, "ida.marie.brook@hill.example")
+		}, []string{`Ida Brook | HILL\ida.brook | ida.marie.brook@hill.example`}},
+		{"an abbreviation beside another account", config.Organisation{}, func(c *crowd) {
+			first := c.entry(formats.DefenderForIdentity, "ibrook", "max")
+			twin := c.entry(formats.CloudAppSecurity, "ida.brook@hill.example")
+			twin.Match.Alert, twin.Match.Relation, twin.Said, twin.Match.Points = "x", dedup.Twin, []formats.Notification{first.Notification}, 140
+			c.fold(first)
+			c.fold(twin)
+			c.commit()
+		}, []string{"ibrook", "max", "ida.brook@hill.example"}},
+		{"an administrator's account, abbreviated", hill(), func(c *crowd) {
+			c.sure("a-ibrook", "ida.brook@hill.example")
+		}, []string{"a-ibrook", "ida.brook@hill.example"}},
+		{"an abbreviation, and the pairing was wrong", hill(), func(c *crowd) {
+			twin := c.sure("ibrook", "ida.brook@hill.example")
+			undo := c.entry(formats.CloudAppSecurity, "ida.brook@hill.example")
+			undo.Kind, undo.Key, undo.Match.Alert, undo.Match.RunnerUp = stream.Undo, twin.Key, "another", &dedup.Candidate{Alert: twin.Match.Alert}
+			c.fold(undo)
+			c.commit()
 		}, []string{"ibrook", "ida.brook@hill.example"}},
 		{"an administrator's account", config.Organisation{}, func(c *crowd) {
 			c.pair("Ida Brook", "adm-ida.brook@hill.example")

@@ -2,6 +2,8 @@ package model
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"github.com/sluice-siem/sluice/dedup"
 )
@@ -27,26 +29,29 @@ const mostAlike = 100
 
 // identity is whom a spelling means: its own key, or that of the account which it is known to mean.
 func (p *people) identity(ctx context.Context, r dedup.Spelling) (identity, why string, err error) {
+	why = whySpelling
+	if r.Certain {
+		why = whyAccount
+	}
 	listed, known, err := p.listed(ctx, r)
 	switch {
 	case err != nil:
 		return "", "", err
 	case listed != "" && listed != r.Key:
 		return listed, whyDirectory, nil
-	case r.Certain:
-		return r.Key, whyAccount, nil
-	case known: // the directory has several who are called so, or one without another name
-		return r.Key, whySpelling, nil
+	case r.Form == dedup.Principal, known: // the directory has several who are called so, or one without another name
+		return r.Key, why, nil
 	}
 	meant, err := p.meant(ctx, r)
 	if err != nil || meant == "" {
-		return r.Key, whySpelling, err
+		return r.Key, why, err
 	}
 	return meant, whyAlert, nil
 }
 
-// meant is the one account that alerts showed to be meant by a name which isn't one's for certain. Where they showed
-// two, or another account is known that the name fits as well, nobody is.
+// meant is the one account that alerts showed to be meant by a name which isn't a principal's. Where they showed two, or
+// another account is known that the name fits as well, nobody is. An account has one principal name, and one name in its
+// domain: where alerts showed two for one of either, none of them is believed.
 func (p *people) meant(ctx context.Context, r dedup.Spelling) (string, error) {
 	var meant, most string
 	ok, err := p.f.row(ctx, "SELECT coalesce(min(a.identity), ''), coalesce(max(a.identity), '') FROM name_claims c JOIN names v ON v.n = c.name "+
@@ -61,6 +66,19 @@ func (p *people) meant(ctx context.Context, r dedup.Spelling) (string, error) {
 	}
 	for _, other := range others {
 		if may, _ := p.read.Means(r, p.read.Read(other)); may {
+			return "", nil
+		}
+	}
+	if r.Form == dedup.Display {
+		return meant, nil
+	}
+	also, err := p.f.column(ctx, "SELECT DISTINCT v.spelling FROM names a JOIN name_claims c ON c.account = a.n JOIN names v ON v.n = c.name "+
+		"WHERE a.identity = ? AND v.key <> ? ORDER BY v.n LIMIT ?", meant, r.Key, mostAlike)
+	if err != nil || len(also) == mostAlike {
+		return "", err
+	}
+	for _, other := range also {
+		if o := p.read.Read(other); o.Form != dedup.Display && o.Letters != r.Letters {
 			return "", nil
 		}
 	}
@@ -127,11 +145,10 @@ func (p *people) own(ctx context.Context, id string) (int64, error) {
 	return p.f.insert(ctx, "INSERT INTO persons (id) VALUES (?)", id)
 }
 
-// settle gives the names of a key, which are no account's for certain, to whom they mean by now.
+// settle gives the names of a key, which is no principal's, to whom they mean by now.
 func (p *people) settle(ctx context.Context, key string) error {
-	var n, person int64
-	var id, spelling, was string
-	ok, err := p.f.row(ctx, "SELECT n, id, spelling, identity FROM names WHERE key = ? AND identity <> '' ORDER BY n LIMIT 1", []any{key}, &n, &id, &spelling, &was)
+	var spelling, was string
+	ok, err := p.f.row(ctx, "SELECT spelling, identity FROM names WHERE key = ? AND identity <> '' ORDER BY n LIMIT 1", []any{key}, &spelling, &was)
 	if err != nil || !ok {
 		return err
 	}
@@ -142,7 +159,34 @@ func (p *people) settle(ctx context.Context, key string) error {
 	if err := p.f.exec(ctx, "UPDATE names SET identity = ?, why = CASE by_hand WHEN 0 THEN ? ELSE why END WHERE key = ? AND identity <> ''", identity, why, key); err != nil {
 		return err
 	}
-	if ok, err = p.f.row(ctx, "SELECT id, person FROM names WHERE key = ? AND by_hand = 0 AND identity <> '' ORDER BY n LIMIT 1", []any{key}, &id, &person); err != nil || !ok {
+	if err := p.describeAgain(ctx, key); err != nil {
+		return err
+	}
+	if err := p.move(ctx, key, identity); err != nil {
+		return err
+	}
+	return p.settleClaims(ctx, []string{was, identity}) // who means this account means who it means
+}
+
+// describeAgain has the rows of those who have the names of a key follow: the directory describes an identity, also where
+// operators have put its names.
+func (p *people) describeAgain(ctx context.Context, key string) error {
+	persons, err := p.f.column(ctx, "SELECT DISTINCT person FROM names WHERE key = ? AND person <> 0", key)
+	for _, person := range persons {
+		n, err := strconv.ParseInt(person, 10, 64)
+		if err != nil {
+			return fmt.Errorf("user of %.50q: %w", key, err)
+		}
+		p.stale[n] = struct{}{}
+	}
+	return err
+}
+
+// move gives the names of a key to the user of an identity.
+func (p *people) move(ctx context.Context, key, identity string) error {
+	var id string
+	var person int64
+	if ok, err := p.f.row(ctx, "SELECT id, person FROM names WHERE key = ? AND by_hand = 0 AND identity <> '' ORDER BY n LIMIT 1", []any{key}, &id, &person); err != nil || !ok {
 		return err // operators have put all of them where they are
 	}
 	to, err := p.personOf(ctx, identity, key)
