@@ -181,6 +181,7 @@ type Batch struct {
 	asked   asked
 	block   block
 	kept    kept
+	found   found
 	rhythms rhythms
 	moved   [len(rhythms{})]bool // the rhythms that changed
 }

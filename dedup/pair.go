@@ -30,6 +30,7 @@ type party struct {
 type candidate struct {
 	party
 	verdict
+	listed AlertID // as it is listed, which may be joined into another one
 }
 
 // pairing is the answer of pair: the alert that fits, if one does and no rival fits as well.
@@ -156,15 +157,17 @@ func displaced(c candidate) (EventKey, bool) {
 // so that every run decides alike.
 func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 	var out []candidate
-	best := 0
-	seen := map[AlertID]bool{own: true}
+	best, weighed := 0, 0
+	mine := appendRaw(nil, string(own))
+	moments, n := moments(me.n)
 	for _, from := range me.others {
 		for _, typ := range b.x.scale.lookups(me.detection) {
-			listed, err := b.opened(openPrefix(me.n.Service, from, typ), moments(me.n))
+			listed, err := b.opened(openPrefix(me.n.Service, from, typ), moments[:n])
 			if err != nil {
 				return nil, err
 			}
-			for _, l := range listed {
+			for i := range listed {
+				l := &listed[i]
 				reach := most(time.Duration(max(l.apart-1, 0)) * time.Millisecond)
 				if best > 0 && reach < best-margin {
 					break // the nearest come first: no further one can be a rival
@@ -172,12 +175,11 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 				if l.points > 0 && reach < l.points+displaces {
 					continue // it has its twin, and can't do better
 				}
-				id := l.alert()
-				if seen[id] || len(seen) > maxCandidates {
+				if weighed == maxCandidates || bytes.Equal(l.raw[:l.cut], mine) {
 					continue
 				}
-				seen[id] = true
-				other, err := b.factsOf(id, from, l.key())
+				weighed++
+				other, err := b.listedFacts(l, from)
 				if err != nil {
 					return nil, err
 				}
@@ -188,6 +190,10 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 				if !fits {
 					continue
 				}
+				id := l.alert()
+				if slices.ContainsFunc(out, func(c candidate) bool { return c.listed == id }) {
+					continue // under another heading
+				}
 				best = max(best, v.points)
 				a, err := b.shared(id)
 				if err != nil {
@@ -196,7 +202,7 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 				if a == nil {
 					a = &Alert{}
 				}
-				out = append(out, candidate{party{a, other, l.key()}, v})
+				out = append(out, candidate{party{a, other, l.key()}, v, id})
 			}
 		}
 	}
@@ -208,22 +214,39 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 
 // listing is an alert found under a heading, with the key of the notification that put it there.
 type listing struct {
-	raw    string // both IDs, in hex only where they are asked for: most alerts of a type are no candidates
+	raw    []byte // both IDs, in hex only where they are asked for: most alerts of a type are no candidates
 	cut    int    // where the second begins
+	end    int    // where they end among those of all
 	apart  int64  // milliseconds between the starts
 	points int    // of its pairing, 0 while it has none
 }
 
-func (l *listing) alert() AlertID { return AlertID(hex.EncodeToString([]byte(l.raw[:l.cut]))) }
+// found is what opened found last, whose room is used again.
+type found struct {
+	list []listing
+	ids  []byte // of all, one after the other
+}
 
-func (l *listing) key() EventKey { return EventKey(hex.EncodeToString([]byte(l.raw[l.cut:]))) }
+// listedFacts is factsOf for an alert that was found under a heading.
+func (b *Batch) listedFacts(l *listing, from formats.Service) (*facts, error) {
+	var usual [64]byte
+	if key := hex.AppendEncode(usual[:0], l.raw[l.cut:]); len(key) <= len(usual) {
+		if f, ok := b.x.recent.get(EventKey(key)); ok {
+			return f, nil
+		}
+	}
+	return b.factsOf(l.alert(), from, l.key())
+}
+
+func (l *listing) alert() AlertID { return AlertID(hex.EncodeToString(l.raw[:l.cut])) }
+
+func (l *listing) key() EventKey { return EventKey(hex.EncodeToString(l.raw[l.cut:])) }
 
 // opened lists the alerts under a prefix that are found within reach of one of the moments, the nearest first, at most
-// maxCandidates.
+// maxCandidates. The list is good until the next one is asked for.
 func (b *Batch) opened(prefix []byte, moments []time.Time) ([]listing, error) {
 	reach := b.x.scale.reach()
-	var out []listing
-	var ids [64]byte
+	out, ids := b.found.list[:0], b.found.ids[:0]
 	for _, at := range moments {
 		earliest, latest := at.Add(-reach), at.Add(reach)
 		to := openKey(prefix, latest, "")
@@ -234,9 +257,9 @@ func (b *Batch) opened(prefix []byte, moments []time.Time) ([]listing, error) {
 			}
 			apart := int64(binary.BigEndian.Uint64(key[len(prefix):])) - mine
 			end := len(value) - 2
+			ids = append(append(ids, key[len(to):]...), value[:end]...)
 			out = append(out, listing{
-				raw: string(append(append(ids[:0], key[len(to):]...), value[:end]...)), cut: len(key) - len(to),
-				apart: max(apart, -apart), points: int(binary.BigEndian.Uint16(value[end:])),
+				cut: len(key) - len(to), end: len(ids), apart: max(apart, -apart), points: int(binary.BigEndian.Uint16(value[end:])),
 			})
 			return true, nil
 		})
@@ -244,6 +267,11 @@ func (b *Batch) opened(prefix []byte, moments []time.Time) ([]listing, error) {
 			return nil, err
 		}
 	}
+	begin := 0
+	for i := range out {
+		out[i].raw, begin = ids[begin:out[i].end], out[i].end
+	}
+	b.found.list, b.found.ids = out, ids
 	slices.SortStableFunc(out, func(a, b listing) int { return cmp.Compare(a.apart, b.apart) })
 	return out[:min(len(out), maxCandidates)], nil
 }
@@ -263,12 +291,12 @@ func startOf(n *formats.Notification) time.Time {
 
 // moments are the times by which an alert is found: its start, and when Identity Protection made it, for that service
 // detects some risks hours after the sign-in, and Cloud App Security's alert may tell the later time only.
-func moments(n *formats.Notification) []time.Time {
-	at := []time.Time{startOf(n)}
+func moments(n *formats.Notification) (at [2]time.Time, many int) {
+	at = [2]time.Time{startOf(n), n.Raised}
 	if n.Service == formats.IdentityProtection && n.Raised.Sub(at[0]) > equalTimes {
-		at = append(at, n.Raised)
+		return at, 2
 	}
-	return at
+	return at, 1
 }
 
 // Alerts are found by their type, by their name where the seeker's own type is in no table, and under

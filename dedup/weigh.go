@@ -65,10 +65,19 @@ type verdict struct {
 }
 
 func (v *verdict) add(what string, points int, format string, args ...any) {
-	v.points += points
-	if !v.explain {
-		return
+	if v.give(points) {
+		v.say(what, points, format, args...)
 	}
+}
+
+// give adds points, and is true where evidence is wanted. Whoever is asked about every candidate gives first and says
+// then: arguments cost more than the weighing.
+func (v *verdict) give(points int) bool {
+	v.points += points
+	return v.explain
+}
+
+func (v *verdict) say(what string, points int, format string, args ...any) {
 	how := fmt.Sprintf(format, args...)
 	if len(how) > maxEvidence {
 		how = strings.ToValidUTF8(how[:maxEvidence], "")
@@ -102,7 +111,9 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 	agreement, key := a.detection.Compare(b.detection)
 	switch agreement {
 	case catalog.ByType:
-		v.add("type", pointsType, "both are %s", key)
+		if v.give(pointsType) {
+			v.say("type", pointsType, "both are %s", key)
+		}
 	case catalog.ByTitle:
 		points := pointsTitle
 		if s.tellTheSame(a, b) {
@@ -227,7 +238,8 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 		if side[0].Start.IsZero() || raised.IsZero() {
 			continue
 		}
-		for i, since := range moments(side[0]) {
+		at, n := moments(side[0])
+		for i, since := range at[:n] {
 			later := raised.Sub(since)
 			if later < -equalTimes || later > s.config.RaiseSkew {
 				continue
@@ -238,8 +250,8 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 			}
 		}
 	}
-	if fits {
-		v.add("time", points, format, apart)
+	if fits && v.give(points) {
+		v.say("time", points, format, apart)
 	}
 	return fits
 }
