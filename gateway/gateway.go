@@ -65,7 +65,7 @@ type Gateway struct {
 	control    *control
 	closers    []func() error // in the order of opening
 
-	checkpointed time.Time // retain's
+	retention retention
 }
 
 // Listener says where an input listens.
@@ -160,7 +160,7 @@ func newPipeline(g *Gateway, m *metrics, start time.Time) (*pipeline, error) {
 	}
 	p := &pipeline{
 		log: g.log, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), orders: make(chan *request),
-		ended: make(chan struct{}),
+		ended: make(chan struct{}), full: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time, start),
 	}
 	if p.silent, err = newSilences(g.config, g.index, mark.Time, p.now()); err != nil {

@@ -31,6 +31,8 @@ type pipeline struct {
 	orders   chan *request   // what operators and Sluice itself want recorded; nobody's until it is taken
 	ended    chan struct{}   // closed when nobody decides any more
 	stopping <-chan struct{} // closed when nothing new is coming: who waits for room waits no longer
+	full     chan struct{}   // has one when senders wait for room in the stream, for whoever makes it
+	room     chan struct{}   // has one when there is some again
 
 	clock   clock
 	now     func() time.Time // the wall clock with its monotonic reading
@@ -226,7 +228,7 @@ func (p *pipeline) nextDue() (time.Time, error) {
 	return due, nil
 }
 
-// retryAppend is how long senders wait before the stream is tried again.
+// retryAppend is how long senders wait before the stream is tried again, unless it is known to have room.
 const retryAppend = time.Second
 
 // decide takes the messages in order; their senders are answered when their last one is durable.
@@ -242,7 +244,7 @@ func (p *pipeline) decide(ctx context.Context, messages []*incoming) error {
 			return nil
 		case errors.Is(err, stream.ErrFull):
 			p.metrics.full.Inc()
-			p.log.Error("the stream is full, senders wait", "err", err)
+			signal(p.full)
 		case errors.Is(err, stream.ErrNotStored):
 			p.log.Error("the stream takes nothing, senders wait", "err", err)
 		default:
@@ -281,9 +283,19 @@ func (p *pipeline) pause(ctx context.Context, why error) bool {
 			return false
 		case r := <-p.orders:
 			withoutOrders(r.messages, why)
+		case <-p.room:
+			return true
 		case <-over:
 			return true
 		}
+	}
+}
+
+// signal leaves a sign for who waits or will wait; several are as one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

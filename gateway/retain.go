@@ -2,23 +2,35 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
+// retention is what retain remembers of what it did.
+type retention struct {
+	checkpoint   uint64    // the sequence that the newest checkpoint of the state has seen
+	checkpointed time.Time // when it was written
+	told         time.Time // when the log was told that targets need what is there; zero while they don't
+}
+
 // retain removes from the stream what is older than stream.retention and needed by nobody, and, when
 // the disk limit nears, younger entries too, as long as every target has them and a checkpoint of the
-// state has seen them.
+// state has seen them. While senders wait for room they ask for it, so that they have what a target leaves at once.
 func (g *Gateway) retain(ctx context.Context) {
 	ticker := time.NewTicker(retainEvery)
 	defer ticker.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := g.retainOnce(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				g.log.Error("old entries can't be removed from the stream", "err", err)
-			}
+			err = g.retainOnce(ctx, time.Now())
+		case <-g.pipeline.full:
+			err = g.makeRoom(ctx, time.Now())
+		}
+		if err != nil && ctx.Err() == nil {
+			g.log.Error("old entries can't be removed from the stream", "err", err)
 		}
 	}
 }
@@ -31,31 +43,102 @@ const (
 )
 
 func (g *Gateway) retainOnce(ctx context.Context, now time.Time) error {
-	limit := float64(g.config.Stream.MaxDisk) * nearlyFull
-	crowded := float64(g.stream.Bytes()) > limit
+	crowded := g.crowded()
 	if !crowded {
-		if old, err := g.outlived(ctx, now); err != nil || !old || now.Sub(g.checkpointed) < checkpointEvery {
+		g.retention.told = time.Time{}
+		if old, err := g.outlived(ctx, now); err != nil || !old || now.Sub(g.retention.checkpointed) < checkpointEvery {
 			return err
 		}
 	}
+	if err := g.checkpoint(now); err != nil {
+		return err
+	}
+	if err := g.shrink(ctx, now, time.Minute); err != nil {
+		return err
+	}
+	if g.crowded() {
+		g.tellCrowded(now, false)
+	}
+	return nil
+}
+
+// makeRoom removes what it may while the stream is full, and has senders wait no longer where that was something.
+func (g *Gateway) makeRoom(ctx context.Context, now time.Time) error {
+	first, last := g.stream.Bounds()
+	if _, needed := g.stream.Hindmost(); needed > first { // else it is to no avail
+		// The state stands still while nothing is recorded: one checkpoint serves until the stream is full once more.
+		if g.retention.checkpoint < min(needed, last) {
+			if err := g.checkpoint(now); err != nil {
+				return err
+			}
+		}
+		if err := g.shrink(ctx, now, 0); err != nil {
+			return err
+		}
+	}
+	if after, _ := g.stream.Bounds(); after > first {
+		signal(g.pipeline.room)
+		return nil
+	}
+	g.tellCrowded(now, true)
+	return nil
+}
+
+func (g *Gateway) crowded() bool {
+	return float64(g.stream.Bytes()) > nearlyFull*float64(g.config.Stream.MaxDisk)
+}
+
+// checkpoint copies the state beside the stream.
+func (g *Gateway) checkpoint(now time.Time) error {
 	sequence, err := g.index.Checkpoint(checkpointPath(g.config))
 	if err != nil {
 		return err
 	}
-	g.checkpointed = now
+	g.retention.checkpoint, g.retention.checkpointed = sequence, now
+	return nil
+}
+
+// shrink removes what is older than stream.retention, and where that leaves too much, younger entries, down to an age.
+func (g *Gateway) shrink(ctx context.Context, now time.Time, youngest time.Duration) error {
 	for age := g.config.Stream.Retention; ; age /= 2 {
-		if err := g.stream.Retain(ctx, now.Add(-age), sequence); err != nil {
+		if age < time.Second {
+			age = 0
+		}
+		if err := g.stream.Retain(ctx, now.Add(-age), g.retention.checkpoint); err != nil {
 			return err
 		}
-		if float64(g.stream.Bytes()) <= limit {
-			return nil
-		}
-		if age < time.Minute {
-			g.log.Warn("stream.max_disk nears and targets still need what is there; senders will have to wait",
-				"bytes", g.stream.Bytes(), "max_disk", int64(g.config.Stream.MaxDisk))
+		if age <= youngest || !g.crowded() {
 			return nil
 		}
 	}
+}
+
+// tellCrowded says which targets still need the oldest entries, why they have not taken them, and what to do: at once,
+// and then once a minute.
+func (g *Gateway) tellCrowded(now time.Time, full bool) {
+	if now.Sub(g.retention.told) < retainEvery {
+		return
+	}
+	g.retention.told = now
+	readers, _ := g.stream.Hindmost()
+	targets := map[string]string{}
+	for _, d := range g.deliveries {
+		if !slices.Contains(readers, d.name) {
+			continue
+		}
+		targets[d.name] = "it takes them more slowly than they come"
+		if t := d.trouble.Load(); t != nil {
+			targets[d.name] = t.why
+		}
+	}
+	attrs := []any{"targets", targets, "bytes", g.stream.Bytes(), "max_disk", int64(g.config.Stream.MaxDisk)}
+	if full {
+		g.log.Error("stream.max_disk is reached and senders wait, as targets still need the oldest entries: mend the targets, "+
+			"take them out of the configuration, or raise stream.max_disk", attrs...)
+		return
+	}
+	g.log.Warn("stream.max_disk nears, as targets still need the oldest entries, and then senders will have to wait: mend the "+
+		"targets, take them out of the configuration, or raise stream.max_disk", attrs...)
 }
 
 // outlived says whether the oldest batch of the stream is older than stream.retention.

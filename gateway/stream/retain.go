@@ -3,6 +3,9 @@ package stream
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"time"
 )
 
@@ -29,21 +32,32 @@ func (s *Stream) Purge(ctx context.Context, keepFrom uint64) error {
 	return nil
 }
 
+// Hindmost names the open readers that stand furthest back, and gives the oldest message that they need: none before
+// that is kept for any reader. Without readers it is math.MaxUint64.
+func (s *Stream) Hindmost() (readers []string, needs uint64) {
+	s.mu.Lock()
+	open := slices.Collect(maps.Values(s.readers))
+	s.mu.Unlock()
+	needs = math.MaxUint64
+	for _, r := range open {
+		n := r.needs()
+		if n < needs {
+			readers, needs = nil, n
+		}
+		if n == needs {
+			readers = append(readers, r.name)
+		}
+	}
+	return readers, needs
+}
+
 // Retain removes the messages that were stored before olderThan, but none that an open reader
 // hasn't committed or that it doubts, nor the one its cursor stands on, nor notPast and those after it: the oldest
 // message that an owed hold or the newest checkpoint needs. With notPast 0 nothing is removed;
 // math.MaxUint64 sets no bound.
 func (s *Stream) Retain(ctx context.Context, olderThan time.Time, notPast uint64) error {
-	keep := notPast
-	s.mu.Lock()
-	readers := make([]*Reader, 0, len(s.readers))
-	for _, r := range s.readers {
-		readers = append(readers, r)
-	}
-	s.mu.Unlock()
-	for _, r := range readers {
-		keep = min(keep, r.needs())
-	}
+	_, needed := s.Hindmost()
+	keep := min(notPast, needed)
 	if first, _ := s.Bounds(); keep <= first {
 		return nil
 	}
