@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -23,6 +25,7 @@ type metrics struct {
 	latency       *prometheus.HistogramVec
 	full          prometheus.Counter
 	blocked       *prometheus.GaugeVec // by target
+	modelDamaged  prometheus.Counter
 	minute        minute
 }
 
@@ -61,12 +64,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "sluice_stream_full_total",
 			Help: "Appends refused because stream.max_disk is reached; senders wait.",
 		}),
+		modelDamaged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_model_damaged_total",
+			Help: "Times that a file of the model, or of a limited role's, was found damaged and made anew.",
+		}),
 	}
 	m.blocked = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "sluice_target_blocked",
 		Help: "1 while a target takes nothing until somebody mends it, such as a token that is refused.",
 	}, []string{"target"})
-	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.impostors, m.delivered, m.retried, m.latency, m.full, m.blocked)
+	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.impostors, m.delivered, m.retried, m.latency, m.full, m.blocked, m.modelDamaged)
 	return m
 }
 
@@ -85,6 +92,13 @@ func (m *metrics) decided(entries []*stream.Entry, now time.Time) {
 			}
 		}
 		m.decisions.WithLabelValues(string(n.Service), participle(e.Decision.Action), string(e.Decision.Reason)).Inc()
+	}
+}
+
+// modelEnded counts it where it was for damage.
+func (m *metrics) modelEnded(why error) {
+	if errors.Is(why, model.ErrDamaged) {
+		m.modelDamaged.Inc()
 	}
 }
 

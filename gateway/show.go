@@ -71,7 +71,9 @@ func (s *show) once(ctx context.Context) (err error) {
 	defer s.model.Store(nil)
 	s.handler.Store(&handler)
 	defer s.handler.Store(nil)
-	return m.Run(ctx)
+	err = m.Run(ctx)
+	s.g.pipeline.metrics.modelEnded(err)
+	return err
 }
 
 // ServeHTTP answers what the API is asked.

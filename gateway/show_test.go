@@ -1,11 +1,16 @@
 package gateway
 
 import (
+	"bytes"
 	"database/sql"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/model"
@@ -80,5 +85,50 @@ func TestAModelThatHangs(t *testing.T) {
 	}
 	if alerts, err := m.State(t.Context()); err != nil || alerts.Alerts != 21 || len(queries) == 0 {
 		t.Errorf("the model has %d alerts and %s: %v", alerts.Alerts, fmt.Sprint(queries), err)
+	}
+}
+
+// TestADamagedModelIsMadeAnew: one whose file turns out to be damaged while the gateway runs is told of and made anew.
+func TestADamagedModelIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t, func(c *config.Config) { c.Model.Enabled = true })
+	has := func(g *timed, alerts int64) func() bool {
+		return func() bool {
+			m := g.show.model.Load()
+			if m == nil {
+				return false
+			}
+			s, err := m.State(t.Context())
+			return err == nil && s.Alerts == alerts
+		}
+	}
+	g := startTimed(t, c, 0)
+	g.send(ofMDI(1))
+	eventually(t, "the model has the first alert", has(g, 1))
+	g.stop()
+	path := filepath.Join(c.DataDir, "model", "model.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page, size int64
+	err = db.QueryRowContext(t.Context(), "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = 'alerts'").Scan(&page, &size)
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[(page-1)*size:], bytes.Repeat([]byte{0xff}, int(size)))
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g = startTimed(t, c, 0)
+	g.send(ofMDI(2))
+	eventually(t, "the damage is counted", func() bool { return testutil.ToFloat64(g.pipeline.metrics.modelDamaged) == 1 })
+	eventually(t, "the model has both alerts", has(g, 2))
+	if _, err := os.Stat(path + ".damaged"); err != nil {
+		t.Errorf("the damaged file isn't kept: %v", err)
 	}
 }

@@ -181,10 +181,12 @@ func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 // follow keeps a view up to date. One that fails is opened anew when somebody asks.
 func (v *views) follow(ctx context.Context, s access.Scope, w *view) {
 	err := w.model.Run(ctx)
+	v.g.pipeline.metrics.modelEnded(err)
+	err = errors.Join(err, w.model.Close()) // before it may be opened anew: its files may be taken away
 	v.mu.Lock()
 	delete(v.open, s.Key())
 	v.mu.Unlock()
-	if err = errors.Join(err, w.model.Close()); err != nil {
+	if err != nil {
 		v.g.log.Error("the view of a limited role ended", "sees", s.String(), "err", err)
 	}
 }

@@ -67,6 +67,7 @@ type Model struct {
 	unmoved int           // entries since; the fold's
 	scores  scoreboard
 	daily   func(ctx context.Context, day time.Time, ranking []risk.Score) error // of a Scoring; else nil
+	damage  error                                                                // for which Run ended
 
 	mu    sync.Mutex // guards at, moved
 	at    stream.Position
@@ -91,9 +92,13 @@ func Open(ctx context.Context, o Options) (*Model, error) {
 	return m, nil
 }
 
-// Close closes the files; Run must have returned.
+// Close closes the files; Run must have returned. Where it returned [ErrDamaged] the damaged one is taken out of the way.
 func (m *Model) Close() error {
-	return errors.Join(m.reader.Close(), m.mover.Close(), m.writer.Close(), m.index.close())
+	err := errors.Join(m.reader.Close(), m.mover.Close(), m.writer.Close(), m.index.close())
+	if m.damage != nil {
+		err = errors.Join(err, m.takeAway(m.damage))
+	}
+	return err
 }
 
 func (m *Model) path() string { return filepath.Join(m.options.Dir, "model.db") }
@@ -101,22 +106,30 @@ func (m *Model) path() string { return filepath.Join(m.options.Dir, "model.db") 
 func (m *Model) indexPath() string { return filepath.Join(m.options.Dir, "model-index.db") }
 
 // Run follows the stream until ctx ends. What goes wrong is logged and tried again: the model never stops
-// anything else.
+// anything else. Only [ErrDamaged] it returns, as that stays.
 func (m *Model) Run(ctx context.Context) error {
 	const pause = time.Second
+	ctx, end := context.WithCancelCause(ctx)
 	var copying sync.WaitGroup
 	defer copying.Wait()
-	copying.Go(func() { m.keep(ctx) })
+	defer end(nil)
+	copying.Go(func() { end(m.keep(ctx)) })
 	copying.Go(func() { m.checkpoints(ctx) })
 	for {
 		err := m.follow(ctx)
-		if ctx.Err() != nil || errors.Is(err, stream.ErrClosed) {
+		if cause := context.Cause(ctx); isDamage(cause) {
+			err = cause
+		}
+		switch {
+		case isDamage(err):
+			m.damage = err
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		case ctx.Err() != nil, errors.Is(err, stream.ErrClosed):
 			return nil
 		}
 		m.log.Error("the model can't go on, trying again", "err", err)
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(pause):
 		}
 	}

@@ -64,37 +64,26 @@ func (m *Model) openFiles(ctx context.Context) error {
 func (m *Model) openTables(ctx context.Context) error {
 	restored := false
 	if _, err := os.Stat(m.path()); errors.Is(err, fs.ErrNotExist) {
-		restored = m.fromSnapshot()
+		restored = m.fromSnapshot(ctx)
 	}
 	err := m.openProved(ctx)
 	if err == nil {
 		return nil
 	}
-	m.log.Warn("the model can't be used: it is put aside and made anew", "err", err)
-	if err := m.putAside(); err != nil {
+	m.log.Warn("the model can't be used: it is set aside and made anew", "err", err)
+	if err := SetAside(m.path()); err != nil {
 		return err
 	}
-	if !restored && m.fromSnapshot() {
+	if !restored && m.fromSnapshot(ctx) {
 		if err = m.openProved(ctx); err == nil {
 			return nil
 		}
 		m.log.Warn("the model's snapshot can't be used either", "err", err)
-		if err := m.putAside(); err != nil {
+		if err := SetAside(m.path()); err != nil {
 			return err
 		}
 	}
 	return m.openProved(ctx)
-}
-
-// putAside moves a file that can't be used out of the way.
-func (m *Model) putAside() error {
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		err := os.Rename(m.path()+suffix, m.path()+".damaged"+suffix)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("put the model aside: %w", err)
-		}
-	}
-	return nil
 }
 
 // openProved opens the file, makes its tables where it is new, and proves its place by the stream.

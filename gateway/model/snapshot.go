@@ -21,16 +21,21 @@ const (
 // snapshot is where the model is copied: what the stream has purged by now, a model made anew has from there.
 func (m *Model) snapshot() string { return m.path() + ".snapshot" }
 
-// keep copies the model every day, until ctx ends, the first time some minutes after the start.
-func (m *Model) keep(ctx context.Context) {
+// keep copies the model every day, until ctx ends, the first time some minutes after the start. It reads all of it for
+// that, and returns the error where it finds damage.
+func (m *Model) keep(ctx context.Context) error {
 	tick := time.NewTicker(copyLook)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
-			if err := m.copyOnce(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			err := m.copyOnce(ctx, time.Now())
+			if isDamage(err) {
+				return err
+			}
+			if err != nil && ctx.Err() == nil {
 				m.log.Error("the model can't be copied, trying again", "err", err)
 			}
 		}
@@ -61,11 +66,16 @@ func (m *Model) copyOnce(ctx context.Context, now time.Time) error {
 	return durable.SyncDir(m.options.Dir)
 }
 
-// fromSnapshot puts the snapshot in the model's place, and says whether it could.
-func (m *Model) fromSnapshot() bool {
+// fromSnapshot puts the snapshot in the model's place, and says whether it could. One that is damaged is set aside.
+func (m *Model) fromSnapshot(ctx context.Context) bool {
 	from, err := os.Open(m.snapshot())
 	if errors.Is(err, fs.ErrNotExist) {
 		return false
+	}
+	if err == nil {
+		if _, err = Inspect(ctx, m.snapshot()); err != nil && ctx.Err() == nil {
+			err = errors.Join(err, SetAside(m.snapshot()))
+		}
 	}
 	if err == nil {
 		defer func() { _ = from.Close() }() // it was only read

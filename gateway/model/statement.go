@@ -21,10 +21,11 @@ func (s *statement) exec(ctx context.Context, conn any, args ...driver.Value) (d
 		if !ok {
 			return nil, fmt.Errorf("%T can't prepare statements", conn)
 		}
-		var err error
-		if s.stmt, err = c.PrepareContext(ctx, s.query); err != nil {
-			return nil, err
+		stmt, err := c.PrepareContext(ctx, s.query)
+		if err != nil {
+			return nil, err // and stmt is a pointer to nothing, which isn't nil here
 		}
+		s.stmt = stmt
 	}
 	e, ok := s.stmt.(driver.StmtExecContext)
 	if !ok {
