@@ -17,23 +17,37 @@ import (
 // stream doesn't prove (damaged, lost, or ahead of a restored or torn stream) is put aside and rebuilt
 // from the newest checkpoint and the stream; the log says what it no longer remembers.
 func openState(ctx context.Context, c config.Config, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
-	dir := filepath.Join(c.DataDir, "state")
-	index, err := openProved(ctx, c, dir, s)
+	index, err := openProved(ctx, c, stateDir(c), s)
 	if err != nil {
-		if lost, ok := errors.AsType[*lostError](err); ok {
-			log.Error("the stream has lost its end: what was recorded there is lost",
-				"files", filepath.Join(c.DataDir, "stream"), "lost_from", lost.last+1, "lost_to", lost.seen)
-		}
-		log.Warn("the state is rebuilt from the stream", "err", err)
-		if index, err = rebuild(ctx, c, dir, s, log); err != nil {
-			return nil, err
-		}
+		return rebuildState(ctx, c, s, err, log)
 	}
+	return foldedState(ctx, c, index, s, log)
+}
+
+// rebuildState is openState where something is wrong with the state that is there.
+func rebuildState(ctx context.Context, c config.Config, s *stream.Stream, wrong error, log *slog.Logger) (*dedup.Index, error) {
+	if lost, ok := errors.AsType[*lostError](wrong); ok {
+		log.Error("the stream has lost its end: what was recorded there is lost",
+			"files", filepath.Join(c.DataDir, "stream"), "lost_from", lost.last+1, "lost_to", lost.seen)
+	}
+	log.Warn("the state is rebuilt from the stream", "err", wrong)
+	index, err := rebuild(ctx, c, stateDir(c), s, log)
+	if err != nil {
+		return nil, err
+	}
+	return foldedState(ctx, c, index, s, log)
+}
+
+// foldedState brings an open state to the end of the stream.
+func foldedState(ctx context.Context, c config.Config, index *dedup.Index, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
 	if err := errors.Join(fold(ctx, index, s, log), thisBoot(c).note()); err != nil {
 		return nil, errors.Join(err, index.Close())
 	}
 	return index, nil
 }
+
+// stateDir is where the state of recognition is kept.
+func stateDir(c config.Config) string { return filepath.Join(c.DataDir, "state") }
 
 // openProved opens the state in dir if the stream proves what it has seen, and no power cut may have made a
 // hole in it: that shows only as long as nobody has opened it.

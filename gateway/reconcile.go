@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/ledger"
@@ -55,7 +54,7 @@ func ReconcileStore(ctx context.Context, c config.Config, log *slog.Logger) (r R
 	if damaged != nil {
 		return r, damaged
 	}
-	if g.index, err = openProved(ctx, c, filepath.Join(c.DataDir, "state"), s.stream); err != nil {
+	if g.index, err = openProved(ctx, c, stateDir(c), s.stream); err != nil {
 		return r, fmt.Errorf("state: %w", err)
 	}
 	g.closers = append(g.closers, g.index.Close)

@@ -22,7 +22,7 @@ import (
 
 // Finding is what one of the files below data_dir is like.
 type Finding struct {
-	Store string // stream, state, checkpoint, cursor NAME, dead letters NAME
+	Store string // stream, state, checkpoint, model, cursor NAME, dead letters NAME, view of a limited role
 	What  string // in words
 	Bad   bool   // something is damaged or lost
 }
@@ -76,6 +76,9 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 	}
 	s.checkState(ctx)
 	s.checkCheckpoint(ctx)
+	if err := s.checkModels(ctx); err != nil {
+		return s.findings, err
+	}
 	s.eachCursor(func(name, reader string) {
 		at, err := s.stream.Cursor(ctx, reader)
 		switch {
@@ -110,7 +113,11 @@ func (s *store) checkStream(ctx context.Context) error {
 }
 
 func (s *store) checkState(ctx context.Context) {
-	index, err := openProved(ctx, s.config, filepath.Join(s.config.DataDir, "state"), s.stream)
+	if err := checkTables(ctx, stateDir(s.config)); err != nil {
+		s.found(true, "state", "%v; the gateway would go on with what is left, \"sluice store repair\" rebuilds it", err)
+		return
+	}
+	index, err := openProved(ctx, s.config, stateDir(s.config), s.stream)
 	if err != nil {
 		s.found(true, "state", "%v; it is rebuilt when the gateway starts", err)
 		return
@@ -175,8 +182,9 @@ func (s *store) eachLetter(damaged func(name, target, id string, err error)) err
 }
 
 // RepairStore mends what a gateway's start would, and more: the state is rebuilt from the checkpoint and
-// the stream where the stream doesn't bear it out, cursors that are damaged begin where they can be proved,
-// and damaged dead letters are set aside. Nothing is deleted that could be read.
+// the stream where it is damaged or the stream doesn't bear it out, damaged files of the model are set aside, to be made
+// anew, cursors that are damaged begin where they can be proved, and damaged dead letters are set aside. Nothing is
+// deleted that could be read.
 func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findings []Finding, err error) {
 	s, err := openStore(ctx, c, log)
 	if err != nil {
@@ -186,7 +194,7 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 	if err := s.checkStream(ctx); err != nil {
 		return s.findings, err
 	}
-	index, err := openState(ctx, c, s.stream, log)
+	index, err := s.repairState(ctx, log)
 	if err != nil {
 		return s.findings, err
 	}
@@ -198,6 +206,9 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 		return s.findings, err
 	}
 	s.found(false, "state", "has seen batch %d; a checkpoint of it is written", mark.Sequence)
+	if err := s.repairModels(ctx); err != nil {
+		return s.findings, err
+	}
 	var failed error
 	s.eachCursor(func(name, reader string) {
 		r, err := s.stream.Reader(ctx, reader, stream.Oldest)
@@ -216,6 +227,15 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 		aside, setErr := s.letters.SetAside(target, id)
 		s.found(true, name, "%s can't be read (%v): it is set aside as %s", id, errors.Join(err, setErr), aside)
 	})
+}
+
+// repairState is openState with a closer look; the log says what a rebuilt state no longer remembers.
+func (s *store) repairState(ctx context.Context, log *slog.Logger) (*dedup.Index, error) {
+	if err := checkTables(ctx, stateDir(s.config)); err != nil {
+		s.found(false, "state", "%v; it is set aside as %s.damaged and rebuilt", err, stateDir(s.config))
+		return rebuildState(ctx, s.config, s.stream, err, log)
+	}
+	return openState(ctx, s.config, s.stream, log)
 }
 
 // ExportStore writes every entry of the stream that can be read, the suppressed ones too, as JSON lines,

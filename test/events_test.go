@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -145,4 +146,26 @@ func cmdBytes(ts *testscript.TestScript, neg bool, args []string) {
 	// The first begins as messages do, so that a count before it is believed.
 	lines := "<34>\x1b[31mred \xc3\n\xff\xfe\x00\x80 no text\nd\xe9j\xe0 vu in Latin-1\n"
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(lines), 0o666))
+}
+
+// cmdSpoil writes over a page in the middle of each file that fits a pattern, as a bad disk may.
+func cmdSpoil(ts *testscript.TestScript, neg bool, args []string) {
+	const page = 4096
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: spoil PATTERN...")
+	}
+	for _, pattern := range args {
+		names, err := filepath.Glob(ts.MkAbs(pattern))
+		ts.Check(err)
+		if len(names) == 0 {
+			ts.Fatalf("spoil %s: no such file", pattern)
+		}
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			ts.Check(err)
+			from := len(data) / 2 / page * page
+			copy(data[from:], bytes.Repeat([]byte{0xff}, page))
+			ts.Check(os.WriteFile(name, data, 0o600))
+		}
+	}
 }

@@ -92,6 +92,7 @@ func TestScripts(t *testing.T) {
 			"status":      cmdStatus,
 			"page":        cmdPage,
 			"bytes":       cmdBytes,
+			"spoil":       cmdSpoil,
 			"program":     cmdProgram,
 			"substitute":  cmdSubstitute,
 			"capture":     cmdCapture,

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -29,7 +31,8 @@ func isDamage(err error) bool {
 // takeAway takes the file that is damaged out of the way: the tables, or where these are sound the index beside them. All
 // of them are closed.
 func (m *Model) takeAway(damage error) error {
-	if _, err := Inspect(context.Background(), m.path()); err == nil {
+	tables := File{Path: m.path(), Kind: Tables}
+	if tables.inspect(context.Background()); tables.Damage == nil {
 		return m.removeIndex(damage)
 	}
 	m.log.Error("the model's file is damaged: it is set aside and made anew, from its snapshot of the last day if there "+
@@ -37,22 +40,51 @@ func (m *Model) takeAway(damage error) error {
 	return SetAside(m.path())
 }
 
-// Inspect reads a file of a model that nobody writes, the tables or their snapshot, says whether SQLite finds it sound,
-// and gives the sequence of the last message that is folded.
-func Inspect(ctx context.Context, path string) (sequence uint64, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return 0, err // SQLite would say only that it can't be opened
+// Kind says what a file is to a model.
+type Kind uint8
+
+// The files of a model.
+const (
+	Tables   Kind = iota
+	Snapshot      // a copy of the tables
+	Index         // of the log that is in the tables
+)
+
+// File is one of a model's files.
+type File struct {
+	Path   string
+	Kind   Kind
+	Seen   uint64 // the sequence of the last message that is in it; 0 for an index
+	Damage error  // nil where SQLite finds it sound
+}
+
+// Inspect reads the files of the model in dir that are there; nobody has them open.
+func Inspect(ctx context.Context, dir string) ([]File, error) {
+	m := &Model{options: Options{Dir: dir}}
+	files := []File{{Path: m.path(), Kind: Tables}, {Path: m.snapshot(), Kind: Snapshot}, {Path: m.indexPath(), Kind: Index}}
+	files = slices.DeleteFunc(files, func(f File) bool {
+		_, err := os.Stat(f.Path)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	for i := range files {
+		files[i].inspect(ctx)
 	}
-	db, err := sql.Open("sqlite", dsnOf(path, "ro"))
+	return files, ctx.Err()
+}
+
+func (f *File) inspect(ctx context.Context) {
+	db, err := sql.Open("sqlite", dsnOf(f.Path, "ro"))
 	if err != nil {
-		return 0, err
+		f.Damage = err
+		return
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := check(ctx, db); err != nil {
-		return 0, err
+	f.Damage = check(ctx, db)
+	if f.Damage == nil && f.Kind != Index {
+		var p place
+		p, f.Damage = placeOf(ctx, db)
+		f.Seen = p.sequence
 	}
-	p, err := placeOf(ctx, db)
-	return p.sequence, err
+	_ = db.Close() // it was only read
 }
 
 // check has SQLite read the whole file, and gives the first thing that is wrong with it.
@@ -62,7 +94,7 @@ func check(ctx context.Context, q querier) error {
 		return fmt.Errorf("check the file: %w", err)
 	}
 	if found != "ok" {
-		return fmt.Errorf("check the file: %s", found)
+		return fmt.Errorf("check the file: %s", strings.Join(strings.Fields(found), " "))
 	}
 	return nil
 }

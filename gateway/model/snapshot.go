@@ -73,7 +73,9 @@ func (m *Model) fromSnapshot(ctx context.Context) bool {
 		return false
 	}
 	if err == nil {
-		if _, err = Inspect(ctx, m.snapshot()); err != nil && ctx.Err() == nil {
+		f := File{Path: m.snapshot(), Kind: Snapshot}
+		f.inspect(ctx)
+		if err = f.Damage; err != nil && ctx.Err() == nil {
 			err = errors.Join(err, SetAside(m.snapshot()))
 		}
 	}
