@@ -20,6 +20,15 @@ const (
 	copiedAlert    = 3150 // the same for an alert's notification, paired or not
 )
 
+// What the model takes for each, with the index of its log, in bytes, measured likewise: for a week of 5,000 people with
+// 400,000 activities, and for one with 8,000 notifications of alerts. The fewer there are, the more the people count; a
+// copy of the tables takes nine tenths.
+const (
+	modelActivity = 950
+	modelAlert    = 5100
+	modelCopy     = 0.9
+)
+
 // atWork is the memory that the gateway takes at work, in bytes, measured in a flood, beside the table of the
 // activities that are remembered. What is remembered of alerts adds nothing to it: the state's files are
 // mapped, and the system keeps of them as much as it has room for.
@@ -40,15 +49,27 @@ type Need struct {
 	Stream     int64         // bytes on disk, at most stream.max_disk
 	State      int64         // bytes on disk, as long as nothing waits to be cleaned up
 	Checkpoint int64         // bytes on disk
+	Model      int64         // bytes on disk, at most model.max_disk; 0 where there is none
+	Views      int           // models of limited roles, each as large as Model at most
 	Memory     int64         // bytes, at most
 	Remembered time.Duration // how far back activities are known: dedup.remember.activities, or less where those are too many
+	Shown      time.Duration // how far back activities are shown: model.retention, or less where model.max_disk is reached
 	Kept       time.Duration // how far back the stream reaches: stream.retention, or less where max_disk is reached
 	Buffer     time.Duration // how long a target may be down before senders wait
 }
 
 // Disk is what all files take: the stream, the state and as much again for what Badger cleans up later,
-// the checkpoint and the one that replaces it.
-func (n Need) Disk() int64 { return n.Stream + 2*n.State + 2*n.Checkpoint + reserve }
+// the checkpoint and the one that replaces it, the models with their snapshots, and what has to stay free.
+func (n Need) Disk() int64 {
+	sum := n.Stream + 2*n.State + 2*n.Checkpoint + reserve
+	if n.Model > 0 {
+		sum += int64(1+n.Views)*(n.Model+n.Snapshots()) + spare
+	}
+	return sum
+}
+
+// Snapshots is what the copy of a model takes on disk, and the one that replaces it.
+func (n Need) Snapshots() int64 { return int64(2 * modelCopy * float64(n.Model)) }
 
 // NeedOf computes what a checked configuration needs.
 func NeedOf(c config.Config, l Load) Need {
@@ -71,7 +92,20 @@ func NeedOf(c config.Config, l Load) Need {
 	if limit := nearlyFull * float64(c.Stream.MaxDisk); float64(n.Stream) > limit {
 		n.Kept, n.Stream = after(limit, flow), int64(limit)
 	}
+	if c.Model.Enabled {
+		n.ofModel(c, l)
+	}
 	return n
+}
+
+// ofModel computes what people are shown. Of what nears model.max_disk the oldest activities make room; alerts never do.
+func (n *Need) ofModel(c config.Config, l Load) {
+	limit := float64(c.Model.MaxDisk)
+	alerts := l.Rate * l.Alerts * c.Model.Retention.Alerts.Seconds() * modelAlert
+	flow := l.Rate * (1 - l.Alerts) * modelActivity
+	n.Shown = min(c.Model.Retention.Activities, after(max(limit-alerts, 0), flow))
+	n.Model = int64(alerts + flow*n.Shown.Seconds())
+	n.Views = len(limitsOf(c))
 }
 
 // after is how long so many bytes take at so many in a second, a hundred years at most.

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"os"
@@ -13,6 +15,9 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/stream"
+	"github.com/sluice-siem/sluice/test/company"
 )
 
 // needed is what one kind of notification takes, in bytes each.
@@ -78,6 +83,43 @@ func measureNeed(t testing.TB, n, once int, take func(i int) bool) needed {
 
 func isActivity(i int) bool { return i%20 != 7 && i%20 != 13 }
 
+// measureModel is what the tables and the index of a model take of what happens in a company, and a copy of its tables,
+// in bytes for each of n messages.
+func measureModel(t testing.TB, size company.Size, n int) (files, copied float64) {
+	t.Helper()
+	dir := t.TempDir()
+	s := week(t, size)
+	m, err := model.Open(t.Context(), model.Options{Dir: dir, Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	_, last := s.Bounds()
+	err = m.Wait(ctx, stream.Position{Sequence: last})
+	stop()
+	if err = errors.Join(err, <-done, m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, "model.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "VACUUM INTO ?", filepath.Join(dir, "copy.db"))
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	each := func(name string) float64 {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(info.Size()) / float64(n)
+	}
+	return each("model.db") + each("model-index.db"), each("copy.db")
+}
+
 // BenchmarkNeed measures what need.go computes with.
 func BenchmarkNeed(b *testing.B) {
 	for _, kind := range []struct {
@@ -96,6 +138,22 @@ func BenchmarkNeed(b *testing.B) {
 				b.ReportMetric(n.state, "state-B")
 				b.ReportMetric(n.paired, "paired-B")
 				b.ReportMetric(n.checkpoint, "checkpoint-B")
+			}
+		})
+	}
+	for _, of := range []struct {
+		name string
+		size company.Size
+		n    int
+	}{
+		{"model's activity", company.Size{People: 5000, Activities: 400_000, Alerts: 1, Days: 7}, 400_000},
+		{"model's alert", company.Size{People: 5000, Activities: 1, Alerts: 4000, Days: 7}, 2 * 4000},
+	} {
+		b.Run(of.name, func(b *testing.B) {
+			for b.Loop() {
+				files, copied := measureModel(b, of.size, of.n)
+				b.ReportMetric(files, "model-B")
+				b.ReportMetric(copied/files, "copy")
 			}
 		})
 	}
@@ -119,18 +177,34 @@ func TestNeedIsWhatWasMeasured(t *testing.T) {
 	near("an alert in the state", n.state, stateAlert)
 	near("an alert in the state while it can be paired", n.paired, statePaired)
 	near("an alert in the checkpoint", n.checkpoint, copiedAlert)
+	files, copied := measureModel(t, company.Size{People: 100, Activities: 40_000, Alerts: 1, Days: 7}, 40_000)
+	near("an activity in the model", files, modelActivity)
+	near("an activity in the model's snapshot", copied, modelCopy*modelActivity)
+	files, copied = measureModel(t, company.Size{People: 100, Activities: 1, Alerts: 1000, Days: 7}, 2*1000)
+	near("an alert in the model", files, modelAlert)
+	near("an alert in the model's snapshot", copied, modelCopy*modelAlert)
 }
 
 // TestNeed: what a load needs, and what it means where the disk limit comes before the retention.
 func TestNeed(t *testing.T) {
 	c := config.Default()
+	c.Access.Roles = []config.Grant{{Role: "viewer", Services: []string{"defender_for_identity"}}, {Role: "admin"}}
 	n := NeedOf(c, Load{Rate: 10, Alerts: 0})
 	want := Need{
 		Stream: 10 * streamEntry * 72 * 3600, State: 10 * stateActivity * 120 * 3600, Checkpoint: 10 * copiedActivity * 120 * 3600,
+		Model: int64(c.Model.MaxDisk), Views: 1, Shown: n.Shown,
 		Memory: atWork + 10*dedup.ActivityMemory*72*3600, Remembered: 72 * time.Hour, Kept: 72 * time.Hour, Buffer: n.Buffer,
 	}
+	n.Model = (n.Model + 1<<10) >> 20 << 20 // seconds are cut off
 	if diff := cmp.Diff(want, n); diff != "" {
 		t.Errorf("NeedOf at 10/s (-want +got):\n%s", diff)
+	}
+	if shown := n.Shown.Hours(); shown < 300 || shown > 320 {
+		t.Errorf("at 10/s activities are shown for %.0f hours, want as many as model.max_disk has room for", shown)
+	}
+	models := n.Disk() - n.Stream - 2*n.State - 2*n.Checkpoint - reserve - spare
+	if want := 2 * int64(2.8*float64(c.Model.MaxDisk)); models != want {
+		t.Errorf("two models and their snapshots take %d bytes, want %d", models, want)
 	}
 	n = NeedOf(c, Load{Rate: 1000, Alerts: 0.01})
 	if kept := n.Kept.Round(time.Minute); kept < 4*time.Hour || kept > 6*time.Hour {

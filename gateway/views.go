@@ -45,13 +45,18 @@ type view struct {
 }
 
 func newViews(g *Gateway, turn sync.Locker) *views {
-	v := &views{g: g, turn: turn, most: mostViews, open: map[string]*view{}, roles: map[string]access.Scope{}}
-	for _, r := range g.config.Access.Roles {
+	return &views{g: g, turn: turn, most: mostViews, open: map[string]*view{}, roles: limitsOf(g.config)}
+}
+
+// limitsOf are the limits of the configuration's roles, by their keys.
+func limitsOf(c config.Config) map[string]access.Scope {
+	out := map[string]access.Scope{}
+	for _, r := range c.Access.Roles {
 		if s := (access.Scope{Services: r.Services, Applications: r.Applications}); !s.Whole() {
-			v.roles[s.Key()] = s
+			out[s.Key()] = s
 		}
 	}
-	return v
+	return out
 }
 
 func (v *views) dir() string { return filepath.Join(v.g.config.DataDir, "views") }

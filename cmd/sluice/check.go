@@ -147,11 +147,32 @@ func writeNeed(out io.Writer, c config.Config, load gateway.Load) error {
 	}
 	_, _ = fmt.Fprintf(w, "  state\t%s\tdedup.remember: alerts %s, activities %s\n", size(n.State), long(c.Dedup.Remember.Alerts), remembered)
 	_, _ = fmt.Fprintf(w, "  checkpoint\t%s\ta copy of the state, not compressed\n", size(n.Checkpoint))
-	_, _ = fmt.Fprintf(w, "  disk in all\t%s\tstream, twice the state, for what is over and not cleaned up yet, and twice the checkpoint, while it is replaced\n",
-		size(n.Disk()))
+	writeModelNeed(w, c, n)
+	_, _ = fmt.Fprintf(w, "  disk in all\t%s\tstream, twice the state, for what is over and not cleaned up yet, twice the checkpoint, while it is replaced, "+
+		"models, and what has to stay free\n", size(n.Disk()))
 	_, _ = fmt.Fprintf(w, "  memory\t%s\tat most, with a table of the activities that are remembered; the system keeps of the files what it has room for\n", size(n.Memory))
 	_, _ = fmt.Fprintf(w, "  a target may be down for\t%s\tthen stream.max_disk of %s is reached, and senders wait\n", long(n.Buffer), c.Stream.MaxDisk)
 	return w.Flush()
+}
+
+// writeModelNeed says what the models need.
+func writeModelNeed(out io.Writer, c config.Config, n gateway.Need) {
+	if !c.Model.Enabled {
+		return
+	}
+	shown := long(c.Model.Retention.Activities)
+	switch {
+	case n.Shown == 0:
+		shown = fmt.Sprintf("none, as alerts alone take more than model.max_disk of %s", c.Model.MaxDisk)
+	case n.Shown < c.Model.Retention.Activities:
+		shown = fmt.Sprintf("%s, not %s: the oldest make room, to stay below model.max_disk of %s", long(n.Shown), shown, c.Model.MaxDisk)
+	}
+	_, _ = fmt.Fprintf(out, "  model\t%s\tmodel.retention: alerts %s, activities %s\n", size(n.Model), long(c.Model.Retention.Alerts), shown)
+	_, _ = fmt.Fprintf(out, "  its snapshots\t%s\ta copy of the last day, and the one that replaces it\n", size(n.Snapshots()))
+	if n.Views > 0 {
+		_, _ = fmt.Fprintf(out, "  limited roles\t%s\tat most: models and snapshots of the %d limits in access.roles; limits of tokens come on top\n",
+			size(int64(n.Views)*(n.Model+n.Snapshots())), n.Views)
+	}
 }
 
 // number writes as few digits as a number needs.
@@ -165,7 +186,7 @@ func size(n int64) string {
 			f, unit = f/1024, u
 		}
 	}
-	if f < 10 {
+	if f < 9.95 { // what isn't 10 with one digit
 		return fmt.Sprintf("%.1f %s", f, unit)
 	}
 	return fmt.Sprintf("%.0f %s", f, unit)

@@ -14,7 +14,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ErrDamaged: one of the model's files is damaged, which no further try mends. [Model.Close] then takes it out of the
+// ErrDamaged is that one of the files is damaged, which no further try mends. [Model.Close] then takes it out of the
 // way, and the next [Open] makes it anew.
 var ErrDamaged = errors.New("the model's files are damaged")
 
