@@ -21,6 +21,7 @@ type balance struct {
 	mu      sync.Mutex // guards what follows
 	at      time.Time
 	unequal map[string]int // service hours, by target; "" is the first equation
+	lost    uint64         // batches
 }
 
 // equation is one of those that can differ.
@@ -96,6 +97,10 @@ func (g *Gateway) balanceOnce(ctx context.Context, now time.Time) error {
 	for _, u := range r.Unequal {
 		unequal[u.Target]++
 	}
+	lost := uint64(0)
+	for _, l := range r.Lost {
+		lost += l.Last - l.First + 1
+	}
 	tell, mended := g.balance.news(r.Unequal, now)
 	for _, u := range tell {
 		g.log.Error("an equation doesn't hold: entries are lost or counted twice; sluice reconcile names them",
@@ -107,6 +112,6 @@ func (g *Gateway) balanceOnce(ctx context.Context, now time.Time) error {
 	}
 	g.balance.mu.Lock()
 	defer g.balance.mu.Unlock()
-	g.balance.at, g.balance.unequal = now, unequal
+	g.balance.at, g.balance.unequal, g.balance.lost = now, unequal, lost
 	return nil
 }

@@ -11,6 +11,7 @@ type books struct {
 	g                            *Gateway
 	entries, delivered, unequal  *prometheus.Desc
 	unequalTargets, looked, kept *prometheus.Desc
+	lost                         *prometheus.Desc
 }
 
 func newBooks(g *Gateway) *books {
@@ -27,6 +28,8 @@ func newBooks(g *Gateway) *books {
 			"Service hours at the last look in which received is not forwarded + suppressed + dropped + held."),
 		unequalTargets: desc("sluice_ledger_target_unequal_hours",
 			"Service hours at the last look in which forwarded is not delivered + filtered + queued + dead-lettered.", "target"),
+		lost: desc("sluice_ledger_lost_batches",
+			"Batches of the stream, at the last look, that are lost and of which no equation speaks, of the last 90 days."),
 		looked: desc("sluice_ledger_checked_timestamp_seconds", "When the equations were last looked at; 0 before the first time."),
 		kept:   desc("sluice_dead_letters", "Dead letters that are kept.", "target"),
 	}
@@ -68,6 +71,7 @@ func (b *books) Collect(ch chan<- prometheus.Metric) {
 		at = float64(b.g.balance.at.Unix())
 	}
 	gauge(b.looked, at)
+	gauge(b.lost, float64(b.g.balance.lost))
 	for target, n := range b.g.balance.unequal {
 		if target == "" {
 			gauge(b.unequal, float64(n))

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -29,6 +31,9 @@ func rebuildState(ctx context.Context, c config.Config, s *stream.Stream, wrong 
 	if lost, ok := errors.AsType[*lostError](wrong); ok {
 		log.Error("the stream has lost its end: what was recorded there is lost",
 			"files", filepath.Join(c.DataDir, "stream"), "lost_from", lost.last+1, "lost_to", lost.seen)
+		if err := ledger.Note(c.DataDir, ledger.Loss{First: lost.last + 1, Last: lost.seen, Noticed: time.Now()}); err != nil {
+			return nil, err
+		}
 	}
 	log.Warn("the state is rebuilt from the stream", "err", wrong)
 	index, err := rebuild(ctx, c, stateDir(c), s, log)

@@ -108,7 +108,7 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	g.closers = append(g.closers, g.index.Close)
-	if g.ledger, err = ledger.Open(ctx, g.stream, o.Log); err != nil {
+	if g.ledger, err = ledger.Open(ctx, g.stream, c.DataDir, o.Log); err != nil {
 		return g, err
 	}
 	g.closers = append(g.closers, g.ledger.Close)

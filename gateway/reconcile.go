@@ -58,7 +58,7 @@ func ReconcileStore(ctx context.Context, c config.Config, log *slog.Logger) (r R
 		return r, fmt.Errorf("state: %w", err)
 	}
 	g.closers = append(g.closers, g.index.Close)
-	if g.ledger, err = ledger.Open(ctx, s.stream, log); err != nil {
+	if g.ledger, err = ledger.Open(ctx, s.stream, c.DataDir, log); err != nil {
 		return r, err
 	}
 	for _, t := range c.Targets {

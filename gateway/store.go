@@ -209,6 +209,13 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 	if err := s.repairModels(ctx); err != nil {
 		return s.findings, err
 	}
+	l, err := ledger.Open(ctx, s.stream, c.DataDir, log) // it puts on record what it had counted and is lost
+	if err == nil {
+		err = l.Close()
+	}
+	if err != nil {
+		return s.findings, err
+	}
 	var failed error
 	s.eachCursor(func(name, reader string) {
 		r, err := s.stream.Reader(ctx, reader, stream.Oldest)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -111,7 +112,7 @@ func reconcile(ctx context.Context, args []string, stdout, stderr io.Writer) err
 			return err
 		}
 	}
-	if len(r.Unequal) > 0 {
+	if len(r.Unequal)+len(r.Lost) > 0 {
 		return errProblems
 	}
 	return nil
@@ -159,7 +160,19 @@ func writeReport(out io.Writer, r *gateway.Report) error {
 			_, _ = fmt.Fprintf(w, "  event %s: %s\n", e.Key, e.Why)
 		}
 	}
-	if len(r.Unequal) == 0 {
+	for _, l := range r.Lost {
+		entries := "an unknown number of"
+		if l.Entries > 0 {
+			entries = strconv.FormatUint(l.Entries, 10)
+		}
+		_, _ = fmt.Fprintf(w, "LOST batches %d to %d with %s entries, noticed %s: a file of the stream was damaged, and no equation speaks of them\n",
+			l.First, l.Last, entries, l.Noticed.UTC().Format(time.DateTime))
+	}
+	switch {
+	case len(r.Unequal) > 0:
+	case len(r.Lost) > 0:
+		_, _ = fmt.Fprintf(w, "equal: every equation holds of what is not lost\n")
+	default:
 		_, _ = fmt.Fprintf(w, "equal: every equation holds\n")
 	}
 	return w.Flush()

@@ -44,16 +44,23 @@ const CursorName = "ledger\n"
 type Ledger struct {
 	stream *stream.Stream
 	reader *stream.Reader
+	dir    string // data_dir
 	log    *slog.Logger
+	noted  int // of the reader's gaps; Run's
 }
 
-// Open opens the ledger's cursor on the stream; where there is none it counts from the oldest entry.
-func Open(ctx context.Context, s *stream.Stream, log *slog.Logger) (*Ledger, error) {
+// Open opens the ledger's cursor on the stream; where there is none it counts from the oldest entry. In dir, which is
+// data_dir, it puts on record what the stream has lost of what was counted.
+func Open(ctx context.Context, s *stream.Stream, dir string, log *slog.Logger) (*Ledger, error) {
 	r, err := s.Reader(ctx, CursorName, stream.Oldest)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	return &Ledger{stream: s, reader: r, log: log}, nil
+	l := &Ledger{stream: s, reader: r, dir: dir, log: log}
+	if err := l.note(time.Now()); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return l, nil
 }
 
 // Close closes the cursor.
@@ -70,6 +77,9 @@ const (
 func (l *Ledger) Run(ctx context.Context) error {
 	for {
 		entries, err := l.reader.Next(ctx, batchEntries)
+		if err == nil {
+			err = l.note(time.Now()) // before the cursor is behind it
+		}
 		if err == nil {
 			err = l.count(entries)
 		}
@@ -91,6 +101,20 @@ func (l *Ledger) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// note puts on record what was passed over.
+func (l *Ledger) note(now time.Time) error {
+	gaps := l.reader.Gaps()
+	for _, g := range gaps[l.noted:] {
+		l.log.Error("batches of the stream are lost, and nothing accounts for them: sluice reconcile tells of them from now on",
+			"first_batch", g.First, "last_batch", g.Last, "entries", g.Entries)
+		if err := Note(l.dir, Loss{g.First, g.Last, g.Entries, now}); err != nil {
+			return err
+		}
+		l.noted++
+	}
+	return nil
 }
 
 func (l *Ledger) count(entries []*stream.Entry) error {

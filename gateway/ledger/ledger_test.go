@@ -75,7 +75,7 @@ func counted(t *testing.T, dir string, entries []*stream.Entry, size int) *Ledge
 			t.Fatal(err)
 		}
 	}
-	l, err := Open(t.Context(), s, slog.New(slog.DiscardHandler))
+	l, err := Open(t.Context(), s, dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestALostLedgerBeginsAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	again, err := Open(t.Context(), l.stream, slog.New(slog.DiscardHandler))
+	again, err := Open(t.Context(), l.stream, dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ type Report struct {
 	Stream  []Line        `json:"stream"`  // received and what became of it
 	Targets []TargetLines `json:"targets"` // forwarded and what became of it
 	Unequal []Difference  `json:"unequal"` // where an equation doesn't hold; empty where all do
+	Lost    []Loss        `json:"lost"`    // what no equation speaks of; empty where nothing is lost
 }
 
 // TargetLines are the second equation for one target.
@@ -70,6 +71,10 @@ type Event struct {
 func (l *Ledger) Reconcile(ctx context.Context, s State, targets []Account) (Report, error) {
 	first, last := l.stream.Bounds()
 	r := Report{First: first, Last: last, Stream: []Line{}, Targets: []TargetLines{}, Unequal: []Difference{}}
+	var err error
+	if r.Lost, err = l.lost(ctx, time.Now()); err != nil {
+		return r, err
+	}
 	if err := l.first(ctx, &r, s); err != nil {
 		return r, err
 	}

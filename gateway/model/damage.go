@@ -78,13 +78,21 @@ func (f *File) inspect(ctx context.Context) {
 		f.Damage = err
 		return
 	}
-	f.Damage = check(ctx, db)
-	if f.Damage == nil && f.Kind != Index {
-		var p place
-		p, f.Damage = placeOf(ctx, db)
-		f.Seen = p.sequence
-	}
+	f.Damage = f.read(ctx, db)
 	_ = db.Close() // it was only read
+}
+
+func (f *File) read(ctx context.Context, db *sql.DB) error {
+	if err := check(ctx, db); err != nil || f.Kind == Index {
+		return err
+	}
+	var version int // 0: it was being made
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == 0 {
+		return err
+	}
+	p, err := placeOf(ctx, db)
+	f.Seen = p.sequence
+	return err
 }
 
 // check has SQLite read the whole file, and gives the first thing that is wrong with it.

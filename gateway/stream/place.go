@@ -203,6 +203,9 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 	if rec.At.Sequence < first { // nobody can prove it; what follows is there
 		return rec, nil
 	}
+	if end := r.stream.end(); rec.At.Sequence > end.At.Sequence {
+		r.gaps = append(r.gaps, Gap{First: end.At.Sequence + 1, Last: rec.At.Sequence, Entries: max(rec.Total, end.Total) - end.Total})
+	}
 	var why error
 	for i, m := range append([]step{{rec.mark, rec.Tally}}, rec.Trail...) {
 		err := r.stream.Prove(ctx, m.At.Sequence, m.Hash)

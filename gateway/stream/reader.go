@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,7 +27,15 @@ type Reader struct {
 	total  uint64   // entries in the stream before next
 	out    []passed // messages handed out and not wholly committed, oldest first
 	missed uint64
+	gaps   []Gap
 	aged   aged // the last answer of the stream to Lag
+}
+
+// Gap is a run of messages that a reader never gets.
+type Gap struct {
+	First   uint64
+	Last    uint64
+	Entries uint64 // in them; 0 where nothing says how many they were
 }
 
 // passed is what a commit must know of a message.
@@ -43,7 +52,7 @@ type passed struct {
 //
 // It returns the cause of ctx when that ends, ErrClosed when the stream closes, and the errors of
 // [Stream.Read] where the stream can't be read; the reader then stands where it stood. Messages that
-// were purged under the reader or that the store has lost are passed over and counted by Missed.
+// were purged under the reader or that the store has lost are passed over, counted by Missed and listed by Gaps.
 func (r *Reader) Next(ctx context.Context, limit int) ([]*Entry, error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("read %s: a limit of %d", r.name, limit)
@@ -122,8 +131,8 @@ func (r *Reader) message(ctx context.Context) (*Message, <-chan struct{}, error)
 		if err != nil {
 			return nil, nil, err
 		}
-		if len(ms) == 0 {
-			return nil, nil, fmt.Errorf("message %d: %w", next, s.absent(next))
+		if len(ms) == 0 { // the end is lost: it goes on with what is appended behind it
+			return nil, changed, nil
 		}
 		r.backlog = ms
 	}
@@ -136,6 +145,7 @@ func (r *Reader) take(m *Message, limit int) []*Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m.Sequence > r.next.Sequence {
+		r.gaps = append(r.gaps, Gap{First: r.next.Sequence, Last: m.Sequence - 1, Entries: max(m.Before, r.total) - r.total})
 		r.next = Position{Sequence: m.Sequence}
 	}
 	from := min(r.next.Index, len(m.Entries))
@@ -240,6 +250,13 @@ func (r *Reader) Missed() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.missed
+}
+
+// Gaps are what was passed over since the reader was opened, and what it had committed that the stream has lost since.
+func (r *Reader) Gaps() []Gap {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.gaps)
 }
 
 // Rewind makes Next begin again behind the last commit, for a target whose connection broke.
