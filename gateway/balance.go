@@ -22,6 +22,7 @@ type balance struct {
 	at      time.Time
 	unequal map[string]int // service hours, by target; "" is the first equation
 	lost    uint64         // batches
+	queued  []queue        // what waits for each target; nil where a backlog is too deep to be counted
 }
 
 // equation is one of those that can differ.
@@ -80,9 +81,34 @@ func (g *Gateway) balanceBooks(ctx context.Context) {
 
 const deepBacklog = 200_000 // entries
 
+// queue is how many entries of a service are queued for a target.
+type queue struct {
+	target  string
+	service formats.Service
+	entries int64
+}
+
+// queues adds up what was counted behind the targets' cursors.
+func queues(r *ledger.Report) []queue {
+	out := []queue{}
+	for _, t := range r.Targets {
+		sums := map[formats.Service]int64{}
+		for _, l := range t.Lines {
+			sums[l.Service] += l.Terms[ledger.Queued]
+		}
+		for service, n := range sums {
+			out = append(out, queue{t.Target, service, n})
+		}
+	}
+	return out
+}
+
 func (g *Gateway) balanceOnce(ctx context.Context, now time.Time) error {
 	for _, d := range g.deliveries {
 		if lag, err := d.reader.Lag(ctx, now); err != nil || lag.Entries > deepBacklog {
+			g.balance.mu.Lock()
+			defer g.balance.mu.Unlock()
+			g.balance.queued = nil // what it was then says nothing of now
 			return err
 		}
 	}
@@ -112,6 +138,6 @@ func (g *Gateway) balanceOnce(ctx context.Context, now time.Time) error {
 	}
 	g.balance.mu.Lock()
 	defer g.balance.mu.Unlock()
-	g.balance.at, g.balance.unequal, g.balance.lost = now, unequal, lost
+	g.balance.at, g.balance.unequal, g.balance.lost, g.balance.queued = now, unequal, lost, queues(&r)
 	return nil
 }

@@ -1,11 +1,16 @@
 package gateway
 
 import (
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/ledger"
 )
@@ -38,5 +43,32 @@ func TestADifferenceIsToldWhenItChanges(t *testing.T) {
 		if diff := cmp.Diff([]int{look.tell, look.mended}, []int{len(tell), len(mended)}); diff != "" {
 			t.Errorf("after %s, told and mended (-want +got):\n%s", look.after, diff)
 		}
+	}
+}
+
+// TestQueuedIsExported: what waits for a target is a term of its own, counted in the stream, and the equation holds of what
+// Prometheus has.
+func TestQueuedIsExported(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t, func(c *config.Config) {
+		c.Targets = append(c.Targets, config.Target{Name: "gone", Type: "file", Path: filepath.Join(c.DataDir, "missing", "out.jsonl"), Format: "json"})
+	})
+	g := startTimed(t, c, 0)
+	g.send(ofMDI(1), ofMDI(2), ofMDI(3))
+	eventually(t, "one target has everything", func() bool { return g.waiting(t.Context())["file"] == 0 })
+	if err := g.balanceOnce(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(newBooks(g.Gateway))
+	const want = `
+# HELP sluice_ledger_target_entries Forwarded entries of the last 90 days by what became of them at the target: forwarded = delivered + filtered + queued + dead_lettered. Queued is as of the last look, and not there while a backlog is too deep for one.
+# TYPE sluice_ledger_target_entries gauge
+sluice_ledger_target_entries{service="defender_for_identity",target="file",term="delivered"} 3
+sluice_ledger_target_entries{service="defender_for_identity",target="file",term="queued"} 0
+sluice_ledger_target_entries{service="defender_for_identity",target="gone",term="queued"} 3
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "sluice_ledger_target_entries"); err != nil {
+		t.Error(err)
 	}
 }

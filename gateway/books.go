@@ -3,6 +3,7 @@ package gateway
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -23,7 +24,8 @@ func newBooks(g *Gateway) *books {
 		entries: desc("sluice_ledger_entries",
 			"Entries of the last 90 days by what became of them: received = forwarded + suppressed + dropped + held.", "service", "term"),
 		delivered: desc("sluice_ledger_target_entries",
-			"Forwarded entries of the last 90 days by what became of them at the target; what is missing is queued.", "target", "service", "term"),
+			"Forwarded entries of the last 90 days by what became of them at the target: forwarded = delivered + filtered + queued + dead_lettered. "+
+				"Queued is as of the last look, and not there while a backlog is too deep for one.", "target", "service", "term"),
 		unequal: desc("sluice_ledger_unequal_hours",
 			"Service hours at the last look in which received is not forwarded + suppressed + dropped + held."),
 		unequalTargets: desc("sluice_ledger_target_unequal_hours",
@@ -72,6 +74,9 @@ func (b *books) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(b.looked, at)
 	gauge(b.lost, float64(b.g.balance.lost))
+	for _, q := range b.g.balance.queued {
+		gauge(b.delivered, float64(q.entries), q.target, string(q.service), ledger.Queued)
+	}
 	for target, n := range b.g.balance.unequal {
 		if target == "" {
 			gauge(b.unequal, float64(n))
