@@ -3,6 +3,7 @@ package gateway
 import (
 	"net"
 	"strings"
+	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway/stream"
@@ -75,8 +76,12 @@ func (p *pipeline) tell(entries []*stream.Entry) {
 			p.log.Warn("a pairing was taken back: another notification fits far better", "alert_id", e.Match.Alert,
 				"service", e.Notification.Service)
 		case e.Kind == stream.Silence:
+			last := "never"
+			if t := e.Notification.Start; !t.IsZero() {
+				last = t.UTC().Format(time.RFC3339)
+			}
 			p.log.Warn("a service has gone silent: nothing is received from it; look at its agent or sensor and at the way to here",
-				"service", e.Notification.Origin, "last_notification", e.Notification.Start)
+				"service", e.Notification.Origin, "last_notification", last)
 		}
 	}
 }

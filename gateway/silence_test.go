@@ -180,6 +180,9 @@ func TestNeverHeard(t *testing.T) {
 	if diff := cmp.Diff([]string{"2h0m0s cloud_app_security drop"}, q.told()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	if log := q.log.String(); !strings.Contains(log, "last_notification=never") || strings.Contains(log, "0001-01-01") {
+		t.Errorf("the log doesn't say that it was never heard:\n%s", log)
+	}
 	off := openQuietly(t, t.TempDir(), with(func(c *config.Config) {
 		c.Services.DefenderForIdentity.Enabled, c.Services.CloudAppSecurity.Enabled, c.Services.IdentityProtection.Enabled = false, false, false
 	}), 0)
