@@ -41,7 +41,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"service", "decision", "reason"}),
 		notUnderstood: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_parse_failures_total",
-			Help: "Messages that are no notification of a known service; they are kept and follow policy.unknown.",
+			Help: "Messages that are no notification of a known service; they are kept and follow policy.unknown. Impostors are counted apart.",
 		}, []string{"input"}),
 		impostors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_input_impostors_total",

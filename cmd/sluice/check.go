@@ -120,12 +120,20 @@ func writeRoute(out io.Writer, c config.Config) error {
 		if l.Via != "" {
 			what += " (" + l.Via + ")"
 		}
-		_, _ = fmt.Fprintf(w, "  %s\tguaranteed: %s. Can be lost or doubled: %s.\n", plain.Replace(what), plain.Replace(l.Kept), plain.Replace(l.Lost))
+		_, _ = fmt.Fprintf(w, "  %s\tguaranteed: %s. %s.\n", plain.Replace(what), plain.Replace(l.Kept), plain.Replace(atRisk(l.Lost)))
 		if l.Note != "" {
 			_, _ = fmt.Fprintf(w, "  \twarning: %s.\n", plain.Replace(l.Note))
 		}
 	}
 	return w.Flush()
+}
+
+// atRisk makes a sentence of what can be lost or doubled.
+func atRisk(what string) string {
+	if rest, ok := strings.CutPrefix(what, "doubled"); ok {
+		return "Can be doubled" + rest
+	}
+	return "Can be lost: " + what
 }
 
 // writeNeed says what a load needs.
