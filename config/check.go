@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluice-siem/sluice/config/filter"
 )
 
 // maxMessageLimit is what fits into one batch of the stream with everything said of it: a batch has at
@@ -88,7 +90,7 @@ func oneOf(p *problems, key, value string, words ...string) {
 		return
 	}
 	hint := ""
-	if n := nearest(value, words); n != "" && value != "" {
+	if n := filter.Nearest(value, words); n != "" && value != "" {
 		hint = fmt.Sprintf("; did you mean %q?", n)
 	}
 	p.add(key, "found %s, expected %s%s", quote(value), alternatives(words), hint)
@@ -124,6 +126,11 @@ func (in *Input) check(p *problems, path string) {
 		p.add(path+".max_connections", "found %d, expected at least 1", in.MaxConnections)
 	}
 	positive(p, path+".idle_timeout", in.IdleTimeout)
+	for _, key := range []string{path + ".max_connections", path + ".idle_timeout"} {
+		if scheme(in.Listen) == "udp" && p.lines[key] > 0 && p.known(path+".listen") {
+			p.add(key, "found beside listen: %s, which has no connections; expected only with tcp:// or tls://", quote(in.Listen))
+		}
+	}
 	in.checkSpeakers(p, path)
 	oneOf(p, path+".tls.client_auth", in.TLS.ClientAuth, "off", "optional", "required")
 	switch scheme(in.Listen) {

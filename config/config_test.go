@@ -114,7 +114,7 @@ func TestTextIsWhatIsWritten(t *testing.T) {
 			t.Errorf("data_dir: %s is %q, want %q", text, got, want)
 		}
 	}
-	if got := parse(t, "inputs: [{name: a, listen: 'udp://:1', max_connections: 010}]").Inputs[0].MaxConnections; got != 10 {
+	if got := parse(t, "inputs: [{name: a, listen: 'tcp://:1', max_connections: 010}]").Inputs[0].MaxConnections; got != 10 {
 		t.Errorf("max_connections: 010 is %d, want 10", got)
 	}
 }

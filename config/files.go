@@ -3,7 +3,9 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/sluice-siem/sluice/config/directory"
 	"github.com/sluice-siem/sluice/config/networks"
@@ -14,12 +16,12 @@ import (
 func (c *Config) checkFiles(p *problems) {
 	if file := c.Organisation.DirectoryFile; file != "" {
 		if err := directory.CheckHeader(file); err != nil {
-			p.add("organisation.directory_file", "found %s: %s", quote(file), err)
+			p.add("organisation.directory_file", "found %s: %s%s", quote(file), err, insteadOf(err))
 		}
 	}
 	if file := c.Organisation.NetworksFile; file != "" {
 		if _, err := networks.Load(file); err != nil {
-			p.add("organisation.networks_file", "found %s: %s", quote(file), err)
+			p.add("organisation.networks_file", "found %s: %s%s", quote(file), err, insteadOf(err))
 		}
 	}
 	if file := c.Organisation.GeoIPFile; file != "" {
@@ -66,7 +68,15 @@ func readPEM(p *problems, key, file string) (string, bool) {
 	}
 	text, err := readSmall(file)
 	if err != nil {
-		p.add(key, "found %s: %s", quote(file), err)
+		p.add(key, "found %s: %s; expected %s", quote(file), err, readable)
 	}
 	return text, err == nil
+}
+
+// insteadOf says what was expected where the operating system says what is wrong; who reads the file says it for itself.
+func insteadOf(err error) string {
+	if _, ok := errors.AsType[syscall.Errno](err); ok {
+		return "; expected " + readable
+	}
+	return ""
 }

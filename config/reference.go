@@ -52,7 +52,7 @@ func (w *walker) look(name string) (string, error) {
 	if isFile {
 		text, err := readSmall(path)
 		if err != nil {
-			return "", fmt.Errorf("found %s: %w", quote("${"+name+"}"), err)
+			return "", fmt.Errorf("found %s: %w; expected %s", quote("${"+name+"}"), err, readable)
 		}
 		text = strings.TrimSuffix(text, "\n")
 		return strings.TrimSuffix(text, "\r"), nil
@@ -67,6 +67,9 @@ func (w *walker) look(name string) (string, error) {
 	return value, nil
 }
 
+// readable is what is expected of a file that the configuration names.
+const readable = "a file that Sluice can read"
+
 // readSmall reads a regular file of up to maxFile bytes; a pipe might never end. What it says of a
 // failure doesn't name the file.
 func readSmall(path string) (string, error) {
@@ -75,7 +78,7 @@ func readSmall(path string) (string, error) {
 		return "", bare(err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("expected a regular file")
+		return "", errors.New("it is no regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -87,7 +90,7 @@ func readSmall(path string) (string, error) {
 		return "", bare(err)
 	}
 	if len(data) > maxFile {
-		return "", errors.New("expected no more than 1 MiB")
+		return "", errors.New("it has more than 1 MiB")
 	}
 	return string(data), nil
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-siem/sluice/config/filter"
 )
 
 // walker reads the file's tree as the shape of Config: it notes the line of every key, resolves
@@ -121,7 +123,7 @@ func join(path string, key *yaml.Node) string {
 // unknown reports a key of the mapping that is none of names.
 func (w *walker) unknown(key, mapping *yaml.Node, path string, names []string) {
 	at := join(path, key)
-	n := nearest(key.Value, names)
+	n := filter.Nearest(key.Value, names)
 	switch {
 	case key.ShortTag() == "!!merge":
 		w.report(key.Line, at, "found a merge key, expected the keys themselves")

@@ -65,7 +65,7 @@ func (fs Fields) Field(name string) (Field, bool) {
 func (fs Fields) condition(c Condition, p place) (Condition, *Error) {
 	field, ok := fs.Field(c.Field)
 	if !ok {
-		return c, &Error{p.field, "the field " + quote(c.Field), fs.names()}
+		return c, &Error{p.field, "the field " + quote(c.Field), fs.names() + hint(c.Field, fs.known())}
 	}
 	c.Field = field.Name
 	switch ops := field.Kind.Ops(); {
@@ -93,6 +93,15 @@ func (fs Fields) condition(c Condition, p place) (Condition, *Error) {
 		c.Values[i] = checked
 	}
 	return c, nil
+}
+
+// known are the names and aliases of the fields.
+func (fs Fields) known() []string {
+	var out []string
+	for _, f := range fs {
+		out = append(append(out, f.Name), f.Aliases...)
+	}
+	return out
 }
 
 func (fs Fields) names() string {
@@ -147,7 +156,7 @@ func (f Field) word(op Op, v string) (value, expected string) {
 		fits = func(word string) bool { return glob(v, word) }
 	}
 	if !slices.ContainsFunc(words, fits) {
-		return v, alternatives(words)
+		return v, alternatives(words) + hint(v, words)
 	}
 	return v, ""
 }

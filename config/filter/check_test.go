@@ -31,12 +31,14 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	text := strings.Repeat("x", 100)
 	tests := []struct{ text, want string }{
 		{"usr = x", `column 1: found the field "usr", expected id, status, title, type, category, severity, application, service, user, user_domain, ` +
-			`user_score, device, ip, policy, managed_in, drift, assigned, read, tactic, technique, first_seen, time or text`},
+			`user_score, device, ip, policy, managed_in, drift, assigned, read, tactic, technique, first_seen, time or text; did you mean "user"?`},
+		{"title contians x", `column 7: found "contians", expected an operator: =, !=, contains, not contains, starts with, not starts with, matches, ` +
+			`not matches, is set, is not set, >=, <=, > or <; did you mean "contains"?`},
 		{"severity contains h", "column 10: found \"contains\" for severity, expected =, !=, matches, not matches, >, >=, <, <=, is set or is not set"},
 		{"user > x", "column 6: found \">\" for user, expected =, !=, contains, not contains, starts with, not starts with, matches, not matches, is set or is not set"},
 		{"time = 2026-11-24", "column 6: found \"=\" for time, expected >, >=, <, <=, is set or is not set"},
 		{"severity >= low, high", "column 10: found 2 values for severity >=, expected one"},
-		{"severity = low, hihg", `column 17: found "hihg" for severity, expected unknown, informational, low, medium or high`},
+		{"severity = low, hihg", `column 17: found "hihg" for severity, expected unknown, informational, low, medium or high; did you mean "high"?`},
 		{"status matches *x", `column 16: found "*x" for status, expected open or closed`},
 		{"drift = true", `column 9: found "true" for drift, expected yes or no`},
 		{`user is set and user = ""`, `column 24: found "" for user, expected a value; "is not set" finds what has none`},

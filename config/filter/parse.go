@@ -162,7 +162,8 @@ func (s *scanner) condition(left int) (Condition, place, *Error) {
 		}
 	}
 	if c.Op == "" {
-		return c, p, s.wrong(s.at, "an operator: "+alternatives(ops()))
+		next := scanner{s.text, s.at}
+		return c, p, s.wrong(s.at, "an operator: "+alternatives(ops())+hint(next.word(), ops()))
 	}
 	for more := c.Op != Set && c.Op != NotSet; more; {
 		s.ended()
