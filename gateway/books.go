@@ -71,9 +71,9 @@ func (b *books) Collect(ch chan<- prometheus.Metric) {
 	at := 0.0
 	if !b.g.balance.at.IsZero() {
 		at = float64(b.g.balance.at.Unix())
+		gauge(b.lost, float64(b.g.balance.lost)) // no 0 that nobody has seen: the alarm is for what comes
 	}
 	gauge(b.looked, at)
-	gauge(b.lost, float64(b.g.balance.lost))
 	for _, q := range b.g.balance.queued {
 		gauge(b.delivered, float64(q.entries), q.target, string(q.service), ledger.Queued)
 	}

@@ -11,6 +11,7 @@ type retention struct {
 	checkpoint   uint64    // the sequence that the newest checkpoint of the state has seen
 	checkpointed time.Time // when it was written
 	told         time.Time // when the log was told that targets need what is there; zero while they don't
+	toldFull     bool      // and that senders wait for it
 }
 
 // retain removes from the stream what is older than stream.retention and needed by nobody, and, when
@@ -116,10 +117,10 @@ func (g *Gateway) shrink(ctx context.Context, now time.Time, youngest time.Durat
 // tellCrowded says which targets still need the oldest entries, why they have not taken them, and what to do: at once,
 // and then once a minute.
 func (g *Gateway) tellCrowded(now time.Time, full bool) {
-	if now.Sub(g.retention.told) < retainEvery {
+	if now.Sub(g.retention.told) < retainEvery && (g.retention.toldFull || !full) {
 		return
 	}
-	g.retention.told = now
+	g.retention.told, g.retention.toldFull = now, full
 	readers, _ := g.stream.Hindmost()
 	targets := map[string]string{}
 	for _, d := range g.deliveries {

@@ -45,6 +45,7 @@ func (s *show) run(ctx context.Context) error {
 	following.Go(func() { s.views.run(ctx) })
 	for {
 		err := s.once(ctx)
+		s.g.pipeline.metrics.modelEnded(err)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -71,9 +72,7 @@ func (s *show) once(ctx context.Context) (err error) {
 	defer s.model.Store(nil)
 	s.handler.Store(&handler)
 	defer s.handler.Store(nil)
-	err = m.Run(ctx)
-	s.g.pipeline.metrics.modelEnded(err)
-	return err
+	return m.Run(ctx)
 }
 
 // ServeHTTP answers what the API is asked.

@@ -32,7 +32,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"usr = x", `column 1: found the field "usr", expected id, status, title, type, category, severity, application, service, user, user_domain, ` +
 			`user_score, device, ip, policy, managed_in, drift, assigned, read, tactic, technique, first_seen, time or text; did you mean "user"?`},
-		{"title contians x", `column 7: found "contians", expected an operator: =, !=, contains, not contains, starts with, not starts with, matches, ` +
+		{"title containz x", `column 7: found "containz", expected an operator: =, !=, contains, not contains, starts with, not starts with, matches, ` +
 			`not matches, is set, is not set, >=, <=, > or <; did you mean "contains"?`},
 		{"severity contains h", "column 10: found \"contains\" for severity, expected =, !=, matches, not matches, >, >=, <, <=, is set or is not set"},
 		{"user > x", "column 6: found \">\" for user, expected =, !=, contains, not contains, starts with, not starts with, matches, not matches, is set or is not set"},

@@ -67,7 +67,7 @@ type Model struct {
 	unmoved int           // entries since; the fold's
 	scores  scoreboard
 	daily   func(ctx context.Context, day time.Time, ranking []risk.Score) error // of a Scoring; else nil
-	damage  error                                                                // for which Run ended
+	damage  error                                                                // for which Run ended, or Open
 
 	mu    sync.Mutex // guards at, moved
 	at    stream.Position
@@ -75,7 +75,7 @@ type Model struct {
 }
 
 // Open opens the model, or makes it anew where it is damaged, of another version, or not of this stream:
-// from the snapshot where there is one that fits, else from what the stream has.
+// from the snapshot where there is one that fits, else from what the stream has. After [ErrDamaged] it does so the next time.
 func Open(ctx context.Context, o Options) (*Model, error) {
 	c, err := catalog.New()
 	if err != nil {

@@ -44,7 +44,11 @@ func (m *Model) open(ctx context.Context) error {
 	if err := m.openFiles(ctx); err != nil {
 		return err
 	}
-	if err := m.followTables(ctx); err != nil {
+	err := m.followTables(ctx)
+	if isDamage(err) {
+		m.damage, err = err, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err != nil {
 		return errors.Join(err, m.Close())
 	}
 	return nil

@@ -131,8 +131,9 @@ func (s *Stream) beginning(ctx context.Context, start Start) (record, error) {
 		case err != nil:
 			continue // lost: it begins behind that
 		}
-		r := record{mark: mark{At: Position{Sequence: m.Sequence - 1, Index: lastIndex}, Total: m.Before}}
+		r := record{mark: mark{At: Position{Sequence: first - 1, Index: lastIndex}, Total: m.Before}} // what is lost before m is a gap
 		if start != Oldest {
+			r.At.Sequence = m.Sequence - 1
 			r.Hash = s.hashOf(ctx, m.Sequence-1)
 		}
 		for _, e := range m.Entries {
