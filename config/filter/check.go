@@ -124,7 +124,11 @@ func (f Field) value(op Op, v string) (value, expected string) {
 	case Word, Rank, YesNo:
 		return f.word(op, v)
 	case Time:
-		if _, err := Moment(v, time.Unix(0, 0)); err != nil {
+		if op == Equals || op == NotEquals {
+			if _, _, err := Span(v); err != nil {
+				return v, aSpan
+			}
+		} else if _, err := Moment(v, time.Unix(0, 0)); err != nil {
 			return v, aTime
 		}
 	case Address:
@@ -151,11 +155,12 @@ func (f Field) word(op Op, v string) (value, expected string) {
 		words = []string{"yes", "no"}
 	}
 	v = Fold(v)
-	fits := func(word string) bool { return word == v }
-	if op == Matches || op == NotMatches {
-		fits = func(word string) bool { return glob(v, word) }
+	positive, _ := op.Negative()
+	if positive.ordered() {
+		positive = Equals // it is one of the words, too
 	}
-	if !slices.ContainsFunc(words, fits) {
+	fits := comparison(Text, positive, v, time.Time{})
+	if !slices.ContainsFunc(words, func(word string) bool { return fits(word, word) }) {
 		return v, alternatives(words) + hint(v, words)
 	}
 	return v, ""

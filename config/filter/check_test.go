@@ -18,6 +18,8 @@ func TestCheck(t *testing.T) {
 		{"user = Anna and ip starts with 10. and ip = 10.1.2.3/8, ::1", "user = Anna and ip starts with 10. and ip = 10.1.2.3/8, ::1"},
 		{"time >= -7D and time < 2026-11-24 and first_seen > 2026-11-24t08:00:00z", "time >= -7D and time < 2026-11-24 and first_seen > 2026-11-24t08:00:00z"},
 		{`text contains "golden ticket"`, `text contains "golden ticket"`},
+		{"severity contains M and status starts with Cl and service not contains FEND", "severity contains m and status starts with cl and service not contains fend"},
+		{"time = 2026-11-24, 2026-11-25T08:00:00z and first_seen != 2026-11-24", "time = 2026-11-24, 2026-11-25T08:00:00z and first_seen != 2026-11-24"},
 	}
 	for _, tt := range tests {
 		got, err := filter.Alerts().Parse(tt.text)
@@ -34,9 +36,13 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 			`user_score, device, ip, policy, managed_in, drift, assigned, read, tactic, technique, first_seen, time or text; did you mean "user"?`},
 		{"title containz x", `column 7: found "containz", expected an operator: =, !=, contains, not contains, starts with, not starts with, matches, ` +
 			`not matches, is set, is not set, >=, <=, > or <; did you mean "contains"?`},
-		{"severity contains h", "column 10: found \"contains\" for severity, expected =, !=, matches, not matches, >, >=, <, <=, is set or is not set"},
+		{"drift contains y", "column 7: found \"contains\" for drift, expected =, !=, is set or is not set"},
+		{"severity contains x", `column 19: found "x" for severity, expected unknown, informational, low, medium or high`},
+		{"status starts with pen", `column 20: found "pen" for status, expected open or closed; did you mean "open"?`},
 		{"user > x", "column 6: found \">\" for user, expected =, !=, contains, not contains, starts with, not starts with, matches, not matches, is set or is not set"},
-		{"time = 2026-11-24", "column 6: found \"=\" for time, expected >, >=, <, <=, is set or is not set"},
+		{"time contains 2026", "column 6: found \"contains\" for time, expected =, !=, >, >=, <, <=, is set or is not set"},
+		{"time = 2026-11-24, -7d", `column 20: found "-7d" for time, expected a date such as 2026-11-24, which is that day in UTC, or a time such as 2026-11-24T08:00:00Z, which is that second`},
+		{"text = x", "column 6: found \"=\" for text, expected contains or not contains"},
 		{"severity >= low, high", "column 10: found 2 values for severity >=, expected one"},
 		{"severity = low, hihg", `column 17: found "hihg" for severity, expected unknown, informational, low, medium or high; did you mean "high"?`},
 		{"status matches *x", `column 16: found "*x" for status, expected open or closed`},

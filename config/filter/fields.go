@@ -6,7 +6,7 @@ import "fmt"
 type Kind uint8
 
 // The kinds. A Word is one of the field's Words and a Rank one of them in rising order. A Time is RFC 3339, a
-// date, or before now, see [Moment]; an Address is a network too, see [Network]. FreeText is searched for
+// date, or before now, see [Moment] and [Span]; an Address is a network too, see [Network]. FreeText is searched for
 // whole words, see [Words].
 const (
 	Text Kind = iota
@@ -34,19 +34,18 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // Ops lists the operators that go with the kind.
 func (k Kind) Ops() []Op {
 	switch k {
-	case Word:
-		return []Op{Equals, NotEquals, Matches, NotMatches, Set, NotSet}
 	case Rank:
-		return []Op{Equals, NotEquals, Matches, NotMatches, Above, AtLeast, Below, AtMost, Set, NotSet}
-	case Time:
-		return []Op{Above, AtLeast, Below, AtMost, Set, NotSet}
-	case Number:
+		return []Op{
+			Equals, NotEquals, Contains, NotContains, StartsWith, NotStartsWith, Matches, NotMatches,
+			Above, AtLeast, Below, AtMost, Set, NotSet,
+		}
+	case Time, Number:
 		return []Op{Equals, NotEquals, Above, AtLeast, Below, AtMost, Set, NotSet}
 	case YesNo:
 		return []Op{Equals, NotEquals, Set, NotSet}
 	case FreeText:
 		return []Op{Contains, NotContains}
-	case Text, Address:
+	case Text, Word, Address:
 	}
 	return []Op{Equals, NotEquals, Contains, NotContains, StartsWith, NotStartsWith, Matches, NotMatches, Set, NotSet}
 }

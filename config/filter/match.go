@@ -63,6 +63,12 @@ func comparison(kind Kind, op Op, wanted string, now time.Time) func(value, fold
 			address, err := netip.ParseAddr(value)
 			return ok && err == nil && network.Contains(address.Unmap().WithZone(""))
 		}
+	case op == Equals && kind == Time:
+		from, to, wrong := Span(wanted)
+		return func(value, _ string) bool {
+			t, err := time.Parse(time.RFC3339, value)
+			return wrong == nil && err == nil && !t.Before(from) && t.Before(to)
+		}
 	case op == Equals && kind == Number:
 		return func(value, _ string) bool {
 			n, ok := compare(kind, value, wanted, now)
@@ -204,6 +210,29 @@ func Moment(value string, now time.Time) (time.Time, error) {
 		return now.Add(-d).UTC(), nil
 	}
 	return time.Time{}, &Error{0, quote(value), aTime}
+}
+
+// aSpan is what a value must be that a time equals.
+const aSpan = "a date such as 2026-11-24, which is that day in UTC, or a time such as 2026-11-24T08:00:00Z, which is that second"
+
+// Span reads what a time equals, from its first moment to the first one after it: a date is its day in UTC, a time
+// its second, and one with a part of a second, as machines write it, its millisecond. What is neither is an [*Error]
+// without a column.
+func Span(value string) (from, to time.Time, err error) {
+	upper := strings.ToUpper(value)
+	if t, err := time.Parse(time.DateOnly, upper); err == nil {
+		return t, t.AddDate(0, 0, 1), nil
+	}
+	t, err := time.Parse(time.RFC3339, upper)
+	if err != nil {
+		return from, to, &Error{0, quote(value), aSpan}
+	}
+	unit := time.Millisecond
+	if t.Nanosecond() == 0 {
+		unit = time.Second
+	}
+	from = t.UTC().Truncate(unit)
+	return from, from.Add(unit), nil
 }
 
 // duration reads days and what Go knows, without a sign: 7d, 1d12h, 90m.

@@ -16,9 +16,9 @@ func (s *service) state(api huma.API) {
 			state, err := s.Model.State(ctx)
 			return bodyOf(state, err)
 		})
-	huma.Register(api, op("GET", "/fields", "list-fields", "The fields of the filter language", tag),
+	huma.Register(api, op("GET", "/fields", "list-fields", "The fields of the filter language, with their operators", tag),
 		func(context.Context, *struct{}) (*body[fields], error) {
-			return &body[fields]{fields{fieldsOf(filter.Alerts()), fieldsOf(filter.Activities()), fieldsOf(model.UserFields())}}, nil
+			return &body[fields]{fields{fieldsOf(filter.Alerts()), fieldsOf(filter.Activities()), fieldsOf(model.UserFields()), fieldsOf(model.AuditFields())}}, nil
 		})
 }
 
@@ -26,19 +26,21 @@ type fields struct {
 	Alerts     []fieldHelp `json:"alerts"`
 	Activities []fieldHelp `json:"activities"`
 	Users      []fieldHelp `json:"users"`
+	Audit      []fieldHelp `json:"audit"`
 }
 
 type fieldHelp struct {
-	Name    string   `json:"name"`
-	Aliases []string `json:"aliases,omitempty"`
-	Words   []string `json:"words,omitempty" doc:"The values it can have, where they are known."`
-	Help    string   `json:"help"`
+	Name      string      `json:"name"`
+	Aliases   []string    `json:"aliases,omitempty"`
+	Operators []filter.Op `json:"operators"`
+	Words     []string    `json:"words,omitempty" doc:"The values it can have, where they are known."`
+	Help      string      `json:"help"`
 }
 
 func fieldsOf(fs filter.Fields) []fieldHelp {
 	out := make([]fieldHelp, len(fs))
 	for i, f := range fs {
-		out[i] = fieldHelp{f.Name, f.Aliases, f.Words, f.Help}
+		out[i] = fieldHelp{f.Name, f.Aliases, f.Kind.Ops(), f.Words, f.Help}
 	}
 	return out
 }

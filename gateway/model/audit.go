@@ -137,18 +137,8 @@ func auditCondition(c filter.Condition, now time.Time) (sql string, args []any, 
 	switch column := map[string]string{"by": "who_folded", "act": "act", "details": "details_folded"}[c.Field]; {
 	case column != "":
 		return textCondition(column, c)
-	case c.Field != "time":
-		return "", nil, fmt.Errorf("%w: the audit log has no field %s", ErrRefused, c.Field)
+	case c.Field == "time":
+		return timeCondition("time", c, now)
 	}
-	if op, _ := c.Op.Negative(); op == filter.Set {
-		return "TRUE", nil, nil
-	}
-	if !slices.Contains([]filter.Op{filter.Above, filter.AtLeast, filter.Below, filter.AtMost}, c.Op) || len(c.Values) != 1 {
-		return "", nil, fmt.Errorf("%w: time can't be compared with %s", ErrRefused, c.Op)
-	}
-	t, err := filter.Moment(c.Values[0], now)
-	if err != nil {
-		return "", nil, fmt.Errorf("%w: time: %w", ErrRefused, err)
-	}
-	return "time " + string(c.Op) + " ?", []any{millis(t)}, nil
+	return "", nil, fmt.Errorf("%w: the audit log has no field %s", ErrRefused, c.Field)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-siem/sluice/config/filter"
 )
@@ -91,6 +92,33 @@ func textCondition(column string, c filter.Condition) (sql string, args []any, e
 		return "0", nil, nil
 	}
 	return "(" + strings.TrimSuffix(strings.Repeat("("+one+") OR ", len(c.Values)), " OR ") + ")", args, nil
+}
+
+// timeCondition is the positive form of a condition on a time, for a column that holds it in milliseconds, and 0 where
+// it isn't set.
+func timeCondition(column string, c filter.Condition, now time.Time) (sql string, args []any, err error) {
+	op, _ := c.Op.Negative()
+	switch {
+	case op == filter.Set:
+		return column + " > 0", nil, nil
+	case op == filter.Equals && len(c.Values) > 0:
+		for _, v := range c.Values {
+			from, to, err := filter.Span(v)
+			if err != nil {
+				return "", nil, fmt.Errorf("%w: %s: %w", ErrRefused, c.Field, err)
+			}
+			args = append(args, millis(from), millis(to))
+		}
+		one := column + " >= ? AND " + column + " < ?"
+		return "(" + one + strings.Repeat(" OR "+one, len(c.Values)-1) + ")", args, nil
+	case !slices.Contains([]filter.Op{filter.Above, filter.AtLeast, filter.Below, filter.AtMost}, op) || len(c.Values) != 1:
+		return "", nil, fmt.Errorf("%w: %s can't be compared with %s", ErrRefused, c.Field, c.Op)
+	}
+	t, err := filter.Moment(c.Values[0], now)
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: %s: %w", ErrRefused, c.Field, err)
+	}
+	return column + " " + string(op) + " ?", []any{millis(t)}, nil
 }
 
 // globPattern is a pattern of the filter language, in which only * is special, as SQLite's GLOB has it.

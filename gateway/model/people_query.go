@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,18 +114,7 @@ func userCondition(c filter.Condition, now time.Time) (sql string, args []any, e
 	case "score", "bounded", "percentile":
 		return scoreCondition(c)
 	case "time", "first_seen":
-		column := map[string]string{"time": "p.last", "first_seen": "p.first"}[c.Field]
-		if op, _ := c.Op.Negative(); op == filter.Set {
-			return column + " > 0", nil, nil
-		}
-		if !slices.Contains([]filter.Op{filter.Above, filter.AtLeast, filter.Below, filter.AtMost}, c.Op) || len(c.Values) != 1 {
-			return "", nil, fmt.Errorf("%w: %s can't be compared with %s", ErrRefused, c.Field, c.Op)
-		}
-		t, err := filter.Moment(c.Values[0], now)
-		if err != nil {
-			return "", nil, fmt.Errorf("%w: %s: %w", ErrRefused, c.Field, err)
-		}
-		return column + " " + string(c.Op) + " ?", []any{millis(t)}, nil
+		return timeCondition(map[string]string{"time": "p.last", "first_seen": "p.first"}[c.Field], c, now)
 	}
 	return "", nil, fmt.Errorf("%w: %s is no field of users", ErrRefused, c.Field)
 }

@@ -363,11 +363,10 @@ func askAlert(ctx context.Context, q querier, c filter.Condition) (wanted, error
 
 // askFlag asks for what is so or isn't. Words are the two that the language has for it.
 func askFlag(letter byte, yes, no string, c filter.Condition) wanted {
-	op, negated := c.Op.Negative()
 	fits := func(word string) bool {
-		return op == filter.Set || slices.ContainsFunc(c.Values, func(v string) bool { return filter.Glob(v, word) })
+		return filter.Filter{c}.Match(time.Time{}, func(string) []string { return []string{word} })
 	}
-	y, n := fits(yes) != negated, fits(no) != negated
+	y, n := fits(yes), fits(no)
 	token := phrase(string(appendToken(nil, letter, 1)))
 	switch {
 	case y && n:
@@ -431,6 +430,8 @@ func askTime(c filter.Condition, now time.Time) (wanted, error) {
 		return w, nil
 	case filter.NotSet:
 		return wanted{}, nil
+	case filter.Equals, filter.NotEquals:
+		return askSpans(c)
 	}
 	t, err := filter.Moment(c.Values[0], now)
 	if err != nil {
@@ -447,6 +448,30 @@ func askTime(c filter.Condition, now time.Time) (wanted, error) {
 		w.to = after
 	default:
 		w.to = bound
+	}
+	return w, nil
+}
+
+// askSpans is askTime for a time that equals something: the lines from the first to the last of it, of which those are
+// checked that have several between them.
+func askSpans(c filter.Condition) (wanted, error) {
+	w := wanted{lines: unknown, from: math.MaxInt64}
+	var any []sqlText
+	for _, v := range c.Values {
+		from, to, err := filter.Span(v)
+		if err != nil {
+			return wanted{}, err
+		}
+		w.from, w.to = min(w.from, beginOf(from)), max(w.to, beginOf(to))
+		any = append(any, say("a.n >= ? AND a.n < ?", beginOf(from), beginOf(to)))
+	}
+	if _, negated := c.Op.Negative(); negated {
+		w.from, w.to = 0, math.MaxInt64
+		w.check = join(any, " OR ")
+		w.check.text = "NOT (" + w.check.text + ")"
+	} else if len(any) > 1 {
+		w.check = join(any, " OR ")
+		w.check.text = "(" + w.check.text + ")"
 	}
 	return w, nil
 }

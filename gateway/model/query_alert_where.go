@@ -306,6 +306,10 @@ func (w *alertWhere) time(column string, c filter.Condition) error {
 		return nil
 	case op == filter.Set:
 		return nil
+	case op == filter.Equals:
+		within, args, err := timeCondition(column, c, w.now)
+		w.among(negated, "SELECT n FROM alerts WHERE "+within, args...)
+		return err
 	case sign == "" || len(c.Values) != 1:
 		return fmt.Errorf("%w: %s can't be compared with %s", ErrRefused, c.Field, c.Op)
 	}
