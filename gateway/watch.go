@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluice-siem/sluice/gateway/api"
 	"github.com/sluice-siem/sluice/gateway/input"
+	"github.com/sluice-siem/sluice/gateway/problem"
 )
 
 // watch serves /metrics, /healthz, /healthz/services, /readyz, the API and the portal. A service that is silent turns only
@@ -45,9 +46,13 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		}
 		say(rw, http.StatusServiceUnavailable, "not ready: the inputs don't listen")
 	})
+	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		status, detail := problem.Unserved(mux, rw, r)
+		problem.Write(rw, status, problem.New(status, detail))
+	})
 	whole := http.NewServeMux()
-	for _, pattern := range []string{"GET /metrics", "GET /healthz", "GET /healthz/services", "GET /readyz"} {
-		whole.Handle(pattern, mux)
+	for _, path := range []string{"/metrics", "/healthz", "/healthz/services", "/readyz"} {
+		whole.Handle(path, mux)
 	}
 	site := newPortal(g)
 	whole.Handle("/", site)

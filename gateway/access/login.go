@@ -41,6 +41,10 @@ func (d *Door) Handler() http.Handler {
 	mux.HandleFunc("GET /login/{issuer}", d.start)
 	mux.HandleFunc("GET /login/{issuer}/callback", d.callback)
 	mux.HandleFunc("POST /logout", d.logout)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		status, detail := problem.Unserved(mux, w, r)
+		d.fail(w, r, status, detail)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Referrer-Policy", "no-referrer")

@@ -95,7 +95,7 @@ func build(o Options) (http.Handler, huma.API) {
 	s.state(api)
 	s.audit(api)
 	s.tokens(api)
-	mux.HandleFunc(Prefix+"/", unknown)
+	mux.HandleFunc(Prefix+"/", unserved(mux))
 	return mux, api
 }
 

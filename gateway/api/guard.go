@@ -16,12 +16,12 @@ func As(p access.Principal, next http.Handler) http.Handler {
 	})
 }
 
-func refuse(w http.ResponseWriter, status int, detail string) {
-	problem.Write(w, status, problem.New(status, detail))
-}
-
-func unknown(w http.ResponseWriter, r *http.Request) {
-	refuse(w, http.StatusNotFound, "found no operation "+r.Method+" "+r.URL.Path+", expected one of "+Prefix+"/openapi.yaml")
+// unserved answers what is no operation of mux.
+func unserved(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status, detail := problem.Unserved(mux, w, r)
+		problem.Write(w, status, problem.New(status, detail+"; the operations are in "+Prefix+"/openapi.yaml"))
+	}
 }
 
 // Operator is the part of an input that tells who asks.

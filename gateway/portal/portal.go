@@ -13,7 +13,6 @@ package portal
 import (
 	"context"
 	"embed"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/problem"
 )
 
 // Options are what the portal is made of.
@@ -98,7 +98,12 @@ func (p *portal) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/tokens", p.deed(tokensDeed, "tokens", "list-tokens", tokens))
 	mux.HandleFunc("GET /admin/licences", p.page("licences", whoRuns, licences))
 	mux.HandleFunc("GET /admin/audit", p.page("audit", "list-audit", audit))
-	mux.HandleFunc("/", p.page("lost", "get-me", func(*visit) (any, error) { return nil, errNoPage }))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		p.page("lost", "get-me", func(*visit) (any, error) {
+			status, detail := problem.Unserved(mux, w, r)
+			return nil, &refusal{status, detail + ": the menu leads to the pages"}
+		})(w, r)
+	})
 }
 
 // home leads to the alerts whom the first page is not for.
@@ -111,9 +116,6 @@ func (p *portal) home(stream http.HandlerFunc) http.HandlerFunc {
 		stream(w, r)
 	}
 }
-
-// errNoPage is of an address that isn't there.
-var errNoPage = errors.New("there is no such page: the menu leads to those there are")
 
 // secured sets what browsers are to allow: what comes from here, and no script or style within a page.
 func secured(next http.Handler) http.Handler {

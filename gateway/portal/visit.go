@@ -108,7 +108,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.As(err, &refused):
 		return refused.status
-	case errors.Is(err, errNoPage), errors.Is(err, model.ErrNotFound):
+	case errors.Is(err, model.ErrNotFound):
 		return http.StatusNotFound
 	case errors.As(err, &wrong), errors.Is(err, model.ErrSort), errors.Is(err, model.ErrFacet), errors.Is(err, model.ErrCursor):
 		return http.StatusBadRequest
