@@ -25,12 +25,17 @@ func (s *service) activities(api huma.API) {
 	huma.Register(api, op("GET", "/activities/facets", "facet-activities", "How many activities have each value", tag), faceted(s, filter.Activities(), (*model.Model).ActivityFacets))
 	huma.Register(api, export(op("GET", "/activities/export", "export-activities", "Every activity that fits, as CSV or NDJSON", tag)),
 		exported(s, "activities", filter.Activities(), activityColumns(), (*model.Model).EachActivity))
-	huma.Register(api, op("GET", "/activities/{key}", "get-activity", "One activity", tag, http.StatusNotFound),
-		func(ctx context.Context, in *struct {
-			Key string `path:"key" maxLength:"64"`
-		},
-		) (*body[model.Activity], error) {
-			a, err := s.Model.Activity(ctx, in.Key)
-			return bodyOf(a, err)
-		})
+	huma.Register(api, rereadable(op("GET", "/activities/{key}", "get-activity", "One activity", tag, http.StatusNotFound)), s.activity)
+}
+
+func (s *service) activity(ctx context.Context, in *struct {
+	Reread
+	Key string `path:"key" maxLength:"64"`
+},
+) (*tagged[model.Activity], error) {
+	a, err := s.Model.Activity(ctx, in.Key)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return unlessRead(in.Reread, digestTag(a), a)
 }

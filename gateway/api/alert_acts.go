@@ -22,7 +22,7 @@ type Chosen struct {
 // On are the parts of the inputs of acts on alerts.
 type On struct {
 	Operator
-	IfMatch string `header:"If-Match" doc:"The entity tag of the one alert that is changed; what was changed meanwhile is then left alone."`
+	IfMatch string `header:"If-Match" doc:"The entity tag with which the one alert was read, several or *; what was changed meanwhile is then left alone."`
 }
 
 func (s *service) alertActs(api huma.API) {
@@ -72,10 +72,7 @@ func (s *service) unchanged(ctx context.Context, alerts []string, ifMatch string
 	if err != nil {
 		return err
 	}
-	if etag(a.Revision) != ifMatch {
-		return fmt.Errorf("%w: the alert has entity tag %s, not %s", model.ErrChanged, etag(a.Revision), ifMatch)
-	}
-	return nil
+	return matches(ifMatch, digestTag(a))
 }
 
 // each does something to the chosen alerts.
@@ -90,7 +87,7 @@ func (s *service) each(ctx context.Context, o On, c Chosen, act func(ids []strin
 	}
 	out.Body.Alerts = len(ids)
 	if a, err := s.Model.Alert(ctx, ids[0]); err == nil && len(ids) == 1 {
-		out.ETag = etag(a.Revision)
+		out.ETag = digestTag(a)
 	}
 	return out, nil
 }

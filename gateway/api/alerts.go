@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -35,7 +34,7 @@ func (s *service) alerts(api huma.API) {
 	huma.Register(api, op("GET", "/alerts/facets", "facet-alerts", "How many alerts have each value", tag), faceted(s, filter.Alerts(), (*model.Model).AlertFacets))
 	huma.Register(api, export(op("GET", "/alerts/export", "export-alerts", "Every alert that fits, as CSV or NDJSON", tag)),
 		exported(s, "alerts", filter.Alerts(), alertColumns(), (*model.Model).EachAlert))
-	huma.Register(api, op("GET", "/alerts/{id}", "get-alert", "One alert with its notifications and the evidence that paired them", tag, http.StatusNotFound), s.alert)
+	huma.Register(api, rereadable(op("GET", "/alerts/{id}", "get-alert", "One alert with its notifications and the evidence that paired them", tag, http.StatusNotFound)), s.alert)
 	huma.Register(api, op("GET", "/alerts/{id}/history", "get-alert-history", "What was done to an alert", tag, http.StatusNotFound),
 		func(ctx context.Context, in *OneAlert) (*body[[]model.Change], error) {
 			h, err := s.Model.AlertHistory(ctx, in.ID)
@@ -51,12 +50,6 @@ type OneAlert struct {
 	ID string `path:"id" doc:"Sluice's ID of the alert." maxLength:"64"`
 }
 
-// tagged is an answer with an entity tag.
-type tagged[T any] struct {
-	ETag string `header:"ETag"`
-	Body T
-}
-
 // body is a plain answer.
 type body[T any] struct{ Body T }
 
@@ -67,15 +60,17 @@ func bodyOf[T any](v T, err error) (*body[T], error) {
 	return &body[T]{v}, nil
 }
 
-func (s *service) alert(ctx context.Context, in *OneAlert) (*tagged[model.Alert], error) {
+func (s *service) alert(ctx context.Context, in *struct {
+	OneAlert
+	Reread
+},
+) (*tagged[model.Alert], error) {
 	a, err := s.Model.Alert(ctx, in.ID)
 	if err != nil {
 		return nil, fault(err)
 	}
-	return &tagged[model.Alert]{etag(a.Revision), a}, nil
+	return unlessRead(in.Reread, digestTag(a), a)
 }
-
-func etag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
 
 // totalOf and the like are the queries that alerts and activities share.
 type (

@@ -24,8 +24,14 @@ func (s *service) policies(api huma.API) {
 			}
 			return bodyOf(out, err)
 		})
-	huma.Register(api, op("GET", "/policies/{id}", "get-policy", "One activity policy", tag, http.StatusNotFound),
-		func(ctx context.Context, in *One) (*tagged[policyDocument], error) { return s.policy(ctx, in.ID) })
+	huma.Register(api, rereadable(op("GET", "/policies/{id}", "get-policy", "One activity policy", tag, http.StatusNotFound)),
+		func(ctx context.Context, in *struct {
+			One
+			Reread
+		},
+		) (*tagged[policyDocument], error) {
+			return s.policy(ctx, in.ID, in.Reread)
+		})
 	huma.Register(api, created(op("POST", "/policies", "create-policy", "Make an activity policy", tag, failures...)), s.createPolicy)
 	huma.Register(api, op("PUT", "/policies/{id}", "replace-policy", "Change an activity policy, or switch it on or off", tag, failures...), s.replacePolicy)
 	huma.Register(api, op("DELETE", "/policies/{id}", "delete-policy", "Forget an activity policy", tag, failures...), s.deletePolicy)
@@ -86,12 +92,12 @@ func (f PolicyFields) policy(id, owner string, revision int64) (model.ActivityPo
 	return p, nil
 }
 
-func (s *service) policy(ctx context.Context, id string) (*tagged[policyDocument], error) {
+func (s *service) policy(ctx context.Context, id string, before Reread) (*tagged[policyDocument], error) {
 	p, err := s.Model.Policy(ctx, id)
 	if err != nil {
 		return nil, fault(err)
 	}
-	return &tagged[policyDocument]{etag(p.Revision), documentOf(&p)}, nil
+	return unlessRead(before, revisionTag(p.Revision), documentOf(&p))
 }
 
 func (s *service) createPolicy(ctx context.Context, in *struct {
@@ -107,7 +113,7 @@ func (s *service) createPolicy(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return s.policy(ctx, out.Body.Act) // it is named after the act
+	return s.policy(ctx, out.Body.Act, Reread{}) // it is named after the act
 }
 
 func (s *service) replacePolicy(ctx context.Context, in *struct {
@@ -117,7 +123,7 @@ func (s *service) replacePolicy(ctx context.Context, in *struct {
 ) (*tagged[policyDocument], error) {
 	old, err := s.Model.Policy(ctx, in.ID)
 	if err == nil {
-		err = matches(in.IfMatch, old.Revision)
+		err = matches(in.IfMatch, revisionTag(old.Revision))
 	}
 	if err != nil {
 		return nil, fault(err)
@@ -130,18 +136,17 @@ func (s *service) replacePolicy(ctx context.Context, in *struct {
 	if _, err := s.act(ctx, in.by, model.SavePolicy{Policy: p}); err != nil {
 		return nil, err
 	}
-	return s.policy(ctx, in.ID)
+	return s.policy(ctx, in.ID, Reread{})
 }
 
 func (s *service) deletePolicy(ctx context.Context, in *Edit) (*done, error) {
-	old, err := s.Model.Policy(ctx, in.ID)
-	if err == nil {
-		err = matches(in.IfMatch, old.Revision)
-	}
-	if err != nil {
-		return nil, fault(err)
-	}
-	return s.act(ctx, in.by, model.DropPolicy{ID: in.ID})
+	return s.actIf(ctx, in.by, model.DropPolicy{ID: in.ID}, func() error {
+		old, err := s.Model.Policy(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		return matches(in.IfMatch, revisionTag(old.Revision))
+	})
 }
 
 type previewInput struct {

@@ -14,7 +14,7 @@ func (s *service) queries(api huma.API) {
 	const tag = "queries"
 	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusServiceUnavailable}
 	huma.Register(api, op("GET", "/queries", "list-queries", "Saved queries: one's own, the shared, and those that Sluice suggests", tag), s.listQueries)
-	huma.Register(api, op("GET", "/queries/{id}", "get-query", "One saved query", tag, http.StatusNotFound), s.oneQuery)
+	huma.Register(api, rereadable(op("GET", "/queries/{id}", "get-query", "One saved query", tag, http.StatusNotFound)), s.oneQuery)
 	huma.Register(api, created(op("POST", "/queries", "create-query", "Save a query", tag, failures...)), s.createQuery)
 	huma.Register(api, op("PUT", "/queries/{id}", "replace-query", "Change a saved query", tag, failures...), s.replaceQuery)
 	huma.Register(api, op("DELETE", "/queries/{id}", "delete-query", "Forget a saved query", tag, failures...), s.deleteQuery)
@@ -47,7 +47,7 @@ type One struct {
 type Edit struct {
 	Operator
 	One
-	IfMatch string `header:"If-Match" required:"true" doc:"The entity tag with which it was read."`
+	IfMatch string `header:"If-Match" required:"true" doc:"The entity tag with which it was read, several or *."`
 }
 
 func (s *service) listQueries(ctx context.Context, in *Operator) (*body[[]model.SavedQuery], error) {
@@ -58,9 +58,10 @@ func (s *service) listQueries(ctx context.Context, in *Operator) (*body[[]model.
 func (s *service) oneQuery(ctx context.Context, in *struct {
 	Operator
 	One
+	Reread
 },
 ) (*tagged[model.SavedQuery], error) {
-	return s.savedQuery(ctx, in.by, in.ID)
+	return s.savedQuery(ctx, in.by, in.ID, in.Reread)
 }
 
 // queryOf reads a query that somebody may see; another's private one isn't there for them.
@@ -72,12 +73,12 @@ func (s *service) queryOf(ctx context.Context, by, id string) (model.SavedQuery,
 	return q, err
 }
 
-func (s *service) savedQuery(ctx context.Context, by, id string) (*tagged[model.SavedQuery], error) {
+func (s *service) savedQuery(ctx context.Context, by, id string, before Reread) (*tagged[model.SavedQuery], error) {
 	q, err := s.queryOf(ctx, by, id)
 	if err != nil {
 		return nil, fault(err)
 	}
-	return &tagged[model.SavedQuery]{etag(q.Revision), q}, nil
+	return unlessRead(before, revisionTag(q.Revision), q)
 }
 
 func (s *service) createQuery(ctx context.Context, in *struct {
@@ -89,7 +90,7 @@ func (s *service) createQuery(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return s.savedQuery(ctx, in.by, out.Body.Act) // it is named after the act
+	return s.savedQuery(ctx, in.by, out.Body.Act, Reread{}) // it is named after the act
 }
 
 func (s *service) replaceQuery(ctx context.Context, in *struct {
@@ -99,7 +100,7 @@ func (s *service) replaceQuery(ctx context.Context, in *struct {
 ) (*tagged[model.SavedQuery], error) {
 	old, err := s.queryOf(ctx, in.by, in.ID)
 	if err == nil {
-		err = matches(in.IfMatch, old.Revision)
+		err = matches(in.IfMatch, revisionTag(old.Revision))
 	}
 	if err != nil {
 		return nil, fault(err)
@@ -107,23 +108,15 @@ func (s *service) replaceQuery(ctx context.Context, in *struct {
 	if _, err := s.act(ctx, in.by, model.SaveQuery{Query: in.Body.query(in.ID, old.Owner, old.Revision)}); err != nil {
 		return nil, err
 	}
-	return s.savedQuery(ctx, in.by, in.ID)
+	return s.savedQuery(ctx, in.by, in.ID, Reread{})
 }
 
 func (s *service) deleteQuery(ctx context.Context, in *Edit) (*done, error) {
-	old, err := s.queryOf(ctx, in.by, in.ID)
-	if err == nil {
-		err = matches(in.IfMatch, old.Revision)
-	}
-	if err != nil {
-		return nil, fault(err)
-	}
-	return s.act(ctx, in.by, model.DropQuery{ID: in.ID})
-}
-
-func matches(ifMatch string, revision int64) error {
-	if ifMatch != etag(revision) {
-		return huma.Error412PreconditionFailed("it was changed meanwhile: the entity tag is " + etag(revision) + ", not " + ifMatch)
-	}
-	return nil
+	return s.actIf(ctx, in.by, model.DropQuery{ID: in.ID}, func() error {
+		old, err := s.queryOf(ctx, in.by, in.ID)
+		if err != nil {
+			return err
+		}
+		return matches(in.IfMatch, revisionTag(old.Revision))
+	})
 }

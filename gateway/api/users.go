@@ -12,12 +12,15 @@ import (
 
 func (s *service) users(api huma.API) {
 	const tag = "users"
-	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}
+	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusServiceUnavailable}
 	huma.Register(api, op("GET", "/users", "list-users", "The people that alerts and activities name", tag, http.StatusBadRequest), s.listUsers)
 	huma.Register(api, op("GET", "/users/{id}", "get-user", "One person with every name they go by", tag, http.StatusNotFound),
-		func(ctx context.Context, in *OneUser) (*body[model.User], error) {
+		func(ctx context.Context, in *OneUser) (*tagged[model.User], error) {
 			u, err := s.Model.User(ctx, in.ID)
-			return bodyOf(u, err)
+			if err != nil {
+				return nil, fault(err)
+			}
+			return &tagged[model.User]{userTag(u), u}, nil // never 304, as it shows more than the tag is of
 		})
 	s.priority(api)
 	huma.Register(api, op("GET", "/users/{id}/timeline", "get-user-timeline", "A person's alerts and activities of all services", tag, http.StatusNotFound, http.StatusBadRequest), s.timeline)
@@ -54,38 +57,63 @@ func (s *service) timeline(ctx context.Context, in *timelineInput) (*list[model.
 	return listOf(s, p, err)
 }
 
-type tagInput struct {
+// EditUser names a user and, if who asks wants that, the version that was read.
+type EditUser struct {
 	Operator
 	OneUser
+	IfMatch string `header:"If-Match" doc:"The entity tag with which the user was read, several or *; who was made somebody else meanwhile is then left alone. What is seen of a user doesn't change it."`
+}
+
+// editUser does something to a user.
+func (s *service) editUser(ctx context.Context, in EditUser, a model.Act) (*done, error) {
+	out, err := s.actIf(ctx, in.by, a, func() error {
+		if in.IfMatch == "" {
+			return nil
+		}
+		u, err := s.Model.User(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		return matches(in.IfMatch, userTag(u))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if u, err := s.Model.User(ctx, in.ID); err == nil {
+		out.ETag = userTag(u)
+	}
+	return out, nil
+}
+
+type tagInput struct {
+	EditUser
 	Body struct {
 		Tags []string `json:"tags" enum:"sensitive,admin,watched" maxItems:"3"`
 	}
 }
 
 func (s *service) tagUser(ctx context.Context, in *tagInput) (*done, error) {
-	return s.act(ctx, in.by, model.Tag{User: in.ID, Tags: in.Body.Tags})
+	return s.editUser(ctx, in.EditUser, model.Tag{User: in.ID, Tags: in.Body.Tags})
 }
 
 type joinInput struct {
-	Operator
-	OneUser
+	EditUser
 	Body struct {
 		With string `json:"with" doc:"The ID of the user who becomes part of this one." minLength:"1" maxLength:"64"`
 	}
 }
 
 func (s *service) joinUsers(ctx context.Context, in *joinInput) (*done, error) {
-	return s.act(ctx, in.by, model.Join{User: in.ID, With: in.Body.With})
+	return s.editUser(ctx, in.EditUser, model.Join{User: in.ID, With: in.Body.With})
 }
 
 type splitInput struct {
-	Operator
-	OneUser
+	EditUser
 	Body struct {
 		Spellings []string `json:"spellings" minItems:"1" maxItems:"100"`
 	}
 }
 
 func (s *service) splitUser(ctx context.Context, in *splitInput) (*done, error) {
-	return s.act(ctx, in.by, model.Split{User: in.ID, Spellings: in.Body.Spellings})
+	return s.editUser(ctx, in.EditUser, model.Split{User: in.ID, Spellings: in.Body.Spellings})
 }

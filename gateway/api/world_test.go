@@ -87,6 +87,16 @@ func (w *world) key() dedup.EventKey {
 	return dedup.EventKey(fmt.Sprintf("%032x", w.count))
 }
 
+// activity is what somebody did, the class of which says what.
+func (w *world) activity(user, class string) *stream.Entry {
+	e := &stream.Entry{Kind: stream.Notification, Key: w.key(), Input: "tcp", Decision: policy.Decision{Action: dedup.Forward}, Notification: formats.Notification{
+		Service: formats.CloudAppSecurity, Kind: formats.Activity, Channel: "syslog", ID: fmt.Sprint("act", w.count), Type: class, Class: class, Title: "Log on",
+		Accounts: []formats.Entity{{Name: user}}, Addresses: []string{"192.0.2.7"}, App: "Box", Start: w.now, Arrived: w.now, Raw: []byte("x"),
+	}}
+	e.Time = w.now
+	return e
+}
+
 // fillStream records the world's past.
 func (w *world) fillStream() {
 	w.t.Helper()
@@ -98,19 +108,11 @@ func (w *world) fillStream() {
 		e.Time, e.Match = w.now, dedup.Match{Alert: "a1", Relation: r, Type: "2023"}
 		return e
 	}
-	activity := func(user, class string) *stream.Entry {
-		e := &stream.Entry{Kind: stream.Notification, Key: w.key(), Input: "tcp", Decision: policy.Decision{Action: dedup.Forward}, Notification: formats.Notification{
-			Service: formats.CloudAppSecurity, Kind: formats.Activity, Channel: "syslog", ID: fmt.Sprint("act", w.count), Type: class, Class: class, Title: "Log on",
-			Accounts: []formats.Entity{{Name: user}}, Addresses: []string{"192.0.2.7"}, App: "Box", Start: w.now, Arrived: w.now, Raw: []byte("x"),
-		}}
-		e.Time = w.now
-		return e
-	}
 	first := alert(formats.DefenderForIdentity, "m1", `CORP\anna`, policy.Decision{Action: dedup.Forward, ManagedIn: formats.DefenderForIdentity, Reason: policy.ManagedHere}, dedup.First)
 	twin := alert(formats.CloudAppSecurity, "c1", "anna@corp.example",
 		policy.Decision{Action: dedup.Suppress, ManagedIn: formats.DefenderForIdentity, Reason: policy.TwinForwarded, StandsFor: first.Key}, dedup.Twin)
-	did := activity("bo@corp.example", "EVENT_CATEGORY_LOGIN")
-	w.append(first, twin, did, activity("anna@corp.example", "EVENT_CATEGORY_DELETE_FILE"))
+	did := w.activity("bo@corp.example", "EVENT_CATEGORY_LOGIN")
+	w.append(first, twin, did, w.activity("anna@corp.example", "EVENT_CATEGORY_DELETE_FILE"))
 	w.ids["A"], w.ids["N"], w.ids["K"] = "a1", string(twin.Key), w.keyOf(did.Notification.ID)
 	w.ids["U"] = w.userOf("anna@corp.example")
 	w.ids["V"] = w.userOf("bo@corp.example")

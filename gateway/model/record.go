@@ -49,7 +49,7 @@ type ValueCount struct {
 // Alert is one thing to handle, whatever the number of notifications.
 type Alert struct {
 	ID         string           `json:"id"`
-	Revision   int64            `json:"revision"` // grows with every change; the ETag
+	Revision   int64            `json:"revision"` // grows with every change
 	Status     string           `json:"status"`   // open, closed: as in the service it is managed in
 	Title      string           `json:"title"`
 	Type       string           `json:"type,omitempty"`      // detection type: of the catalogue, else the service's own

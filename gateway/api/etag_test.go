@@ -1,0 +1,108 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sluice-siem/sluice/gateway/api"
+)
+
+// TestReadAgain: a document that somebody has is not sent again.
+func TestReadAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/alerts/%A", "/activities/%K", "/queries/%Q", "/policies/%P"} {
+		path = api.Prefix + w.fill(t, path)
+		tag := w.send(http.MethodGet, path, "", nil).Header().Get("ETag")
+		for header, status := range map[string]int{
+			tag: http.StatusNotModified, "W/" + tag: http.StatusNotModified, `"x,y", ` + tag: http.StatusNotModified, "*": http.StatusNotModified,
+			`"x"`: http.StatusOK, `"`: http.StatusOK,
+		} {
+			answer := w.send(http.MethodGet, path, "", http.Header{"If-None-Match": {header}})
+			if got := answer.Header().Get("ETag"); answer.Code != status || got != tag || (answer.Body.Len() == 0) != (status == http.StatusNotModified) {
+				t.Errorf("%s, If-None-Match: %s: %d with ETag: %s and %d bytes, want %d with %s", path, header, answer.Code, got, answer.Body.Len(), status, tag)
+			}
+		}
+	}
+}
+
+// TestNamesThatChangeAreReadAgain: an alert shows whose the names are, which others change.
+func TestNamesThatChangeAreReadAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tag := w.send(http.MethodGet, "/api/v1/alerts/a1", "", nil).Header().Get("ETag")
+	join := w.fill(t, `/users/%V/join`)
+	if answer := w.send(http.MethodPost, api.Prefix+join, w.fill(t, `{"with":"%U"}`), nil); answer.Code != http.StatusOK {
+		t.Fatalf("join: %d %s", answer.Code, answer.Body)
+	}
+	if answer := w.send(http.MethodGet, "/api/v1/alerts/a1", "", http.Header{"If-None-Match": {tag}}); answer.Code != http.StatusOK {
+		t.Errorf("the alert of somebody who was joined with another one: %d, want it sent again", answer.Code)
+	}
+}
+
+// TestTheOneThatWasRead: who changes something says which version, or any.
+func TestTheOneThatWasRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, tt := range []struct {
+		header string
+		status int
+	}{
+		{"TAG", http.StatusOK},
+		{`"x", TAG,"y"`, http.StatusOK},
+		{" * ", http.StatusOK},
+		{"W/TAG", http.StatusPreconditionFailed}, // weak tags are good for reading alone
+		{`"x", "y"`, http.StatusPreconditionFailed},
+		{"x", http.StatusPreconditionFailed},
+	} {
+		for _, do := range []struct{ document, method, path, body string }{
+			{"/alerts/%A", http.MethodPost, "/alerts/comment", `{"alerts":["%A"],"text":"asked"}`},
+			{"/users/%U", http.MethodPost, "/users/%U/tags", `{"tags":["sensitive"]}`},
+			{"/queries/%Q", http.MethodPut, "/queries/%Q", `{"name":"ours","of":"alerts","filter":"status = open","shared":false}`},
+		} {
+			tag := w.send(http.MethodGet, api.Prefix+w.fill(t, do.document), "", nil).Header().Get("ETag")
+			header := strings.ReplaceAll(tt.header, "TAG", tag)
+			answer := w.send(do.method, api.Prefix+w.fill(t, do.path), w.fill(t, do.body), http.Header{"If-Match": {header}})
+			if tag == "" || answer.Code != tt.status {
+				t.Errorf("%s %s, If-Match: %s: %d %s, want %d", do.method, do.path, header, answer.Code, answer.Body, tt.status)
+			}
+		}
+	}
+}
+
+// TestWhoSomebodyIs: of those who edit a user as they saw them one succeeds; what is seen of the user doesn't count.
+func TestWhoSomebodyIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user := api.Prefix + w.fill(t, "/users/%U")
+	tag := func() string { return w.send(http.MethodGet, user, "", nil).Header().Get("ETag") }
+	before := tag()
+	w.append(w.activity("anna@corp.example", "EVENT_CATEGORY_LOGIN"))
+	if tag() != before {
+		t.Error("the tag changes with what is seen of a user")
+	}
+	const many = 10
+	statuses := make(chan int, many)
+	for range many {
+		go func() {
+			statuses <- w.send(http.MethodPost, user+"/tags", `{"tags":["watched"]}`, http.Header{"If-Match": {before}}).Code
+		}()
+	}
+	count := map[int]int{}
+	for range many {
+		count[<-statuses]++
+	}
+	if count[http.StatusOK] != 1 || count[http.StatusPreconditionFailed] != many-1 {
+		t.Errorf("answers by status: %v, want one 200 and %d times 412", count, many-1)
+	}
+	for _, do := range []struct{ path, body string }{{"/join", w.fill(t, `{"with":"%V"}`)}, {"/split", `{"spellings":["bo@corp.example"]}`}} {
+		if answer := w.send(http.MethodPost, user+do.path, do.body, http.Header{"If-Match": {before}}); answer.Code != http.StatusPreconditionFailed {
+			t.Errorf("%s with an old tag: %d %s", do.path, answer.Code, answer.Body)
+		}
+		answer := w.send(http.MethodPost, user+do.path, do.body, http.Header{"If-Match": {tag()}})
+		if got := answer.Header().Get("ETag"); answer.Code != http.StatusOK || got != tag() {
+			t.Errorf("%s: %d %s with the tag %s, want %s", do.path, answer.Code, answer.Body, got, tag())
+		}
+	}
+}
