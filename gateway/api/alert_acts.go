@@ -50,7 +50,10 @@ func (s *service) choose(ctx context.Context, c Chosen, ifMatch string) ([]strin
 	case ifMatch != "":
 		return nil, huma.Error422UnprocessableEntity("found If-Match with a filter, expected it with one alert")
 	}
-	f, err := parse(ctx, c.Filter, filter.Alerts())
+	f, err := filter.Alerts().Parse(c.Filter)
+	if err == nil {
+		err = outside(ctx, f)
+	}
 	if err != nil {
 		return nil, err
 	}

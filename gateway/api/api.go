@@ -120,9 +120,14 @@ func (s *service) query(ctx context.Context, p PageInput, of filter.Fields) (mod
 func parse(ctx context.Context, text string, of filter.Fields) (filter.Filter, error) {
 	f, err := of.Parse(text)
 	if err != nil {
-		return nil, huma.Error422UnprocessableEntity("filter: "+err.Error(), &huma.ErrorDetail{Message: err.Error(), Location: "filter", Value: text})
+		return nil, misread("query.filter", err)
 	}
 	return f, outside(ctx, f)
+}
+
+// misread is the problem of a filter that can't be read, which says where in the request it stands.
+func misread(where string, err error) error {
+	return huma.Error422UnprocessableEntity("filter: "+err.Error(), &huma.ErrorDetail{Message: err.Error(), Location: where})
 }
 
 // outside says that a filter names a service or an application that a limited role doesn't see, which no answer
@@ -183,14 +188,17 @@ func listOf[T any](s *service, p model.Page[T], err error) (*list[T], error) {
 // fault is the problem document for an error.
 func fault(err error) error {
 	var status huma.StatusError
+	var unread *filter.Error
 	switch {
 	case errors.As(err, &status):
 		return err
+	case errors.As(err, &unread):
+		return misread("body.filter", unread)
 	case errors.Is(err, model.ErrNotFound):
 		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, model.ErrChanged):
 		return huma.Error412PreconditionFailed(err.Error())
-	case errors.Is(err, model.ErrSort), errors.Is(err, model.ErrFacet):
+	case errors.Is(err, model.ErrSort), errors.Is(err, model.ErrFacet), errors.Is(err, model.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, model.ErrCursor):
 		return huma.Error400BadRequest(err.Error())

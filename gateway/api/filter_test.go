@@ -119,3 +119,42 @@ func TestWhatATimeEquals(t *testing.T) {
 		}
 	}
 }
+
+// TestAFilterThatCantBeRead: wherever it stands, the problem says where, and at which column.
+func TestAFilterThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const policy = `{"name":"x","severity":"low","enabled":false,"times":1,"filter":"action = "}`
+	for _, do := range []struct{ method, path, body, location string }{
+		{http.MethodGet, "/alerts?filter=status+%3D+", "", "query.filter"},
+		{http.MethodGet, "/activities/export?filter=status+%3D+", "", "query.filter"},
+		{http.MethodPost, "/alerts/comment", `{"filter":"status = ","text":"x"}`, "body.filter"},
+		{http.MethodPost, "/queries", `{"name":"x","of":"alerts","filter":"status = ","shared":false}`, "body.filter"},
+		{http.MethodPut, "/queries/%Q", `{"name":"x","of":"alerts","filter":"status = ","shared":false}`, "body.filter"},
+		{http.MethodPost, "/policies", policy, "body.filter"},
+		{http.MethodPut, "/policies/%P", policy, "body.filter"},
+		{http.MethodPost, "/policies/preview", policy, "body.filter"},
+	} {
+		answer := w.ask(do.method, api.Prefix+w.fill(t, do.path), do.body)
+		var problem struct {
+			Detail string
+			Errors []struct{ Message, Location string }
+		}
+		if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil || answer.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s %s: %d %s, want 422", do.method, do.path, answer.Code, answer.Body)
+		}
+		if len(problem.Errors) != 1 || problem.Errors[0].Location != do.location || !strings.Contains(problem.Errors[0].Message, "column") || !strings.Contains(problem.Detail, "column") {
+			t.Errorf("%s %s: %s, want the column, and %s", do.method, do.path, answer.Body, do.location)
+		}
+	}
+	for _, do := range []struct{ path, body string }{ // what can be read and never be meant
+		{"/alerts/comment", `{"filter":"","text":"x"}`},
+		{"/policies", `{"name":"x","severity":"low","enabled":false,"times":1,"filter":""}`},
+		{"/policies", `{"name":"x","severity":"low","enabled":false,"times":1,"filter":"time = 2026-11-24"}`},
+		{"/queries", `{"name":"x","of":"alerts","filter":"","sort":"colour","shared":false}`},
+	} {
+		if answer := w.ask(http.MethodPost, api.Prefix+do.path, do.body); answer.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s %s: %d %s, want 422", do.path, do.body, answer.Code, answer.Body)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func (s *service) policies(api huma.API) {
 	huma.Register(api, created(op("POST", "/policies", "create-policy", "Make an activity policy", tag, failures...)), s.createPolicy)
 	huma.Register(api, op("PUT", "/policies/{id}", "replace-policy", "Change an activity policy, or switch it on or off", tag, failures...), s.replacePolicy)
 	huma.Register(api, op("DELETE", "/policies/{id}", "delete-policy", "Forget an activity policy", tag, failures...), s.deletePolicy)
-	huma.Register(api, op("POST", "/policies/preview", "preview-policy", "What a policy would have raised on the last days", tag, http.StatusConflict), s.preview)
+	huma.Register(api, op("POST", "/policies/preview", "preview-policy", "What a policy would have raised on the last days", tag), s.preview)
 }
 
 // PolicyFields are what one says of a policy.
@@ -87,7 +87,8 @@ func (f PolicyFields) policy(id, owner string, revision int64) (model.ActivityPo
 	}
 	var err error
 	if p.Within, err = time.ParseDuration(f.Within); err != nil || p.Within <= 0 {
-		return p, huma.Error422UnprocessableEntity(fmt.Sprintf("within: found %q, expected a duration such as 10m or 24h", f.Within))
+		wrong := fmt.Sprintf("found %q, expected a duration such as 10m or 24h", f.Within)
+		return p, huma.Error422UnprocessableEntity("within: "+wrong, &huma.ErrorDetail{Message: wrong, Location: "body.within"})
 	}
 	return p, nil
 }

@@ -84,7 +84,7 @@ func checkTexts(a Act) error {
 		return checkText("the comment", a.Comment)
 	case Write:
 		if strings.TrimSpace(a.Text) == "" {
-			return fmt.Errorf("%w: the comment is empty", ErrRefused)
+			return fmt.Errorf("%w: the comment is empty", ErrInvalid)
 		}
 		return checkText("the comment", a.Text)
 	case Assign:
@@ -97,7 +97,7 @@ func checkTexts(a Act) error {
 
 func checkReason(why string) error {
 	if strings.TrimSpace(why) == "" {
-		return fmt.Errorf("%w: the reason is empty", ErrRefused)
+		return fmt.Errorf("%w: the reason is empty", ErrInvalid)
 	}
 	return checkText("the reason", why)
 }
@@ -105,9 +105,9 @@ func checkReason(why string) error {
 func checkText(what, text string) error {
 	switch {
 	case len(text) > MostText:
-		return fmt.Errorf("%w: %s has %d bytes and may have %d", ErrRefused, what, len(text), MostText)
+		return fmt.Errorf("%w: %s has %d bytes and may have %d", ErrInvalid, what, len(text), MostText)
 	case !utf8.ValidString(text):
-		return fmt.Errorf("%w: %s is no UTF-8", ErrRefused, what)
+		return fmt.Errorf("%w: %s is no UTF-8", ErrInvalid, what)
 	}
 	return nil
 }
@@ -115,11 +115,11 @@ func checkText(what, text string) error {
 func checkWord(what, word string) error {
 	switch {
 	case strings.TrimSpace(word) == "":
-		return fmt.Errorf("%w: %s is not said", ErrRefused, what)
+		return fmt.Errorf("%w: %s is not said", ErrInvalid, what)
 	case len(word) > mostWord:
-		return fmt.Errorf("%w: %s has %d bytes and may have %d", ErrRefused, what, len(word), mostWord)
+		return fmt.Errorf("%w: %s has %d bytes and may have %d", ErrInvalid, what, len(word), mostWord)
 	case !utf8.ValidString(word) || strings.ContainsFunc(word, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("%w: %s is no line of text", ErrRefused, what)
+		return fmt.Errorf("%w: %s is no line of text", ErrInvalid, what)
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (m *Model) now(ctx context.Context) (time.Time, error) {
 // one that fits more than limit, or [MostAlerts].
 func (m *Model) Select(ctx context.Context, f filter.Filter, limit int) ([]string, error) {
 	if len(f) == 0 {
-		return nil, fmt.Errorf("%w: a filter without a condition fits every alert", ErrRefused)
+		return nil, fmt.Errorf("%w: a filter without a condition fits every alert", ErrInvalid)
 	}
 	if limit <= 0 || limit > MostAlerts {
 		limit = MostAlerts

@@ -376,13 +376,13 @@ func (q *SavedQuery) check() error {
 	case "activities":
 		fields, sorts = filter.Activities(), []string{"time", "-time"}
 	default:
-		return fmt.Errorf("%w: a query is of alerts or of activities, not of %q", ErrRefused, q.Of)
+		return fmt.Errorf("%w: a query is of alerts or of activities, not of %q", ErrInvalid, q.Of)
 	}
 	if _, err := fields.Parse(q.Filter); err != nil {
-		return fmt.Errorf("%w: the filter: %w", ErrRefused, err)
+		return fmt.Errorf("%w: the filter: %w", ErrInvalid, err)
 	}
 	if q.Sort != "" && !slices.Contains(sorts, q.Sort) {
-		return fmt.Errorf("%w: %s are sorted by %s, not by %q", ErrRefused, q.Of, strings.Join(sorts, ", "), q.Sort)
+		return fmt.Errorf("%w: %s are sorted by %s, not by %q", ErrInvalid, q.Of, strings.Join(sorts, ", "), q.Sort)
 	}
 	return nil
 }
@@ -399,26 +399,26 @@ func (p *ActivityPolicy) check() error {
 	}
 	f, err := filter.Activities().Parse(p.Filter)
 	if err != nil {
-		return fmt.Errorf("%w: the filter: %w", ErrRefused, err)
+		return fmt.Errorf("%w: the filter: %w", ErrInvalid, err)
 	}
 	if i := slices.IndexFunc(f, func(c filter.Condition) bool { return c.Field == "time" || c.Field == "alert" }); i >= 0 {
-		return fmt.Errorf("%w: the filter asks for the %s, which a policy that judges what comes in doesn't know", ErrRefused, f[i].Field)
+		return fmt.Errorf("%w: the filter asks for the %s, which a policy that judges what comes in doesn't know", ErrInvalid, f[i].Field)
 	}
 	switch {
 	case len(f) == 0:
-		return fmt.Errorf("%w: a policy without a filter would raise an alert for everything", ErrRefused)
+		return fmt.Errorf("%w: a policy without a filter would raise an alert for everything", ErrInvalid)
 	case p.Severity < formats.Informational || p.Severity > formats.High:
-		return fmt.Errorf("%w: the severity is informational, low, medium or high, not %s", ErrRefused, p.Severity)
+		return fmt.Errorf("%w: the severity is informational, low, medium or high, not %s", ErrInvalid, p.Severity)
 	case p.Times < 1 || p.Times > mostTimes && (p.Beyond == nil || p.Beyond.What != beyondVolume) || p.Times > mostVolume:
-		return fmt.Errorf("%w: times is from 1 to %d, and with volume to %d, not %d", ErrRefused, mostTimes, mostVolume, p.Times)
+		return fmt.Errorf("%w: times is from 1 to %d, and with volume to %d, not %d", ErrInvalid, mostTimes, mostVolume, p.Times)
 	case p.Within < 0 || p.Within > mostWithin:
-		return fmt.Errorf("%w: within is at most %s, not %s", ErrRefused, mostWithin, p.Within)
+		return fmt.Errorf("%w: within is at most %s, not %s", ErrInvalid, mostWithin, p.Within)
 	case p.Times > 1 && p.Within < time.Second && (p.Beyond == nil || p.Beyond.What != beyondVolume):
-		return fmt.Errorf("%w: %d times within how long?", ErrRefused, p.Times)
+		return fmt.Errorf("%w: %d times within how long?", ErrInvalid, p.Times)
 	}
 	if p.Outside != nil {
 		if _, err := p.Outside.clock(); err != nil {
-			return fmt.Errorf("%w: %w", ErrRefused, err)
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 	}
 	return p.Beyond.check()
@@ -429,20 +429,20 @@ func (b *Beyond) check() error {
 		return nil
 	}
 	if b.Days < 1 || b.Days > mostPast {
-		return fmt.Errorf("%w: the past has 1 to %d days, not %d", ErrRefused, mostPast, b.Days)
+		return fmt.Errorf("%w: the past has 1 to %d days, not %d", ErrInvalid, mostPast, b.Days)
 	}
 	switch b.What {
 	case beyondVolume:
 		if b.Factor < 1 || b.Factor > 1000 {
-			return fmt.Errorf("%w: the factor is from 1 to 1000, not %g", ErrRefused, b.Factor)
+			return fmt.Errorf("%w: the factor is from 1 to 1000, not %g", ErrInvalid, b.Factor)
 		}
 	case beyondNew:
 		if !slices.Contains([]string{"network", "device", "application", "action"}, b.Field) {
-			return fmt.Errorf("%w: new is a network, device, application or action, not %q", ErrRefused, b.Field)
+			return fmt.Errorf("%w: new is a network, device, application or action, not %q", ErrInvalid, b.Field)
 		}
 	case beyondDormant:
 	default:
-		return fmt.Errorf("%w: beyond is volume, new or dormant, not %q", ErrRefused, b.What)
+		return fmt.Errorf("%w: beyond is volume, new or dormant, not %q", ErrInvalid, b.What)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (m *Model) Preview(ctx context.Context, p ActivityPolicy, days int) (Previe
 		return Preview{}, err
 	}
 	if days < 1 || days > mostPast {
-		return Preview{}, fmt.Errorf("%w: a preview is of 1 to %d days, not %d", ErrRefused, mostPast, days)
+		return Preview{}, fmt.Errorf("%w: a preview is of 1 to %d days, not %d", ErrInvalid, mostPast, days)
 	}
 	now, err := m.now(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sluice-siem/sluice/config/filter"
@@ -18,6 +19,8 @@ var (
 	ErrCursor      = errors.New("no cursor of ours") // of a page
 	ErrRefused     = errors.New("refused")           // an act that can't be: the text says why
 	ErrUnavailable = errors.New("can't be done now") // though it could later
+	// ErrInvalid is an ErrRefused whatever there is: what the act says can't be.
+	ErrInvalid = fmt.Errorf("%w", ErrRefused)
 )
 
 // Query asks for a page. The newest come first, unless Sort says otherwise.
