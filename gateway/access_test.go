@@ -126,6 +126,9 @@ func TestALimitedOperator(t *testing.T) {
 	}
 	eventually(t, "the team reads the comment", func() bool { return len(team.alerts("")[0].Comments) == 1 })
 	team.ask(http.StatusConflict, http.MethodPost, "/alerts/undo", `{"act":"`+act.Act+`"}`) // it was on more than is seen here
+	if text := team.ask(http.StatusOK, http.MethodGet, "/alerts/"+part[0].ID+"/history", ""); !strings.Contains(text, `"text":"from the admin","can_undo":false`) {
+		t.Errorf("the team can't undo what the admin did, and is told %s", text)
+	}
 
 	// Closed in the cloud alone is nothing that is seen here; closed where the rule leads here, it is.
 	admin.ask(http.StatusOK, http.MethodPost, "/alerts/close", `{"alerts":["`+whole[0].ID+`"],"in":"cloud_app_security","classification":"benign"}`)

@@ -254,15 +254,18 @@ func (s *asker) print(ctx context.Context, path string) error {
 func (s *asker) act(ctx context.Context, path string, send any, what string) error {
 	var answer struct {
 		Act     string `json:"act"`
-		Alerts  int    `json:"alerts"`
+		Alerts  *int   `json:"alerts"`
 		Visible bool   `json:"visible"`
 	}
 	if err := s.do(ctx, http.MethodPost, path, send, &answer); err != nil || s.operator.json {
 		return err
 	}
 	text := what
-	if answer.Alerts > 0 {
-		text = fmt.Sprintf("%s: %d", what, answer.Alerts)
+	switch {
+	case answer.Alerts != nil && *answer.Alerts == 0:
+		text = "nothing has changed: it was so already"
+	case answer.Alerts != nil:
+		text = fmt.Sprintf("%s: %d", what, *answer.Alerts)
 	}
 	if !answer.Visible {
 		text += "; it is recorded, but the model lags and shows it later"

@@ -88,11 +88,19 @@ func (s *service) each(ctx context.Context, o On, c Chosen, act func(ids []strin
 	if err != nil {
 		return nil, err
 	}
-	out.Body.Alerts = len(ids)
+	s.tellChanged(ctx, o.by, out)
 	if a, err := s.Model.Alert(ctx, ids[0]); err == nil && len(ids) == 1 {
 		out.ETag = digestTag(a)
 	}
 	return out, nil
+}
+
+// tellChanged adds what became of an act on alerts. It is recorded, so what can't be told of it is no error.
+func (s *service) tellChanged(ctx context.Context, by string, out *done) {
+	if n, err := s.Model.Changed(ctx, out.Body.Act); err == nil && out.Body.Visible {
+		out.Body.Alerts = &n
+		out.Body.CanUndo = s.Model.Check(ctx, by, model.Undo{Act: out.Body.Act}) == nil
+	}
 }
 
 type closeInput struct {
@@ -170,7 +178,11 @@ type undoInput struct {
 }
 
 func (s *service) undo(ctx context.Context, in *undoInput) (*done, error) {
-	return s.act(ctx, in.by, model.Undo{Act: in.Body.Act})
+	out, err := s.act(ctx, in.by, model.Undo{Act: in.Body.Act})
+	if err == nil {
+		s.tellChanged(ctx, in.by, out)
+	}
+	return out, err
 }
 
 type forwardInput struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sluice-siem/sluice/config/filter"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/model"
 )
 
@@ -36,10 +37,16 @@ func (s *service) alerts(api huma.API) {
 		exported(s, "alerts", filter.Alerts(), alertColumns(), (*model.Model).EachAlert))
 	huma.Register(api, rereadable(op("GET", "/alerts/{id}", "get-alert", "One alert with its notifications and the evidence that paired them", tag, http.StatusNotFound)), s.alert)
 	huma.Register(api, op("GET", "/alerts/{id}/history", "get-alert-history", "What was done to an alert", tag, http.StatusNotFound),
-		func(ctx context.Context, in *OneAlert) (*body[[]model.Change], error) {
-			h, err := s.Model.AlertHistory(ctx, in.ID)
-			if h == nil {
-				h = []model.Change{}
+		func(ctx context.Context, in *struct {
+			Operator
+			OneAlert
+		},
+		) (*body[[]model.Change], error) {
+			h, err := s.Model.AlertHistory(ctx, in.ID, in.by)
+			if p, _ := access.From(ctx); access.Allow(p, "undo-act") != nil {
+				for i := range h {
+					h[i].Undo = false
+				}
 			}
 			return bodyOf(h, err)
 		})

@@ -214,8 +214,9 @@ func fault(err error) error {
 type done struct {
 	ETag string `header:"ETag"`
 	Body struct {
-		Act     string `json:"act" doc:"The act's ID, by which it can be undone."`
-		Alerts  int    `json:"alerts,omitempty" doc:"How many alerts it was done to."`
+		Act     string `json:"act" doc:"The act's ID."`
+		Alerts  *int   `json:"alerts,omitempty" doc:"How many alerts it changed: those that were so already are not among them. Left out of what isn't visible yet, and of acts on anything else."`
+		CanUndo bool   `json:"can_undo" doc:"It can be taken back, by the act's ID."`
 		Visible bool   `json:"visible" doc:"False where it is recorded for good, but the model lags and doesn't show it yet."`
 	}
 }

@@ -87,6 +87,16 @@ func (w *world) key() dedup.EventKey {
 	return dedup.EventKey(fmt.Sprintf("%032x", w.count))
 }
 
+// alert is a service's notification of one.
+func (w *world) alert(alert dedup.AlertID, s formats.Service, id, user string, d policy.Decision, r dedup.Relation) *stream.Entry {
+	e := &stream.Entry{Kind: stream.Notification, Key: w.key(), Input: "tcp", Decision: d, Notification: formats.Notification{
+		Service: s, Kind: formats.Alert, Channel: "syslog", Origin: formats.DefenderForIdentity, ID: id, Type: "2023", Title: "Suspected Brute Force attack",
+		Severity: formats.Medium, Accounts: []formats.Entity{{Name: user}}, App: "Active Directory", Start: w.now, Arrived: w.now, Raw: []byte("bytes of " + id),
+	}}
+	e.Time, e.Match = w.now, dedup.Match{Alert: alert, Relation: r, Type: "2023"}
+	return e
+}
+
 // activity is what somebody did, the class of which says what.
 func (w *world) activity(user, class string) *stream.Entry {
 	e := &stream.Entry{Kind: stream.Notification, Key: w.key(), Input: "tcp", Decision: policy.Decision{Action: dedup.Forward}, Notification: formats.Notification{
@@ -100,16 +110,8 @@ func (w *world) activity(user, class string) *stream.Entry {
 // fillStream records the world's past.
 func (w *world) fillStream() {
 	w.t.Helper()
-	alert := func(s formats.Service, id string, user string, d policy.Decision, r dedup.Relation) *stream.Entry {
-		e := &stream.Entry{Kind: stream.Notification, Key: w.key(), Input: "tcp", Decision: d, Notification: formats.Notification{
-			Service: s, Kind: formats.Alert, Channel: "syslog", Origin: formats.DefenderForIdentity, ID: id, Type: "2023", Title: "Suspected Brute Force attack",
-			Severity: formats.Medium, Accounts: []formats.Entity{{Name: user}}, App: "Active Directory", Start: w.now, Arrived: w.now, Raw: []byte("bytes of " + id),
-		}}
-		e.Time, e.Match = w.now, dedup.Match{Alert: "a1", Relation: r, Type: "2023"}
-		return e
-	}
-	first := alert(formats.DefenderForIdentity, "m1", `CORP\anna`, policy.Decision{Action: dedup.Forward, ManagedIn: formats.DefenderForIdentity, Reason: policy.ManagedHere}, dedup.First)
-	twin := alert(formats.CloudAppSecurity, "c1", "anna@corp.example",
+	first := w.alert("a1", formats.DefenderForIdentity, "m1", `CORP\anna`, policy.Decision{Action: dedup.Forward, ManagedIn: formats.DefenderForIdentity, Reason: policy.ManagedHere}, dedup.First)
+	twin := w.alert("a1", formats.CloudAppSecurity, "c1", "anna@corp.example",
 		policy.Decision{Action: dedup.Suppress, ManagedIn: formats.DefenderForIdentity, Reason: policy.TwinForwarded, StandsFor: first.Key}, dedup.Twin)
 	did := w.activity("bo@corp.example", "EVENT_CATEGORY_LOGIN")
 	w.append(first, twin, did, w.activity("anna@corp.example", "EVENT_CATEGORY_DELETE_FILE"))

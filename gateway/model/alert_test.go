@@ -143,7 +143,7 @@ func (s *story) alert(id string) model.Alert {
 // history is what was done to an alert, a line each.
 func (s *story) history(id string) []string {
 	s.t.Helper()
-	changes, err := s.model.AlertHistory(s.t.Context(), id)
+	changes, err := s.model.AlertHistory(s.t.Context(), id, "ida")
 	if err != nil {
 		s.t.Fatal(err)
 	}

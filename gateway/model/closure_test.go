@@ -178,7 +178,7 @@ func TestActsAndUndo(t *testing.T) {
 	if a := s.alert("B"); len(a.Comments) != 1 {
 		t.Errorf("comments %+v", a.Comments)
 	}
-	changes, err := s.model.AlertHistory(t.Context(), "A")
+	changes, err := s.model.AlertHistory(t.Context(), "A", "ida")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,8 +124,8 @@ func (m *Model) notices(ctx context.Context, n int64, a *Alert) error {
 	return nil
 }
 
-// AlertHistory lists what operators and the services did to an alert, the newest last.
-func (m *Model) AlertHistory(ctx context.Context, id string) ([]Change, error) {
+// AlertHistory lists what operators and the services did to an alert, the newest last, and what of it by could take back.
+func (m *Model) AlertHistory(ctx context.Context, id, by string) ([]Change, error) {
 	n, r, err := m.recordBy(ctx, id)
 	if err != nil {
 		return nil, err
@@ -143,10 +143,18 @@ func (m *Model) AlertHistory(ctx context.Context, id string) ([]Change, error) {
 	for _, l := range slices.Backward(lines) {
 		out = append(out, Change{
 			Act: l.key, Time: l.time, By: l.By, What: l.What, Text: l.Text,
-			Undo: l.undoable(r, m.codec) && now.Sub(l.time) <= m.options.Config.UndoWindow,
+			Undo: l.undoable(r, m.codec) && now.Sub(l.time) <= m.options.Config.UndoWindow && m.mayUndo(&l, by) == nil,
 		})
 	}
 	return out, nil
+}
+
+// Changed is how many alerts an act on alerts has changed.
+func (m *Model) Changed(ctx context.Context, act string) (n int, err error) {
+	if err := m.reader.QueryRowContext(ctx, "SELECT count(DISTINCT alert) FROM alert_history WHERE key = ?", act).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count what act %.50s changed: %w", act, err)
+	}
+	return n, nil
 }
 
 // AlertTotal counts the alerts that fit, up to a bound.

@@ -337,7 +337,7 @@ func everything(t *testing.T, m *model.Model) map[string]all {
 		if err != nil {
 			t.Fatal(err)
 		}
-		history, err := m.AlertHistory(t.Context(), a.ID)
+		history, err := m.AlertHistory(t.Context(), a.ID, "ida")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,11 +13,12 @@ import (
 
 // done is what the API says of an act.
 type done struct {
-	Act    string `json:"act"`
-	Alerts int    `json:"alerts"`
-	did    string // the word by which the notice tells of it
-	to     string // the address to go to; the page's own where empty
-	told   string // what is told on the page at once, and not in its address: a secret, or another's words
+	Act     string `json:"act"`
+	Alerts  *int   `json:"alerts"`
+	CanUndo bool   `json:"can_undo"`
+	did     string // the word by which the notice tells of it
+	to      string // the address to go to; the page's own where empty
+	told    string // what is told on the page at once, and not in its address: a secret, or another's words
 }
 
 // back is the address of the page that tells of it.
@@ -30,11 +31,11 @@ func (d *done) back(from *url.URL) string {
 	q.Set("did", d.did)
 	q.Del("acted")
 	q.Del("on")
-	if d.Act != "" {
+	if d.CanUndo {
 		q.Set("acted", d.Act)
 	}
-	if d.Alerts > 0 {
-		q.Set("on", strconv.Itoa(d.Alerts))
+	if d.Alerts != nil {
+		q.Set("on", strconv.Itoa(*d.Alerts))
 	}
 	u.RawQuery = q.Encode()
 	return u.RequestURI()
@@ -66,7 +67,10 @@ func noticeOf(q url.Values) *notice {
 		return nil
 	}
 	n := &notice{Text: w.one}
-	if on, err := strconv.Atoi(q.Get("on")); err == nil && on > 1 && w.many != "" {
+	switch on, err := strconv.Atoi(q.Get("on")); {
+	case err == nil && on == 0:
+		n.Text = "Nothing has changed: it was so already."
+	case err == nil && on > 1 && w.many != "":
 		n.Text = fmt.Sprintf(w.many, on)
 	}
 	if w.undo {
@@ -129,7 +133,9 @@ func (v *visit) ask(method, path string, in, out any, headers ...string) error {
 		_ = json.Unmarshal(a.body.Bytes(), &problem) // without words the status must do
 		text := []string{cmp.Or(problem.Detail, problem.Title, http.StatusText(a.status))}
 		for _, e := range problem.Errors {
-			text = append(text, e.Location+": "+e.Message)
+			if !strings.Contains(text[0], e.Message) {
+				text = append(text, e.Location+": "+e.Message)
+			}
 		}
 		return &refusal{a.status, strings.Join(text, "; ")}
 	}

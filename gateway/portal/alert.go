@@ -54,7 +54,7 @@ func (v *visit) drawer(id string) (*drawer, error) {
 		return nil, err
 	}
 	d := &drawer{Alert: a, Fields: sideBySide(a.Sightings), Sent: v.who.Scope.Whole()}
-	if d.History, err = v.m.AlertHistory(v.r.Context(), a.ID); err != nil {
+	if d.History, err = v.m.AlertHistory(v.r.Context(), a.ID, v.who.By()); err != nil {
 		return nil, err
 	}
 	slices.Reverse(d.History)

@@ -1,0 +1,76 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/access"
+	"github.com/sluice-siem/sluice/gateway/api"
+	"github.com/sluice-siem/sluice/gateway/policy"
+)
+
+// TestWhatAnActSaysIsSo: it counts the alerts that it changed, and can be undone where it says so.
+func TestWhatAnActSaysIsSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	decided := policy.Decision{Action: dedup.Forward, ManagedIn: formats.DefenderForIdentity, Reason: policy.ManagedHere}
+	w.append(w.alert("a2", formats.DefenderForIdentity, "m2", `CORP\\bo`, decided, dedup.First))
+	for _, do := range []struct {
+		path, body string
+		alerts     int
+	}{
+		{"/alerts/mark", `{"alerts":["a1"],"read":false}`, 0}, // as it is
+		{"/alerts/mark", `{"alerts":["a1"],"read":true}`, 1},
+		{"/alerts/mark", `{"alerts":["a1","a2"],"read":true}`, 1},
+		{"/alerts/mark", `{"alerts":["a1","a2","a1"],"read":true}`, 0},
+		{"/alerts/assign", `{"alerts":["a2"],"to":"anna"}`, 1},
+		{"/alerts/assign", `{"filter":"status = open","to":"anna"}`, 1},
+		{"/alerts/close", `{"alerts":["a1"],"classification":"benign"}`, 1},
+		{"/alerts/close", `{"filter":"status is set","classification":"benign"}`, 1},
+		{"/alerts/comment", `{"filter":"status is set","text":"x"}`, 2},
+	} {
+		answer := w.send(http.MethodPost, api.Prefix+do.path, do.body, nil)
+		var act struct {
+			Act     string
+			Alerts  *int
+			CanUndo bool `json:"can_undo"`
+		}
+		if err := json.Unmarshal(answer.Body.Bytes(), &act); err != nil || answer.Code != http.StatusOK {
+			t.Fatalf("%s %s: %d %s", do.path, do.body, answer.Code, answer.Body)
+		}
+		if act.Alerts == nil || *act.Alerts != do.alerts || act.CanUndo != (do.alerts > 0) {
+			t.Errorf("%s %s: %s, want %d changed", do.path, do.body, answer.Body, do.alerts)
+		}
+		undone := w.send(http.MethodPost, api.Prefix+"/alerts/undo", `{"act":"`+act.Act+`"}`, nil)
+		if (undone.Code == http.StatusOK) != act.CanUndo {
+			t.Errorf("%s %s: can be undone: %v, but undoing it is %d %s", do.path, do.body, act.CanUndo, undone.Code, undone.Body)
+		}
+		if err := json.Unmarshal(undone.Body.Bytes(), &act); err != nil || undone.Code == http.StatusOK && *act.Alerts != do.alerts {
+			t.Errorf("%s %s: undoing it says %s, want %d changed", do.path, do.body, undone.Body, do.alerts)
+		}
+		if undone.Code == http.StatusOK { // and again, which undoes the undoing
+			if again := w.send(http.MethodPost, api.Prefix+"/alerts/undo", `{"act":"`+act.Act+`"}`, nil); act.CanUndo != (again.Code == http.StatusOK) {
+				t.Errorf("%s %s: undoing the undoing: %d %s", do.path, do.body, again.Code, again.Body)
+			}
+		}
+	}
+}
+
+// TestWhoMayUndo: a viewer is told of nothing that it could take back.
+func TestWhoMayUndo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for role, may := range map[access.Role]bool{access.Viewer: false, access.Operator: true} {
+		h := api.As(access.Principal{ID: "ida", Role: role}, w.api)
+		var history []struct {
+			CanUndo bool `json:"can_undo"`
+		}
+		answer := w.askAs(h, http.MethodGet, "/api/v1/alerts/a1/history", "")
+		if err := json.Unmarshal(answer.Body.Bytes(), &history); err != nil || len(history) != 1 || history[0].CanUndo != may {
+			t.Errorf("%s is told %s, want it can be undone: %v", role, answer.Body, may)
+		}
+	}
+}
