@@ -147,6 +147,9 @@ func TestALimitedOperator(t *testing.T) {
 	if text := team.ask(http.StatusForbidden, http.MethodPost, "/tokens", `{"name":"x","role":"viewer"}`); !strings.Contains(text, "log in") {
 		t.Error(text)
 	}
+	if text := team.ask(http.StatusOK, http.MethodGet, "/me", ""); strings.Contains(text, "create-token") || !strings.Contains(text, "list-tokens") {
+		t.Errorf("a token makes no other tokens, and may %s", text)
+	}
 	g.caller(access.Ingest).ask(http.StatusForbidden, http.MethodGet, "/me", "")
 	audit := ""
 	eventually(t, "the audit log has what was refused", func() bool {

@@ -83,13 +83,15 @@ func Rules() []Rule {
 		{"list-audit", Admin, Whole},
 		{"export-audit", Admin, Whole},
 		{"list-tokens", Viewer, Same}, // one's own; an unlimited admin sees all
-		{"create-token", Viewer, Same},
+		{createToken, Viewer, Same},   // but no token makes others
 		{"revoke-token", Viewer, Same},
 	}
 }
 
 // Send is handing over notifications.
 const Send = "send-notifications"
+
+const createToken = "create-token"
 
 // RuleOf is the table's row for an operation.
 func RuleOf(operation string) (Rule, bool) {
@@ -115,6 +117,8 @@ func Allow(p Principal, operation string) error {
 	switch {
 	case !ok:
 		return &RefusalError{Text: "operation " + operation + " stands in no rule, so nobody may do it"}
+	case operation == createToken && p.How == ByToken:
+		return &RefusalError{Text: "a token makes no other tokens: log in, or use sluice token create on the gateway's machine"}
 	case !p.Role.covers(r.Least):
 		return refuse(fmt.Sprintf("%s is %s, and %s", p.By(), an(p.Role), operation), "the role "+r.needs())
 	case r.Limited == Whole && !p.Scope.Whole():

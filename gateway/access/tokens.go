@@ -98,9 +98,10 @@ var ErrToken = errors.New("no token is made")
 func (d *Door) Create(p Principal, name string, role Role, scope Scope, expires time.Time) (Token, string, error) {
 	now := d.now()
 	narrowed := scope.Within(p.Scope)
+	refused := Allow(p, createToken)
 	switch {
-	case p.How == ByToken:
-		return Token{}, "", &RefusalError{Text: "a token makes no other tokens: log in, or use sluice token create on the gateway's machine"}
+	case refused != nil:
+		return Token{}, "", refused
 	case strings.TrimSpace(name) == "" || len(name) > mostName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return Token{}, "", fmt.Errorf("%w: found the name %.100q, expected a line of 1 to %d bytes", ErrToken, name, mostName)
 	case lesser(role, p.Role) != role:
