@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"html"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -131,5 +133,71 @@ func TestPartsOfAScoreLeadToWhatTheyAre(t *testing.T) {
 	}
 	if followed["alert"] == 0 || followed["activity"] == 0 {
 		t.Errorf("followed %v: too few", followed)
+	}
+}
+
+// TestPagesAreWhole looks at pages of a gateway with an alert that two services report: no ID is there twice (HTML
+// Standard, section 3.2.6), and what is previewed isn't saved.
+func TestPagesAreWhole(t *testing.T) {
+	t.Parallel()
+	g := startTimed(t, frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	}), 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	admin := g.caller(access.Admin)
+	both := incident{number: 1, user: "ida.brook", host: "WS-17"}
+	g.send(both.mcas(), both.mdi())
+	alert := admin.until(1)[0].ID
+	admin.ask(http.StatusOK, http.MethodPost, "/alerts/assign", `{"alerts":["`+alert+`"],"to":"ida"}`)
+
+	ask := func(method, path, body string) (*http.Response, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, g.watch.urls[0]+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+admin.token)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer, string(text)
+	}
+	id := regexp.MustCompile(` id="([^"]*)"`)
+	for _, path := range []string{
+		"/", "/alerts?open=" + alert, "/activities", "/users", "/policies", "/policies/new", "/policies/try", "/policies/builtin-mass-deletion",
+		"/admin", "/admin/tokens", "/admin/audit", "/admin/licences",
+	} {
+		answer, page := ask(http.MethodGet, path, "")
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d %s", path, answer.StatusCode, page)
+		}
+		seen := map[string]bool{}
+		for _, m := range id.FindAllStringSubmatch(page, -1) {
+			if seen[m[1]] {
+				t.Errorf("%s has the ID %s twice", path, m[1])
+			}
+			seen[m[1]] = true
+		}
+	}
+
+	form := url.Values{"name": {"Downloads"}, "filter": {"action = download"}, "severity": {"low"}, "times": {"1"}, "enabled": {"1"}}.Encode()
+	for do, status := range map[string]int{"preview": http.StatusOK, "": http.StatusUnprocessableEntity} {
+		answer, page := ask(http.MethodPost, "/policies/new", form+"&do="+do)
+		if answer.StatusCode != status || strings.Contains(page, "it would have raised") != (do == "preview") {
+			t.Errorf("do=%s: %d %s", do, answer.StatusCode, page)
+		}
+	}
+	if all := admin.ask(http.StatusOK, http.MethodGet, "/policies", ""); strings.Contains(all, "Downloads") {
+		t.Errorf("it was saved: %s", all)
+	}
+	if answer, page := ask(http.MethodPost, "/policies/new", form+"&do=save"); answer.StatusCode != http.StatusOK || !strings.Contains(page, "Downloads") {
+		t.Errorf("do=save: %d %s", answer.StatusCode, page)
 	}
 }

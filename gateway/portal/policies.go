@@ -132,12 +132,19 @@ func (p *policyPage) read(of func(string) string) error {
 	return nil
 }
 
-// policyDeed saves the form, or removes the policy.
+// policyDeed saves the form, leads to its preview, or removes the policy.
 func policyDeed(v *visit) (*done, error) {
 	if err := v.r.ParseForm(); err != nil {
 		return nil, wrong("the form can't be read: %v", err)
 	}
 	form, id := v.r.PostForm, v.r.PathValue("id")
+	switch form.Get("do") {
+	case "save", "drop":
+	case "preview":
+		return &done{to: "/policies/" + segment(id) + "?" + form.Encode()}, nil
+	default:
+		return nil, wrong("This button isn't known.")
+	}
 	fields, revision := map[string]any{}, ""
 	if id != "new" {
 		if err := v.ask(http.MethodGet, "/policies/"+segment(id), nil, &fields); err != nil {
