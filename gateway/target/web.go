@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -30,13 +31,28 @@ type web struct {
 	timeout time.Duration
 	words   time.Duration // how long the body of an answer is waited for; 0: until the timeout
 	gzip    bool
-	agent   string
 	count   counters
 	jar     http.CookieJar // nil: cookies are forgotten
 
 	client *http.Client
 	files  string // of the certificates, as they were when client was made
 	zip    *gzip.Writer
+}
+
+// agent names this program in requests: its name and version (RFC 9110, section 10.1.5).
+func agent() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return agentOf(info.Main.Version)
+	}
+	return agentOf("")
+}
+
+// agentOf is agent for a version of Go's, such as v1.2.3 or (devel).
+func agentOf(version string) string {
+	if version = strings.TrimPrefix(strings.Trim(version, "()"), "v"); version == "" {
+		return "sluice"
+	}
+	return "sluice/" + version
 }
 
 // maxReply is as much as is read of an answer.
@@ -50,7 +66,7 @@ func newWeb(cfg config.Target, m *Metrics) (*web, error) {
 	}
 	w := &web{
 		target: cfg.Name, tls: cfg.TLS, secure: u.Scheme == "https", host: u.Host, timeout: cfg.Timeout, gzip: cfg.Compression == "gzip",
-		agent: "sluice", count: m.of(cfg.Name),
+		count: m.of(cfg.Name),
 	}
 	switch cfg.Proxy {
 	case "":
@@ -133,7 +149,7 @@ func (w *web) do(ctx context.Context, method, to string, header http.Header, bod
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}
-	r.Header.Set("User-Agent", w.agent)
+	r.Header.Set("User-Agent", agent())
 	if compressed {
 		r.Header.Set("Content-Encoding", "gzip")
 	}

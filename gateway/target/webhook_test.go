@@ -419,7 +419,7 @@ func TestWebhookRequest(t *testing.T) {
 		r.Header.Del("Content-Length")
 		r.Header.Del("Accept-Encoding")
 		r.Header.Write(&b)
-		head = strings.ReplaceAll(b.String(), "\r", "")
+		head = strings.ReplaceAll(strings.ReplaceAll(b.String(), "\r", ""), "User-Agent: "+agent()+"\n", "User-Agent: agent\n")
 		text, _ := io.ReadAll(r.Body)
 		body = string(text)
 	}))
@@ -432,13 +432,13 @@ func TestWebhookRequest(t *testing.T) {
 		{"one", func(c *config.Target) { c.Token = "very-secret-token" }, `POST /hooks/inbound?key=very-secret-path
 Authorization: Bearer very-secret-token
 Content-Type: application/json
-User-Agent: sluice
+User-Agent: agent
 Webhook-Id: k0001
 `, `{"k":"k0001"}`},
 		{"lines", func(c *config.Target) { inLines(&siem.Webhook{}, c); c.Username, c.Password = "u", "p" }, `POST /hooks/inbound?key=very-secret-path
 Authorization: Basic dTpw
 Content-Type: application/x-ndjson
-User-Agent: sluice
+User-Agent: agent
 Webhook-Id: 12aecb37d40909c7cd1b8c64dfbf725c
 `, "{\"k\":\"k0001\"}\n{\"k\":\"k0002\"}\n"},
 		{"text with headers", func(c *config.Target) {
@@ -446,7 +446,7 @@ Webhook-Id: 12aecb37d40909c7cd1b8c64dfbf725c
 			c.Headers = []config.Header{{Name: "X-Api-Key", Value: "very-secret-header"}, {Name: "webhook-id", Value: "mine"}}
 		}, `POST /hooks/inbound?key=very-secret-path
 Content-Type: text/plain; charset=utf-8
-User-Agent: sluice
+User-Agent: agent
 Webhook-Id: k0001
 X-Api-Key: very-secret-header
 X-Sluice-Signature: t=1614265330,v1=5eac8d9a76b462c3cc2094a851ba915bf089c3f11a8de06f9287826aea83d36a,v1=1df2fe649eebe56317b4f4d101aeac2151a91bbc7e1d2d1ef84dac4fc520d32b
@@ -455,7 +455,7 @@ X-Sluice-Signature: t=1614265330,v1=5eac8d9a76b462c3cc2094a851ba915bf089c3f11a8d
 			c.Headers = []config.Header{{Name: "content-type", Value: "application/cloudevents+json"}}
 		}, `POST /hooks/inbound?key=very-secret-path
 Content-Type: application/cloudevents+json
-User-Agent: sluice
+User-Agent: agent
 Webhook-Id: k0001
 `, `{"k":"k0001"}`},
 	}
@@ -477,6 +477,17 @@ Webhook-Id: k0001
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAgent: what RFC 9110 takes for a product and its version.
+func TestAgent(t *testing.T) {
+	for version, want := range map[string]string{
+		"v1.2.3": "sluice/1.2.3", "v0.0.0-20261130120000-0123456789ab+dirty": "sluice/0.0.0-20261130120000-0123456789ab+dirty", "(devel)": "sluice/devel", "": "sluice",
+	} {
+		if got := agentOf(version); got != want {
+			t.Errorf("agentOf(%q) = %q, want %q", version, got, want)
+		}
 	}
 }
 
