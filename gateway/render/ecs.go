@@ -1,8 +1,10 @@
 package render
 
 import (
+	"cmp"
 	"encoding/base64"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -26,13 +28,19 @@ func (l *line) appendECS(b []byte) ([]byte, error) {
 	l.writeECSEvent(w)
 	if l.Kind == formats.Alert {
 		w.begin("rule", '{')
-		w.text("id", l.Type)
+		w.text("id", l.ruleID())
 		w.text("name", l.Title)
 		w.end()
 	}
 	l.writeECSThreat(w)
 	others := l.writeECSWho(w)
 	w.begin("cloud", '{')
+	if tenant := cmp.Or(l.Extra["azureTenantId"], l.Extra["tenantId"]); tenant != "" {
+		w.begin("account", '{')
+		w.text("id", tenant)
+		w.end()
+		w.text("provider", "azure")
+	}
 	w.begin("service", '{')
 	if l.Origin != formats.DefenderForIdentity {
 		w.text("name", l.App)
@@ -44,8 +52,10 @@ func (l *line) appendECS(b []byte) ([]byte, error) {
 	w.end()
 	vendor, name := product(l.Service)
 	w.begin("observer", '{')
+	w.text("type", "siem-gateway")
 	w.text("vendor", vendor)
 	w.text("product", name)
+	w.text("version", l.productVersion())
 	w.end()
 	l.writeECSOwn(w, others)
 	return append(w.b, '}'), nil
@@ -59,6 +69,15 @@ func (l *line) ecsMessage() string {
 	return name
 }
 
+// ruleID names what raised the alert: the service's detector or the one policy, else the detection type.
+func (l *line) ruleID() string {
+	policy := l.Extra["policyIDs"]
+	if strings.Contains(policy, ",") {
+		policy = ""
+	}
+	return cmp.Or(l.Extra["detectorId"], policy, l.Type)
+}
+
 func (l *line) writeECSEvent(w *writer) {
 	w.begin("event", '{')
 	if l.Kind == formats.Alert {
@@ -69,7 +88,11 @@ func (l *line) writeECSEvent(w *writer) {
 	categories, types := l.ecsClass()
 	w.texts("category", categories)
 	w.texts("type", types)
-	w.text("id", string(l.EventKey))
+	if l.Kind == formats.Alert {
+		w.text("id", cmp.Or(l.AlertID, string(l.EventKey))) // all that is said of one alert; sluice.event_key tells it apart
+	} else {
+		w.text("id", string(l.EventKey))
+	}
 	w.text("code", l.Type)
 	if l.Kind == formats.Activity {
 		w.text("action", l.Title)
@@ -85,10 +108,10 @@ func (l *line) writeECSEvent(w *writer) {
 	if s := ecsSeverity(l.Severity); s > 0 {
 		w.number("severity", s)
 	}
-	w.time("created", l.Arrived)
+	w.time("created", happened(l.Raised, l.Arrived))
 	w.time("start", l.Start)
 	w.time("end", l.End)
-	if !nobodys(l.Start) && !nobodys(l.End) && l.End.After(l.Start) {
+	if !nobodys(l.Start) && !nobodys(l.End) && !l.End.Before(l.Start) {
 		w.number("duration", l.End.Sub(l.Start).Nanoseconds())
 	}
 	w.text("url", l.URL)
@@ -102,10 +125,17 @@ func (l *line) writeECSEvent(w *writer) {
 func (l *line) ecsClass() (categories, types []string) {
 	switch l.Kind {
 	case formats.Alert:
+		categories = []string{"intrusion_detection"}
 		if len(l.Users) > 0 {
-			return []string{"intrusion_detection", "iam"}, []string{"info"}
+			categories = append(categories, "iam")
 		}
-		return []string{"intrusion_detection"}, []string{"info"}
+		if len(l.Hosts) > 0 {
+			categories = append(categories, "host")
+		}
+		if ips, _ := addresses(l.Addresses); len(ips) > 0 {
+			categories = append(categories, "network")
+		}
+		return categories, []string{"info"}
 	case formats.Health:
 		return []string{"host"}, []string{"info"}
 	case formats.Activity:
@@ -194,7 +224,7 @@ func (l *line) writeECSWho(w *writer) (others []string) {
 	if len(l.Users) > 0 {
 		who := accountOf(l.Users[0])
 		w.begin("user", '{')
-		w.text("id", who.ID)
+		w.text("id", cmp.Or(who.ID, l.Extra["userId"])) // a risk detection has one user
 		w.text("name", who.Name)
 		w.text("domain", who.Domain)
 		w.text("email", who.UPN)
@@ -245,6 +275,7 @@ func (l *line) writeECSOwn(w *writer, others []string) {
 	w.text("input", l.Input)
 	w.time("raised", l.Raised)
 	w.time("sent", l.Sent)
+	w.time("arrived", l.Arrived)
 	w.time("decided", l.Decided)
 	l.writeOwnRisk(w, "risk")
 	l.writeTwins(w, "twins")

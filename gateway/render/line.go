@@ -59,6 +59,7 @@ type line struct {
 	Truncated      bool
 	Shortened      bool
 	Raw            []byte
+	Payload        int // where Raw's CEF event begins
 }
 
 // twin is another service's sighting of the alert.
@@ -113,7 +114,7 @@ func (l *line) fill(e *stream.Entry, c *catalog.Catalog) {
 		Count: n.Count, ManagedIn: string(e.Decision.ManagedIn), Decision: past(e.Decision.Action), Would: past(e.Decision.Would),
 		Rule: e.Decision.Rule, Reason: e.Decision.Reason, Relation: e.Match.Relation,
 		MatchedBy: e.Match.Evidence, RunnerUp: e.Match.RunnerUp,
-		Twins: l.Twins[:0], Act: e.Act, Message: n.Message, Extra: n.Extra, Truncated: n.Truncated, Raw: n.Raw,
+		Twins: l.Twins[:0], Act: e.Act, Message: n.Message, Extra: n.Extra, Truncated: n.Truncated, Raw: n.Raw, Payload: n.Payload,
 	}
 	attack := c.Attack(n, e.Match.Type)
 	l.Tactics, l.Techniques = attack.Tactics, attack.Techniques

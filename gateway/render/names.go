@@ -114,3 +114,19 @@ func product(s formats.Service) (vendor, name string) {
 	}
 	return "", ""
 }
+
+// productVersion is that of the service's product, where its message is a CEF event, whose header has it.
+func (l *line) productVersion() string {
+	if l.Service != formats.DefenderForIdentity && l.Service != formats.CloudAppSecurity || l.Payload < 0 || l.Payload > len(l.Raw) {
+		return ""
+	}
+	const version = 3 // of the header's columns
+	header := strings.SplitN(string(l.Raw[l.Payload:min(len(l.Raw), l.Payload+longestHeader)]), "|", version+2)
+	if len(header) < version+2 || strings.Contains(header[version], `\`) {
+		return ""
+	}
+	return header[version]
+}
+
+// longestHeader is more than the columns before the version and it take.
+const longestHeader = 256

@@ -57,7 +57,7 @@ func at(doc any, path string) any {
 func FuzzAppendECS(f *testing.F) {
 	fuzzJSON(f, []string{"ecs"}, func(_ string, doc map[string]any) map[string]any {
 		return map[string]any{
-			"event key": at(doc, "event id"), "alert id": at(doc, "sluice alert_id"), "notification id": at(doc, "sluice notification_id"),
+			"event key": at(doc, "sluice event_key"), "alert id": at(doc, "sluice alert_id"), "notification id": at(doc, "sluice notification_id"),
 			"url": at(doc, "event url"), "reason": at(doc, "sluice reason"), "managed in": at(doc, "sluice managed_in"),
 		}
 	})

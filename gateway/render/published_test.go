@@ -279,7 +279,7 @@ func TestPublishedSchemas(t *testing.T) {
 			{`"created":"2031`, `"created":"May 2031`},
 			{`"module":"sluice"`, `"module":["sluice"]`},
 			{`"type":["info"]`, `"type":"info"`},
-			{`"type":["info"]`, `"type":["start"]`},
+			{`"type":["info"]`, `"type":["installation"]`},
 			{`"message":"x"`, `"message":1`},
 			{`"ecs":{"version":"8.11.0"},`, ``},
 			{`"ip":"10.0.0.1"`, `"ip":"10.0.0.x"`},
