@@ -139,7 +139,7 @@ func Activities() Fields {
 		{Name: "device", Help: "The device it was done on.", Aliases: []string{"host"}, Many: true},
 		{Name: "user_agent", Help: "The user agent, as the browser or program names itself."},
 		{Name: "object", Help: "A file, folder, account or other thing that it was done to.", Many: true},
-		{Name: "policy", Help: "A policy that it matched.", Many: true},
+		{Name: "policy", Help: "A policy that it matched: a service's by its ID, an activity policy by its name or ID.", Many: true},
 		{Name: "alert", Help: "The ID of the alert that it belongs to."},
 		{Name: "severity", Kind: Rank, Words: severities(), Help: "The severity; unknown is below all others."},
 		{Name: "title", Help: "What the service calls it."},

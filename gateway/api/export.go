@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -171,7 +172,7 @@ func activityColumns() []column[model.Activity] {
 		{"devices", func(a *model.Activity) string { return several(a.Devices) }},
 		{"user_agent", func(a *model.Activity) string { return a.Agent }},
 		{"objects", func(a *model.Activity) string { return several(a.Objects) }},
-		{"policies", func(a *model.Activity) string { return several(a.Policies) }},
+		{"policies", func(a *model.Activity) string { return several(slices.Concat(a.Policies, a.Matched)) }},
 		{"failed", func(a *model.Activity) string { return strconv.FormatBool(a.Failed) }},
 		{"administrative", func(a *model.Activity) string { return strconv.FormatBool(a.Admin) }},
 		{"alert", func(a *model.Activity) string { return a.Alert }},

@@ -284,6 +284,7 @@ func (j *judgement) volume(ctx context.Context, raises bool) error {
 	if err != nil || float64(total) <= factor*float64(usual) {
 		return err
 	}
+	j.counts = true
 	return j.want(ctx, raising{
 		start: today * day, end: j.at, count: int(total), keys: []string{string(j.a.Event)},
 		why: fmt.Sprintf("%d in a day; the greatest of %d days before had %d, and among peers %d is usual", total, j.p.Beyond.Days, own, usual),

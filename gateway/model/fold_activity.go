@@ -41,7 +41,16 @@ func (f *folder) activity(ctx context.Context, e *stream.Entry, l *line) error {
 	if err := f.priority.activity(ctx, l); err != nil {
 		return err
 	}
-	return f.judge(ctx, l.name, &l.Activity)
+	matched, err := f.judge(ctx, l.name, &l.Activity)
+	l.match(matched)
+	return err
+}
+
+// match notes for which policies a line counted, which nobody could know ahead.
+func (l *line) match(policies []string) {
+	if len(policies) > 0 {
+		l.Matched, l.data, l.hashes = policies, nil, nil
+	}
 }
 
 // logAlert writes an alert's line of the log. It is called with the first notification of an alert.

@@ -184,6 +184,7 @@ func (f *folder) pastActivities(ctx context.Context, tx *sql.Tx) error {
 		}
 		f.m.strip(e)
 		l := &line{record: record{Activity: r.Activity}}
+		l.Matched = nil // policies are nothing that a limited role knows of
 		l.Time, l.At, l.n = timeOf(n), e.At, number(timeOf(n), e.At)
 		if r.Spelling != "" {
 			l.User = &Named{Spelling: r.Spelling}

@@ -210,6 +210,7 @@ func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) err
 	l.Event, l.data = event, nil
 	if old := f.log.events[event]; old != nil {
 		l.n = old.n
+		l.match(old.Matched)
 		return f.unwrite(ctx, old)
 	}
 	found, err := f.numbersByID(ctx, l.ID, event)
@@ -223,6 +224,7 @@ func (f *folder) replace(ctx context.Context, l *line, event dedup.EventKey) err
 		}
 		if old != nil && old.Event == event {
 			l.n, l.alert = n, old.alert
+			l.match(old.Matched)
 			return f.deleteLine(ctx, old)
 		}
 	}

@@ -44,6 +44,7 @@ func (l *line) appendRecord(b []byte) ([]byte, error) {
 	w.Fields(21, l.Extra, hasElsewhere)
 	w.Named(22, cbor.Named{Name: "Index", Number: uint64(l.At.Index)}, cbor.Named{Name: "Sequence", Number: l.At.Sequence})
 	w.Optional(23, l.Spelling)
+	w.Texts(24, l.Matched)
 	w.Close()
 	data, err := w.Done()
 	if err != nil {

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 )
 
 // The fields of a line that are terms, beside the user agent: those with one value, in the order of combinations, and
@@ -33,7 +34,11 @@ func (l *line) values() (combined [6]string, many [4][]string) {
 
 // lists are the values of the fields with several, in their order.
 func (a *Activity) lists() [4][]string {
-	return [...][]string{a.Addresses, a.Devices, a.Objects, a.Policies}
+	policies := a.Policies
+	if len(a.Matched) > 0 {
+		policies = distinct(slices.Concat(a.Matched, a.Policies))
+	}
+	return [...][]string{a.Addresses, a.Devices, a.Objects, policies}
 }
 
 // rare says whether few lines have the field. Of the others the index has none of its tokens, not even that of the

@@ -101,30 +101,33 @@ func asksWho(c filter.Condition) bool {
 	return c.Field == "user" && c.Op != filter.Set && c.Op != filter.NotSet || c.Field == "user_domain" || c.Field == "user_group" || c.Field == "user_score"
 }
 
-// judge has the policies judge an activity of that name. It is called for every activity that is new, in the order of
-// the stream.
-func (f *folder) judge(ctx context.Context, name int64, a *Activity) error {
+// judge has the policies judge an activity of that name, and gives the names and IDs of those for which it counts. It is
+// called for every activity that is new, in the order of the stream.
+func (f *folder) judge(ctx context.Context, name int64, a *Activity) (matched []string, err error) {
 	b, err := f.policyBook(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if today := millis(f.place.time) / day; today != b.retained {
 		if err := f.retainPolicies(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		b.retained = today
 	}
 	before, err := f.seeActive(ctx, name, millis(a.Time))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range b.policies {
 		j := judgement{f: f, p: &b.policies[i], name: name, a: a, at: millis(a.Time), before: before}
 		if err := j.judge(ctx); err != nil {
-			return fmt.Errorf("policy %s: %w", j.p.ID, err)
+			return nil, fmt.Errorf("policy %s: %w", j.p.ID, err)
+		}
+		if j.counts {
+			matched = append(matched, j.p.Name, j.p.ID)
 		}
 	}
-	return nil
+	return matched, nil
 }
 
 // judgement is of one activity by one policy.
@@ -135,6 +138,7 @@ type judgement struct {
 	a      *Activity
 	at     int64
 	before span // when the name was active before
+	counts bool // it is one of those for which the policy raises an alert, or will when there are more
 }
 
 func (j *judgement) judge(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-siem/sluice/config/filter"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/model"
@@ -332,5 +333,64 @@ func TestFoundByThePolicy(t *testing.T) {
 		if got := s.ids(text); len(got) != 1 || got[0] != "A" {
 			t.Errorf("%s: %v, want A", text, got)
 		}
+	}
+}
+
+// TestFoundByThePolicyThatCountedIt: an activity is found by an activity policy's name and ID where it counted for it,
+// also after the service told it anew, and in a model that is made anew.
+func TestFoundByThePolicyThatCountedIt(t *testing.T) {
+	t.Parallel()
+	s := days(t, 2)
+	const login, download = "EVENT_CATEGORY_LOGIN", "EVENT_CATEGORY_DOWNLOAD_FILE"
+	begin, n := s.now.Add(time.Hour), 0
+	does := func(class string, change ...func(*formats.Notification)) {
+		n++
+		s.did("ida@harbour.example", class, begin.Add(time.Duration(n)*time.Minute), append(change, func(of *formats.Notification) { of.ID = fmt.Sprint("n", n) })...)
+	}
+	does(download) // n1: before there was a policy
+	s.ends()
+	id := s.does("ida", model.SavePolicy{Policy: model.ActivityPolicy{
+		Name: "Downloads", Severity: formats.Low, Filter: "action = download", Times: 3, Within: time.Hour, Enabled: true,
+	}})
+	s.does("ida", model.SavePolicy{Policy: model.ActivityPolicy{
+		Name: "Never", Severity: formats.Low, Filter: "action = download", Times: 1, Beyond: &model.Beyond{What: "dormant", Days: 1}, Enabled: true,
+	}})
+	does(download)
+	does(login)
+	does(download, func(of *formats.Notification) { of.Extra = map[string]string{"policyIDs": "theirs"} })
+	s.ends()
+	third := s.activities("id = n4")[0]
+	s.add(&stream.Entry{ // which the service tells anew, without its own policy
+		Kind: stream.Notification, Time: s.now, Key: s.key(), Input: "tcp", Match: dedup.Match{Relation: dedup.Update, Of: third.Event},
+		Notification: formats.Notification{Service: cloud, Kind: formats.Activity, ID: "n4", Class: download, Type: download, Title: "anew", Start: third.Time, Arrived: s.now, Raw: []byte("x")},
+		Decision:     policy.Decision{Action: dedup.Forward},
+	})
+	s.ends()
+	check := func(m *model.Model) {
+		for text, want := range map[string]string{
+			"policy = downloads": "n4 n2", "policy = " + id: "n4 n2", "policy != downloads": "n3 n1", "policy is set": "n4 n2", "policy = theirs": "", "policy = never": "",
+			"policy = downloads and title = anew": "n4",
+		} {
+			f, err := filter.Activities().Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := m.Activities(t.Context(), model.Query{Filter: f})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []string
+			for i := range page.Items {
+				ids = append(ids, page.Items[i].ID)
+			}
+			if got := strings.Join(ids, " "); got != want {
+				t.Errorf("%s: %q, want %q", text, got, want)
+			}
+		}
+	}
+	check(s.model)
+	s.another(t.TempDir(), check)
+	if got := s.activities("id = n2")[0].Matched; !slices.Equal(got, []string{"Downloads", id}) {
+		t.Errorf("it counted for %q", got)
 	}
 }

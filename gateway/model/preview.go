@@ -137,7 +137,7 @@ func (f *folder) previewed(ctx context.Context, out *Preview, now time.Time) err
 			if err != nil {
 				return err
 			}
-			if err := f.judge(ctx, name, a); err != nil {
+			if _, err := f.judge(ctx, name, a); err != nil {
 				return err
 			}
 		}

@@ -25,6 +25,7 @@ type raising struct {
 
 // hit counts an activity that a policy fits, and raises an alert when there are enough.
 func (j *judgement) hit(ctx context.Context, why string) error {
+	j.counts = true
 	if j.p.Times > 1 && j.name == 0 {
 		return nil // nobody's, so they can't be counted
 	}

@@ -183,6 +183,7 @@ type Activity struct {
 	URL       string            `json:"url,omitempty" cbor:"20,keyasint,omitempty"`
 	Extra     map[string]string `json:"extra,omitempty" cbor:"21,keyasint,omitempty"`
 	At        stream.Position   `json:"position" cbor:"22,keyasint"`
+	Matched   []string          `json:"matched_policies,omitempty" cbor:"24,keyasint,omitempty"` // names and IDs of the activity policies for which it counted
 }
 
 // User is one person, whatever the spelling.

@@ -104,7 +104,7 @@ func (f *folder) rejudge(ctx context.Context, numbers []int64) error {
 		return err
 	}
 	for i := range lines {
-		if err := f.judge(ctx, lines[i].name, &lines[i].Activity); err != nil {
+		if _, err := f.judge(ctx, lines[i].name, &lines[i].Activity); err != nil {
 			return err
 		}
 	}

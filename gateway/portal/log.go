@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,7 +133,7 @@ func (l *list) activity(a *model.Activity) *activity {
 	for _, f := range []struct {
 		field  string
 		values []string
-	}{{"ip", a.Addresses}, {"device", a.Devices}, {"object", a.Objects}, {"policy", a.Policies}} {
+	}{{"ip", a.Addresses}, {"device", a.Devices}, {"object", a.Objects}, {"policy", slices.Concat(a.Policies, a.Matched)}} {
 		for _, value := range f.values {
 			out.add(l, f.field, value)
 		}
