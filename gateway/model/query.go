@@ -452,8 +452,8 @@ func askTime(c filter.Condition, now time.Time) (wanted, error) {
 	return w, nil
 }
 
-// askSpans is askTime for a time that equals something: the lines from the first to the last of it, of which those are
-// checked that have several between them.
+// askSpans is askTime for a time that equals something, or doesn't: of several spans the lines between the first and the
+// last are looked through.
 func askSpans(c filter.Condition) (wanted, error) {
 	w := wanted{lines: unknown, from: math.MaxInt64}
 	var any []sqlText
@@ -465,13 +465,12 @@ func askSpans(c filter.Condition) (wanted, error) {
 		w.from, w.to = min(w.from, beginOf(from)), max(w.to, beginOf(to))
 		any = append(any, say("a.n >= ? AND a.n < ?", beginOf(from), beginOf(to)))
 	}
+	one := join(any, " OR ")
 	if _, negated := c.Op.Negative(); negated {
-		w.from, w.to = 0, math.MaxInt64
-		w.check = join(any, " OR ")
-		w.check.text = "NOT (" + w.check.text + ")"
-	} else if len(any) > 1 {
-		w.check = join(any, " OR ")
-		w.check.text = "(" + w.check.text + ")"
+		return wanted{lines: unknown, to: math.MaxInt64, check: say("NOT ("+one.text+")", one.args...)}, nil
+	}
+	if len(any) > 1 {
+		w.check = say("("+one.text+")", one.args...)
 	}
 	return w, nil
 }

@@ -153,7 +153,7 @@ type Change struct {
 	By   string    `json:"by"`       // sluice where nobody did it
 	What string    `json:"what"`     // the verb
 	Text string    `json:"text"`     // in words
-	Undo bool      `json:"can_undo"` // nothing of what it changed has changed since, and the window isn't over
+	Undo bool      `json:"can_undo"` // by who asks: nothing of what it changed has changed since, and the window isn't over
 }
 
 // Activity is a line of the log.
