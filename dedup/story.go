@@ -135,7 +135,8 @@ func (s scale) sameWords(a, b prose) bool {
 	}
 	for i := range a.words {
 		x, y := a.words[i], b.words[i]
-		if !s.directory.one(a.machines[i], b.machines[i]) && !(standsFor(x) && isThing(y)) && !(standsFor(y) && isThing(x)) {
+		instead := standsFor(x) && isThing(y) || standsFor(y) && isThing(x)
+		if !instead && !s.directory.one(a.machines[i], b.machines[i]) {
 			return false
 		}
 	}

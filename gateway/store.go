@@ -113,7 +113,7 @@ func (s *store) checkStream(ctx context.Context) error {
 }
 
 func (s *store) checkState(ctx context.Context) {
-	if err := checkTables(ctx, stateDir(s.config)); err != nil {
+	if err := dedup.CheckTables(ctx, stateDir(s.config)); err != nil {
 		s.found(true, "state", "%v; \"sluice store repair\" rebuilds it", err)
 		return
 	}
@@ -238,7 +238,7 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 
 // repairState is openState with a closer look; the log says what a rebuilt state no longer remembers.
 func (s *store) repairState(ctx context.Context, log *slog.Logger) (*dedup.Index, error) {
-	if err := checkTables(ctx, stateDir(s.config)); ctx.Err() != nil {
+	if err := dedup.CheckTables(ctx, stateDir(s.config)); ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	} else if err != nil {
 		s.found(false, "state", "%v; it is set aside as %s.damaged and rebuilt", err, stateDir(s.config))

@@ -168,7 +168,7 @@ func TestParseSkipsAnOctetCountThatFits(t *testing.T) {
 	}{{0, syslog.RFC3164}, {1, syslog.RFC3164}, {2, syslog.RFC3164}, {-1, syslog.Bare}, {3, syslog.Bare}} {
 		count := strconv.Itoa(len(message)+tt.more) + " "
 		m, err := syslog.Parse([]byte(count+message+"\n"), time.Time{})
-		if err != nil || m.Form != tt.want || m.Form != syslog.Bare && string((count + message)[m.Body:]) != "CEF:0"+mdi {
+		if err != nil || m.Form != tt.want || m.Form != syslog.Bare && (count + message)[m.Body:] != "CEF:0"+mdi {
 			t.Errorf("a count of %+d: %+v, %v, want %s", tt.more, m, err, tt.want)
 		}
 	}

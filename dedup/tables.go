@@ -1,4 +1,4 @@
-package gateway
+package dedup
 
 import (
 	"context"
@@ -12,10 +12,11 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// checkTables has the checksums of all tables of the state in dir looked at, which nobody has open. Nobody else does it:
+// CheckTables has the checksums of all tables of the state in dir looked at, which nobody has open. Nobody else does it:
 // Badger opens a table of which a part is damaged, and takes that part for what was written. All that is kept is in the
-// tables, and in logs that end for Badger where they are damaged: what was behind that is read from the stream again.
-func checkTables(ctx context.Context, dir string) error {
+// tables, and in logs that end for Badger where they are damaged: what was behind that is read from the stream again. The
+// error names every table that is damaged.
+func CheckTables(ctx context.Context, dir string) error {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
