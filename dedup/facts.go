@@ -25,6 +25,8 @@ type facts struct {
 	names   []string // the parties' names, plain
 	open    bool     // names nobody, or in a way that can't be compared
 
+	unresolved bool // it is about a machine that has no name
+
 	payload int // bytes that its strings may keep in memory
 }
 
@@ -67,7 +69,9 @@ func (f *facts) addDevice(s string) {
 		return o.short == d.short && (o.domain == "" || d.domain == "" || o.domain == d.domain)
 	})
 	switch {
-	case d.short == "", d.short == unresolved:
+	case d.short == "":
+	case d.short == unresolved:
+		f.unresolved = true
 	case i < 0:
 		f.devices = append(f.devices, d)
 	case f.devices[i].domain == "":

@@ -101,17 +101,12 @@ func alike(a, b name) kinship {
 	return kinWords(a, b)
 }
 
-// kinNumbers compares two employee numbers: of one of them, one directory may have the letters before it, or zeros, and the
-// other not.
+// kinNumbers compares two employee numbers, of which one directory may have the leading zeros and the other not. Letters
+// before it make it another account: an administrator's, most often.
 func kinNumbers(a, b string) kinship {
-	letters := func(s string) (string, string) {
-		digits := strings.TrimLeftFunc(s, unicode.IsLetter)
-		return s[:len(s)-len(digits)], strings.TrimLeft(digits, "0")
-	}
-	x, m := letters(a)
-	y, n := letters(b)
 	const shortest = 4 // figures by which one is known
-	if m == n && len(m) >= shortest && (x == y || x == "" || y == "") && !isGUID(a) && !isGUID(b) {
+	x, y := strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+	if x == y && len(x) >= shortest && !strings.ContainsFunc(x, func(r rune) bool { return !unicode.IsDigit(r) }) {
 		return likely
 	}
 	return stranger // two numbers
@@ -133,13 +128,13 @@ func kinWords(a, b name) kinship {
 			local = b.words[0]
 		}
 		k := abbreviation(local, a.words)
-		if k == stranger && (complements(local, a.words) || extends(local, a.words)) {
+		if k == stranger && complements(local, a.words) {
 			return incomparable
 		}
 		return k
 	}
 	k := kinNames(a.words, b.words)
-	if k == stranger && kinNames(formal(a.words), formal(b.words)) >= likely {
+	if k == stranger && (a.local == "" || b.local == "") && kinNames(formal(a.words), formal(b.words)) >= likely {
 		return doubtful
 	}
 	if double := func(w string) bool { return strings.Contains(w, "-") }; k == stranger &&
@@ -204,28 +199,6 @@ func complements(local string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool {
 		return len(w) > 1 && len(rest) > 1 && strings.Contains(rest[1:], w[:1]) && strings.HasSuffix(rest, w[:1])
 	})
-}
-
-// extends: an account made of a whole name and initials, one of which is the other name's, may have initials of names
-// that the other spelling leaves out: nguyenvd and duc.nguyen, kimms and minsu.kim.
-func extends(local string, words []string) bool {
-	const shortest, most = 3, 3
-	s := strings.TrimRightFunc(local, unicode.IsDigit)
-	for i, w := range words {
-		rest, ok := strings.CutPrefix(s, w)
-		if !ok {
-			rest, ok = strings.CutSuffix(s, w)
-		}
-		if !ok || len(w) < shortest || len(rest) > most {
-			continue
-		}
-		for j, o := range words {
-			if j != i && o != "" && strings.Contains(rest, o[:1]) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // longestSAM is where Active Directory cuts a sAMAccountName.
@@ -310,7 +283,17 @@ func abbreviation(local string, words []string) kinship {
 	for i, w := range words {
 		plainWords[i] = plain(w)
 	}
-	return spelt(plain(s), plainWords)
+	if k := spelt(plain(s), plainWords); k > stranger {
+		return k
+	}
+	for i, w := range words[1:] {
+		if rest := withoutParticle(w); rest != "" {
+			shorter := slices.Clone(words)
+			shorter[i+1] = rest
+			return composed(s, shorter, 2) // rosa is not mia.dellarosa
+		}
+	}
+	return stranger
 }
 
 func spelt(s string, words []string) kinship {
@@ -321,12 +304,12 @@ func spelt(s string, words []string) kinship {
 	for _, w := range words {
 		parts = append(parts, strings.FieldsFunc(w, func(r rune) bool { return r == '-' })...) // min-jun is mj to some
 	}
-	for _, w := range words[1:] {
-		if rest := withoutParticle(w); rest != "" {
-			parts = append(parts, rest)
-		}
-	}
-	c := composition{words: parts[:min(len(parts), 5)], seen: map[[3]int]bool{}}
+	return composed(s, parts, 1)
+}
+
+// composed says whether an account is made of the beginnings of at least so many words.
+func composed(s string, words []string, least int) kinship {
+	c := composition{words: words[:min(len(words), 5)], least: least, seen: map[[3]int]bool{}}
 	if c.spells(s[:min(len(s), 40)], 0, 0) {
 		return likely
 	}
@@ -338,7 +321,7 @@ func spelt(s string, words []string) kinship {
 func withoutParticle(surname string) string {
 	const shortest = 3
 	for _, particle := range [...]string{
-		"vonder", "vonden", "von", "vander", "vanden", "vande", "van", "della", "delas", "delos", "dela", "del", "mac",
+		"vonder", "vonden", "von", "vander", "vanden", "vande", "van", "della", "delas", "delos", "dela", "del",
 	} {
 		if rest, ok := strings.CutPrefix(surname, particle); ok && len(rest) >= shortest {
 			return rest
@@ -352,6 +335,7 @@ func withoutParticle(surname string) string {
 // once is not tried again, so that no name costs more than some thousand steps.
 type composition struct {
 	words []string
+	least int // how many of them it is made of at least
 	seen  map[[3]int]bool
 }
 
@@ -360,7 +344,7 @@ type composition struct {
 func (c composition) spells(s string, used uint, longest int) bool {
 	if s == "" {
 		n := bits.OnesCount(used)
-		return n >= 2 && longest >= 3 || n == 1 && longest >= 4
+		return n >= c.least && (n >= 2 && longest >= 3 || n == 1 && longest >= 4)
 	}
 	state := [3]int{len(s), int(used), longest}
 	if c.seen[state] {

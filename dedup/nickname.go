@@ -2,13 +2,12 @@ package dedup
 
 import "slices"
 
-// formal writes for each nickname the name that it most often stands for. Whoever is Bob Stone to one service and Robert
-// Stone to the other may be one person: people choose the name of their address, and not that of the account.
+// formal writes for a nickname the name that it most often stands for. Whom one service calls Bob Stone and the other
+// Robert Stone may be one person: people choose the name of their address, and not that of the account. Two addresses
+// or accounts of one directory are two people.
 func formal(words []string) []string {
 	out := slices.Clone(words)
-	for i, w := range out {
-		out[i] = formalName(w)
-	}
+	out[0] = formalName(out[0])
 	return out
 }
 

@@ -108,7 +108,7 @@ func (s scale) weighParticulars(v *verdict, a, b *facts) {
 	x, y := a.text, b.text
 	switch {
 	case x.generic || y.generic:
-	case len(x.words) >= 4 && s.sameWords(x, y):
+	case len(x.words) >= 4 && s.sameWords(a, b):
 		v.add("text", pointsDeviceText, "the texts are the same")
 	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x.specific, y.specific) || s.within(y.specific, x.specific)):
 		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
@@ -117,30 +117,33 @@ func (s scale) weighParticulars(v *verdict, a, b *facts) {
 	}
 }
 
-// standsFor tells the words that may stand for a machine's name.
-func standsFor(word string) bool { return word == unresolved || isAddress(word) }
-
 // tellTheSame: two texts with particulars that are the same but for who did it are of one type.
 func (s scale) tellTheSame(a, b *facts) bool {
 	if a.text.generic || b.text.generic || len(a.text.specific) == 0 {
 		return false
 	}
-	return len(a.text.words) >= 6 && s.sameWords(a.text, b.text) || s.sameStory(a, b) || s.sameStory(b, a)
+	return len(a.text.words) >= 6 && s.sameWords(a, b) || s.sameStory(a, b) || s.sameStory(b, a)
 }
 
-// sameWords compares word for word; an address may stand for a machine, and so may what stands for one without a name.
-func (s scale) sameWords(a, b prose) bool {
-	if len(a.words) != len(b.words) {
+// sameWords compares word for word. An address may stand for the other's machine, and so may what stands for one that
+// couldn't be resolved.
+func (s scale) sameWords(a, b *facts) bool {
+	if len(a.text.words) != len(b.text.words) {
 		return false
 	}
-	for i := range a.words {
-		x, y := a.words[i], b.words[i]
-		instead := standsFor(x) && isThing(y) || standsFor(y) && isThing(x)
-		if !instead && !s.directory.one(a.machines[i], b.machines[i]) {
+	for i := range a.text.words {
+		if !s.directory.one(a.text.machines[i], b.text.machines[i]) && !s.standsFor(a, b, i) && !s.standsFor(b, a, i) {
 			return false
 		}
 	}
 	return true
+}
+
+// standsFor: the word there is in the place of a machine's name, which the other has, and is about.
+func (s scale) standsFor(f, other *facts, at int) bool {
+	word := f.text.words[at]
+	return (isAddress(word) || f.unresolved && word == unresolved) &&
+		slices.ContainsFunc(other.devices, func(d device) bool { return s.directory.one(d, other.text.machines[at]) })
 }
 
 // sameStory: without its own account, one text is in the other word for word, a particular among them.

@@ -185,7 +185,7 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
-			if own, _ := side[0].text.names(s.directory, d); own && side[1].text.doesWithoutMachines() {
+			if own, _ := side[0].text.names(s.directory, d); own && side[1].doesWithoutMachines() {
 				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
 				return
 			}
@@ -195,8 +195,8 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 
 // doesWithoutMachines: it tells its story without the machine that the other text names. An address may stand for one, and
 // what Defender for Identity calls one that it couldn't resolve.
-func (p prose) doesWithoutMachines() bool {
-	return !p.generic && len(p.words) >= 3 && !slices.ContainsFunc(p.words, standsFor)
+func (f *facts) doesWithoutMachines() bool {
+	return !f.text.generic && len(f.text.words) >= 3 && !f.unresolved && !slices.ContainsFunc(f.text.words, isAddress)
 }
 
 func weighAddresses(v *verdict, a, b *facts) {

@@ -43,6 +43,9 @@ func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notificat
 	n.Channel = "syslog"
 	n.Sent, n.Arrived = m.Time, received
 	n.Payload, n.Raw = m.Body, raw
+	if n.Service == formats.IdentityProtection {
+		payload = aadip.Unwrap(payload)
+	}
 	n.Content = digest(payload)
 	bound(&n)
 	return n

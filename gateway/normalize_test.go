@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -139,6 +140,19 @@ func TestNormalizeGivesOneContentToAllVersionsOfTheWriter(t *testing.T) {
 	}
 	if got := content(strings.Replace(detection, "6F2C", "6F2D", 1)); got == want {
 		t.Error("another detection has the same content")
+	}
+}
+
+func TestNormalizeGivesADetectionOneContentInEveryEnvelope(t *testing.T) {
+	want := normalize([]byte(detection), arrival(t)).Content
+	for _, envelope := range []string{
+		`{"@odata.nextLink":"https://graph/1","value":[%s]}`, `{"@odata.nextLink":"https://graph/2","value":[%s]}`,
+		`{"records":[{"time":"2023-03-06T09:00:00Z","category":"UserRiskEvents","properties":%s}]}`,
+		`{"time":"2023-03-06T09:05:00Z","category":"UserRiskEvents","properties":%s}`,
+	} {
+		if n := normalize(fmt.Appendf(nil, envelope, detection), arrival(t)); n.Content != want || n.Service != formats.IdentityProtection {
+			t.Errorf("%s: %s, content %x, want %x", envelope, n.Service, n.Content, want)
+		}
 	}
 }
 

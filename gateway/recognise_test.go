@@ -313,6 +313,22 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk@harbour.example", "nora.falk@harbour.example made 60 attempts on HARBOURDC from LAB3."), true,
 		},
 		{
+			"a machine in one text, an unknown country in the other", remote("nfalk", "LAB3", "nfalk ran commands from LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands from an unknown country."), 15*s), false,
+		},
+		{
+			"an account whose name stands where the other text has an address", remote("", "", "Somebody ran 60 commands as 10.1.2.3 in full."),
+			shifted(cloud("", "Somebody ran 60 commands as user_7 in full."), 5*s), false,
+		},
+		{
+			"nickname and name as two accounts", remote("dan.lee@harbour.example", "LAB3", "dan.lee@harbour.example ran commands from LAB3."),
+			shifted(cloud("daniel.lee@harbour.example", "daniel.lee@harbour.example ran commands from LAB3."), 2*s), false,
+		},
+		{
+			"an employee and their administrator's account", remote("104233", "LAB3", "104233 ran commands from LAB3."),
+			shifted(cloud("a104233@harbour.example", "a104233 ran commands from LAB3."), 2*s), false,
+		},
+		{
 			"a nickname, the same machine and moment", remote("rstone", "LAB3", "Robert Stone (Pilot) ran commands from LAB3."),
 			cloud("bob.stone@harbour.example", "Bob Stone ran commands from LAB3."), true,
 		},

@@ -28,11 +28,10 @@ var ErrForeign = errors.New("json object is not of Identity Protection")
 // azureAdIdentityProtection) says. It fails with [ErrForeign] for other objects, and for text that is
 // not one JSON object, is nested deeper than any of these, or has no id.
 func Normalize(json []byte) (formats.Notification, error) {
-	o, err := parse(json)
+	o, err := parse(Unwrap(json))
 	if err != nil {
 		return formats.Notification{}, fmt.Errorf("read identity protection object: %w", err)
 	}
-	o = o.inner()
 	n := formats.Notification{
 		Service: formats.IdentityProtection,
 		Kind:    formats.Alert,

@@ -36,18 +36,30 @@ func parse(b []byte) (object, error) {
 	return o, nil
 }
 
-// inner is what o is only the envelope of: the record of Azure Monitor's category UserRiskEvents (its properties), or a list
-// of one object (Graph's value, Azure Monitor's records). Otherwise it is o.
-func (o object) inner() object {
+// Unwrap returns the object of which the JSON object b is only the envelope, so that it is the same in whatever envelope it
+// comes: the properties of Azure Monitor's record of the category UserRiskEvents, and the one object of a list (Graph's value,
+// Azure Monitor's records). Otherwise, and where b is no object, it returns b.
+func Unwrap(b []byte) []byte {
+	if !bytes.Contains(b, []byte(`"value"`)) && !bytes.Contains(b, []byte(`"records"`)) && !bytes.Contains(b, []byte(`"properties"`)) {
+		return b // at a fraction of the cost
+	}
+	o, err := parse(b)
+	if err != nil {
+		return b
+	}
 	for _, list := range [...]string{"value", "records"} {
-		if items := o.objects(list); len(items) == 1 && len(o.text("id")) == 0 {
-			o = items[0]
+		var items []json.RawMessage
+		if o.text("id") != "" || json.Unmarshal(o[list], &items) != nil || len(items) != 1 {
+			continue
+		}
+		if inner, err := parse(items[0]); err == nil {
+			b, o = items[0], inner
 		}
 	}
-	if p := o.child("properties"); o.text("category") == "UserRiskEvents" && p != nil {
+	if p := o["properties"]; o.text("category") == "UserRiskEvents" && len(p) > 0 && p[0] == '{' {
 		return p
 	}
-	return o
+	return b
 }
 
 // tooDeep counts brackets outside strings.

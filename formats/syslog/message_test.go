@@ -70,7 +70,7 @@ func TestParse(t *testing.T) {
 		{"bsd with year, zone and colon", "<36>Mar  6 2023 08:59:12 CEST: HBDC02 : ", "CEF:0" + mdi, bsd},
 		{"bsd with year and colon", "<36>Mar  6 2023 08:59:12: HBDC02 ", "CEF:0" + mdi, bsd},
 		{"bsd with a zone's name for a host", "<36>Mar  6 08:59:12 CORE ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = "CORE"; return m }()},
-		{"bsd with a tag without colon", "<36>Mar  6 08:59:12 HBDC02 sensor ", "CEF:0" + mdi, bsd},
+		{"bsd with two hosts", "<36>Mar  6 08:59:12 HBDC02 10.1.2.3 ", "CEF:0" + mdi, bsd},
 		{"bsd with a colon by itself", "<36>Mar  6 08:59:12 HBDC02 : ", "CEF:0" + mdi, bsd},
 		{"bsd with tabs", "<36>Mar  6 08:59:12\tHBDC02\t", "CEF:0" + mdi, bsd},
 		{"agent with tabs", "2023-03-06T08:59:12.044Z\thb-agent\t", mcas, agent},
@@ -121,6 +121,14 @@ func TestParse(t *testing.T) {
 		{
 			"an event behind a user's name", "<38>Mar  6 08:59:12 gate sshd[3208]: ", "user CEF:0" + mdi,
 			syslog.Message{Priority: 38, Time: second, Host: "gate", App: "sshd", Proc: "3208", Form: syslog.RFC3164},
+		},
+		{
+			"what somebody says of an event", "<38>Mar  6 08:59:12 gate ", "rejected CEF:0" + mdi,
+			syslog.Message{Priority: 38, Time: second, Host: "gate", Form: syslog.RFC3164},
+		},
+		{
+			"a host that looks like a zone", "<38>Mar  6 08:59:12 HQDC ", "mcas CEF:0" + mdi,
+			syslog.Message{Priority: 38, Time: second, Host: "HQDC", Form: syslog.RFC3164},
 		},
 		{
 			"an event behind two words", "<38>Mar  6 08:59:12 gate ", "invalid user CEF:0" + mdi,

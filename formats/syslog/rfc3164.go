@@ -74,7 +74,7 @@ func (p *parser) host(at int, m *Message) (next int) {
 	}
 	m.Host = value(word)
 	next = skipBlanks(p.line, at+len(word))
-	if end := p.bareTag(next); end > 0 {
+	if end := p.second(next); end > 0 && (isZone(word) || bytes.ContainsAny(p.line[next:next+end], ".0123456789")) {
 		if isZone(word) {
 			m.Host = value(p.line[next : next+end])
 		}
@@ -83,9 +83,10 @@ func (p *parser) host(at int, m *Message) (next int) {
 	return next
 }
 
-// bareTag returns how long the word at offset at is, if it is one between the host and an event that has its own tag: RFC
-// 3164 ends a tag at a blank, too, a relay may have put its own name before the host, or it is the host behind a zone.
-func (p *parser) bareTag(at int) int {
+// second returns how long the word at offset at is, if one stands between what was taken for the host and an event that has
+// its own tag: the host behind a zone, or the one before which a relay has put its own name. A word of a language would be
+// what somebody says of an event.
+func (p *parser) second(at int) int {
 	rest := p.line[at:]
 	end := wordEnd(rest)
 	if end == 0 || end == len(rest) || !hasTag(p.line[skipBlanks(p.line, at+end):]) || startsContent(rest) || startsHeader(rest) {
@@ -112,9 +113,14 @@ func closed(b []byte) int {
 	return len(b) - len(word) + len(zone) + 1
 }
 
-// isZone tells an abbreviation such as UTC or CEST, which some devices write behind a BSD time.
+// isZone tells the abbreviations that some devices write behind a BSD time.
 func isZone(word []byte) bool {
-	return len(word) == len("UTC") && shaped(word, "AAA") || len(word) == len("CEST") && shaped(word, "AAAA")
+	switch string(word) {
+	case "UTC", "GMT", "WET", "WEST", "CET", "CEST", "EET", "EEST", "MSK", "BST", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT",
+		"SGT", "HKT", "JST", "IST", "AEST", "AEDT", "NZST", "NZDT":
+		return true
+	}
+	return false
 }
 
 // tag reads the tag at offset at, "app:" or "app[proc]:" and a blank, and returns where the content
