@@ -73,8 +73,17 @@ type Match struct {
 	From     AlertID    `cbor:"9,keyasint,omitempty"` // the alert from which that one is given back
 }
 
-// Sure says whether the evidence for the pairing was such that no better one was waited for, whatever the times.
-func (m Match) Sure() bool { return m.Points >= pointsID }
+// Sure says whether the two notifications are one alert whoever they name: the same type at the same millisecond, on one
+// machine about the same time, or because one names the other's ID. It asks for the points of the evidence, never for its words.
+func (m Match) Sure() bool {
+	points := m.Points
+	for _, e := range m.Evidence {
+		if e.What == "account" {
+			points -= e.Points
+		}
+	}
+	return points >= pointsType+pointsSameMoment
+}
 
 // Sighting is the trace of one service's notifications on an alert.
 type Sighting struct {

@@ -122,6 +122,10 @@ func (p People) Abbreviates(account, principal Spelling) bool {
 	return (account.Form == Bare || account.Form == InDomain) && principal.Form == Principal && p.directory.kin(account.name, principal.name) >= likely
 }
 
+// SameLocal says whether two spellings name an account alike, whatever the domain: ibrook is HILL\ibrook, and not
+// HILL\ibrook2.
+func (s Spelling) SameLocal(o Spelling) bool { return s.name.local == o.name.local }
+
 // Machine says whether a spelling is that of a machine's account, which ends in a dollar sign.
 func Machine(s string) bool {
 	account, _, _ := strings.Cut(strings.TrimSpace(s), "@")

@@ -40,7 +40,7 @@ type met struct {
 //
 // The name by which the domain knows an account and its principal name are mostly two, and both are certain. They are one
 // user's where one may abbreviate the other, see [dedup.People.Abbreviates], both stand alone in the two notifications
-// and these are surely one alert: as surely as is asked for not to tell of it twice.
+// and these are one alert for sure, whatever the names: see [dedup.Match.Sure].
 //
 // Identity Protection gives a user's principal name and display name side by side, which is its word for it.
 func (f *folder) witness(ctx context.Context, e *stream.Entry) error {
@@ -141,11 +141,13 @@ func (p *people) meetAs(ctx context.Context, key string, m met) error {
 			m.Names[name], m.Names[account], key, m.Alert, m.Told); err != nil {
 			return err
 		}
-		identity, err := p.f.column(ctx, "SELECT identity FROM names WHERE n = ?", m.Names[account])
-		if err != nil {
+		if err := p.settle(ctx, read[name].Key); err != nil {
 			return err
 		}
-		return p.settleClaims(ctx, identity)
+		if read[name].Form == dedup.Display {
+			return nil // whose account it is doesn't depend on who else is called so
+		}
+		return p.settleClaims(ctx, "a.n = ?", m.Names[account])
 	}
 	return nil
 }
@@ -161,18 +163,16 @@ func (p *people) claims(m met, name, account dedup.Spelling) bool {
 	return m.Alone && p.read.Abbreviates(name, account)
 }
 
-// settleClaims settles all names that were seen to mean accounts of those identities.
-func (p *people) settleClaims(ctx context.Context, identities []string) error {
-	for _, identity := range identities {
-		keys, err := p.f.column(ctx, "SELECT DISTINCT v.key FROM names a JOIN name_claims c ON c.account = a.n JOIN names v ON v.n = c.name "+
-			"WHERE a.identity = ? ORDER BY v.n", identity)
-		if err != nil {
+// settleClaims settles the names that were seen to mean the accounts for which that holds.
+func (p *people) settleClaims(ctx context.Context, which string, args ...any) error {
+	keys, err := p.f.column(ctx, "SELECT DISTINCT v.key FROM names a JOIN name_claims c ON c.account = a.n JOIN names v ON v.n = c.name "+
+		"WHERE "+which+" ORDER BY v.n LIMIT ?", append(args, mostAlike)...)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := p.settle(ctx, key); err != nil {
 			return err
-		}
-		for _, key := range keys {
-			if err := p.settle(ctx, key); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -197,7 +197,7 @@ func (p *people) part(ctx context.Context, key, alert string) error {
 	if err != nil {
 		return err
 	}
-	identities, err := p.f.column(ctx, "SELECT DISTINCT identity FROM names WHERE n IN (SELECT account FROM name_claims WHERE "+those+") ORDER BY n", key, alert)
+	accounts, err := p.f.column(ctx, "SELECT DISTINCT account FROM name_claims WHERE "+those+" ORDER BY account", key, alert)
 	if err != nil {
 		return err
 	}
@@ -209,5 +209,10 @@ func (p *people) part(ctx context.Context, key, alert string) error {
 			return err
 		}
 	}
-	return p.settleClaims(ctx, identities) // which were doubtful for what is taken back
+	for _, account := range accounts { // what was doubtful for what is taken back
+		if err := p.settleClaims(ctx, "a.n = CAST(? AS INTEGER)", account); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -142,14 +142,14 @@ func (c *crowd) sure(one, other string) *stream.Entry {
 	return c.pairBy(one, other, 140)
 }
 
-func (c *crowd) pairBy(one, other string, points int) *stream.Entry {
+func (c *crowd) pairBy(one, other string, points int, evidence ...dedup.Evidence) *stream.Entry {
 	c.Helper()
 	first := c.entry(formats.DefenderForIdentity, one)
 	first.Match.Alert, first.Match.Relation = dedup.AlertID("alert of "+string(first.Key)), dedup.First
 	c.fold(first)
 	twin := c.entry(formats.CloudAppSecurity, other)
 	twin.Match.Alert, twin.Match.Relation, twin.Said = first.Match.Alert, dedup.Twin, []formats.Notification{first.Notification}
-	twin.Match.Points = points
+	twin.Match.Points, twin.Match.Evidence = points, evidence
 	c.fold(twin)
 	c.commit()
 	return twin
@@ -327,6 +327,17 @@ func TestUsersByAlerts(t *testing.T) {
 			c.sure("ibrook", "ida.brook@hill.example")
 			c.sure(`HILL\ibrook`, "ida.brook@hill.example")
 		}, []string{`ibrook | ida.brook@hill.example | HILL\ibrook`}},
+		{"two accounts of one domain but for a number", hill(), func(c *crowd) {
+			c.sure(`HILL\ibrook`, "ida.brook@hill.example")
+			c.sure(`HILL\ibrook2`, "ida.brook@hill.example")
+		}, []string{`HILL\ibrook`, `HILL\ibrook2`, "ida.brook@hill.example"}},
+		{"an abbreviation beside what is spelt as the principal", hillAndLake(), func(c *crowd) {
+			c.pair("ida.brook", "ida.brook@hill.example")
+			c.sure(`HILL\ibrook`, "ida.brook@hill.example")
+		}, []string{`ida.brook | ida.brook@hill.example | HILL\ibrook`}},
+		{"an abbreviation that made the pairing certain", hill(), func(c *crowd) {
+			c.pairBy("ibrook", "ida.brook@hill.example", 90, dedup.Evidence{What: "account", Points: 28})
+		}, []string{"ibrook", "ida.brook@hill.example"}},
 		{"a display name of an account whose principal name comes later", hill(), func(c *crowd) {
 			c.pair("Ida Brook", `HILL\ida.brook`)
 			c.sure(`HILL\ida.brook`, "ida.marie.brook@hill.example")
@@ -339,6 +350,9 @@ func TestUsersByAlerts(t *testing.T) {
 			c.fold(twin)
 			c.commit()
 		}, []string{"ibrook", "max", "ida.brook@hill.example"}},
+		{"an administrator's account by its number", hill(), func(c *crowd) {
+			c.sure(`HILL\12345`, "a12345@hill.example")
+		}, []string{`HILL\12345`, "a12345@hill.example"}},
 		{"an administrator's account, abbreviated", hill(), func(c *crowd) {
 			c.sure("a-ibrook", "ida.brook@hill.example")
 		}, []string{"a-ibrook", "ida.brook@hill.example"}},

@@ -72,13 +72,27 @@ func (p *people) meant(ctx context.Context, r dedup.Spelling) (string, error) {
 	if r.Form == dedup.Display {
 		return meant, nil
 	}
-	also, err := p.f.column(ctx, "SELECT DISTINCT v.spelling FROM names a JOIN name_claims c ON c.account = a.n JOIN names v ON v.n = c.name "+
+	return p.meantAlone(ctx, r, meant)
+}
+
+// meantAlone is that account where no other name in a domain was seen to mean it. Names that are spelt as the principal's
+// own don't count.
+func (p *people) meantAlone(ctx context.Context, r dedup.Spelling, meant string) (string, error) {
+	rivals, err := p.f.column(ctx, "SELECT DISTINCT v.spelling FROM names a JOIN name_claims c ON c.account = a.n JOIN names v ON v.n = c.name "+
 		"WHERE a.identity = ? AND v.key <> ? ORDER BY v.n LIMIT ?", meant, r.Key, mostAlike)
-	if err != nil || len(also) == mostAlike {
+	if err != nil || len(rivals) == mostAlike {
 		return "", err
 	}
-	for _, other := range also {
-		if o := p.read.Read(other); o.Form != dedup.Display && o.Letters != r.Letters {
+	accounts, err := p.f.column(ctx, "SELECT spelling FROM names WHERE key = ? ORDER BY n LIMIT 1", meant)
+	if err != nil || len(accounts) == 0 {
+		return "", err
+	}
+	account := p.read.Read(accounts[0])
+	if r.SameLocal(account) {
+		return meant, nil
+	}
+	for _, rival := range rivals {
+		if o := p.read.Read(rival); o.Form != dedup.Display && !o.SameLocal(r) && !o.SameLocal(account) {
 			return "", nil
 		}
 	}
@@ -152,7 +166,8 @@ func (p *people) settle(ctx context.Context, key string) error {
 	if err != nil || !ok {
 		return err
 	}
-	identity, why, err := p.identity(ctx, p.read.Read(spelling))
+	r := p.read.Read(spelling)
+	identity, why, err := p.identity(ctx, r)
 	if err != nil || identity == was {
 		return err
 	}
@@ -165,7 +180,10 @@ func (p *people) settle(ctx context.Context, key string) error {
 	if err := p.move(ctx, key, identity); err != nil {
 		return err
 	}
-	return p.settleClaims(ctx, []string{was, identity}) // who means this account means who it means
+	if !r.Certain {
+		return nil
+	}
+	return p.settleClaims(ctx, "a.key = ?", key) // who means this account means whom it means
 }
 
 // describeAgain has the rows of those who have the names of a key follow: the directory describes an identity, also where

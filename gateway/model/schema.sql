@@ -103,7 +103,6 @@ CREATE TABLE name_claims ( -- which account a name was seen to mean; follows fro
   told    INTEGER NOT NULL, -- 1 where a service said so itself
   PRIMARY KEY (name, account, key)
 ) WITHOUT ROWID;
-CREATE INDEX name_claims_account ON name_claims (account);
 CREATE INDEX name_claims_key ON name_claims (key);
 CREATE INDEX name_claims_alert ON name_claims (alert) WHERE alert <> '';
 
