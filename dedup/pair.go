@@ -243,16 +243,16 @@ func (l *listing) alert() AlertID { return AlertID(hex.EncodeToString(l.raw[:l.c
 func (l *listing) key() EventKey { return EventKey(hex.EncodeToString(l.raw[l.cut:])) }
 
 // opened lists the alerts under a prefix that are found within reach of one of the moments, the nearest first, at most
-// maxCandidates. The list is good until the next one is asked for.
+// maxCandidates; one of Identity Protection may be there by two of its own. The list is good until the next one is asked for.
 func (b *Batch) opened(prefix []byte, moments []time.Time) ([]listing, error) {
 	reach := b.x.scale.reach()
 	out, ids := b.found.list[:0], b.found.ids[:0]
 	for _, at := range moments {
 		earliest, latest := at.Add(-reach), at.Add(reach)
 		to := openKey(prefix, latest, "")
-		mine := at.UnixMilli()
+		mine, before := at.UnixMilli(), len(out)
 		err := b.listed(prefix, earliest, latest, func(key, value []byte) (bool, error) {
-			if bytes.Compare(key[:len(to)], to) > 0 || len(out) == maxListed {
+			if bytes.Compare(key[:len(to)], to) > 0 || len(out)-before == maxListed {
 				return false, nil
 			}
 			apart := int64(binary.BigEndian.Uint64(key[len(prefix):])) - mine
