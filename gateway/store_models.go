@@ -36,6 +36,8 @@ func (s *store) checkModels(ctx context.Context) error {
 	return s.eachModel(ctx, func(name string, files []model.File) {
 		for _, f := range files {
 			switch file := filepath.Base(f.Path); {
+			case f.Unread != nil:
+				s.found(true, name, "%s can't be read: %v", file, f.Unread)
 			case f.Damage != nil:
 				s.found(true, name, "%s: %v; \"sluice store repair\" sets it aside, and the gateway makes it anew", file, f.Damage)
 			case f.Kind == model.Index:
@@ -53,6 +55,9 @@ func (s *store) repairModels(ctx context.Context) error {
 	err := s.eachModel(ctx, func(name string, files []model.File) {
 		lost, from := s.sourceOf(name, files)
 		for _, f := range files {
+			if f.Unread != nil {
+				s.found(true, name, "%s can't be read, and is left as it is: %v", filepath.Base(f.Path), f.Unread)
+			}
 			if f.Damage == nil {
 				continue
 			}
@@ -74,6 +79,9 @@ func (s *store) sourceOf(name string, files []model.File) (lost bool, from strin
 		return false, "from what the whole model and the stream have"
 	}
 	for _, f := range files {
+		if f.Kind == model.Snapshot && f.Unread != nil {
+			return false, "from its snapshot, when that can be read, and the stream"
+		}
 		if f.Kind == model.Snapshot && f.Damage == nil {
 			return false, fmt.Sprintf("from its snapshot, which has seen batch %d, and the stream", f.Seen)
 		}

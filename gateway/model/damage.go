@@ -28,11 +28,25 @@ func isDamage(err error) bool {
 	return primary == sqlite3.SQLITE_CORRUPT || primary == sqlite3.SQLITE_NOTADB
 }
 
+// unfit is what is wrong with a file that could be read: it is no use trying again.
+type unfit struct{ error }
+
+func (e unfit) Unwrap() error { return e.error }
+
+// isUnfit says whether the file itself is wrong, and not the reading of it: that may go better the next time.
+func isUnfit(err error) bool {
+	_, ok := errors.AsType[unfit](err)
+	return ok || isDamage(err)
+}
+
 // takeAway takes the file that is damaged out of the way: the tables, or where these are sound the index beside them. All
-// of them are closed.
-func (m *Model) takeAway(damage error) error {
+// of them are closed. Where ctx ends before that is known, they stay, and the next Open finds the damage again.
+func (m *Model) takeAway(ctx context.Context, damage error) error {
 	tables := File{Path: m.path(), Kind: Tables}
-	if tables.inspect(context.Background()); tables.Damage == nil {
+	switch tables.inspect(ctx); {
+	case tables.Unread != nil:
+		return fmt.Errorf("find out which file is damaged: %w", tables.Unread)
+	case tables.Damage == nil:
 		return m.removeIndex(damage)
 	}
 	m.log.Error("the model's file is damaged: it is set aside and made anew, from its snapshot of the last day if there "+
@@ -56,6 +70,7 @@ type File struct {
 	Kind   Kind
 	Seen   uint64 // the sequence of the last message that is in it; 0 for an index
 	Damage error  // nil where SQLite finds it sound
+	Unread error  // why that isn't known: it can't be read
 }
 
 // Inspect reads the files of the model in dir that are there; nobody has them open.
@@ -74,12 +89,15 @@ func Inspect(ctx context.Context, dir string) ([]File, error) {
 
 func (f *File) inspect(ctx context.Context) {
 	db, err := sql.Open("sqlite", dsnOf(f.Path, "ro"))
-	if err != nil {
-		f.Damage = err
-		return
+	if err == nil {
+		err = f.read(ctx, db)
+		_ = db.Close() // it was only read
 	}
-	f.Damage = f.read(ctx, db)
-	_ = db.Close() // it was only read
+	if isUnfit(err) {
+		f.Damage = err
+	} else {
+		f.Unread = err
+	}
 }
 
 func (f *File) read(ctx context.Context, db *sql.DB) error {
@@ -95,14 +113,15 @@ func (f *File) read(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// check has SQLite read the whole file, and gives the first thing that is wrong with it.
+// check has SQLite read the whole file, and gives the first thing that is wrong with it: quick_check would take indexes
+// for sound that lack a row of their table, which a change of that row then finds damaged.
 func check(ctx context.Context, q querier) error {
 	var found string
-	if err := q.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+	if err := q.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&found); err != nil {
 		return fmt.Errorf("check the file: %w", err)
 	}
 	if found != "ok" {
-		return fmt.Errorf("check the file: %s", strings.Join(strings.Fields(found), " "))
+		return unfit{fmt.Errorf("check the file: %s", strings.Join(strings.Fields(found), " "))}
 	}
 	return nil
 }
@@ -110,11 +129,24 @@ func check(ctx context.Context, q querier) error {
 // aside is the end of the name of what was set aside.
 const aside = ".damaged"
 
+// suffixes are of the files that SQLite makes of one.
+var suffixes = []string{"", "-wal", "-shm"}
+
 // SetAside moves a file that can't be used, and that nobody has open, out of the way of a new one.
 func SetAside(path string) error {
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range suffixes {
 		if err := os.Rename(path+suffix, path+aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("set the model aside: %w", err)
+		}
+	}
+	return nil
+}
+
+// remove removes a file that nobody has open and that can be made again.
+func remove(path string) error {
+	for _, suffix := range suffixes {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil

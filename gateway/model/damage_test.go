@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,12 +24,18 @@ import (
 // spoil writes over the page of a file with which a table begins.
 func spoil(t *testing.T, path, table string) {
 	t.Helper()
+	change(t, path, table, func(page []byte) { copy(page, bytes.Repeat([]byte{0xff}, len(page))) })
+}
+
+// change changes the page of a file with which a table or an index begins.
+func change(t *testing.T, path, of string, do func(page []byte)) {
+	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var page, size int64
-	err = db.QueryRowContext(t.Context(), "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = ?", table).Scan(&page, &size)
+	err = db.QueryRowContext(t.Context(), "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = ?", of).Scan(&page, &size)
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +43,12 @@ func spoil(t *testing.T, path, table string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, int(size)), (page-1)*size)
+	data := make([]byte, size)
+	_, err = f.ReadAt(data, (page-1)*size)
+	do(data)
+	if err == nil {
+		_, err = f.WriteAt(data, (page-1)*size)
+	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +63,7 @@ func TestDamageEndsTheModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, one := range map[string]struct {
-		spoilt     map[string]string // by file, a table
+		spoilt     map[string]string // by file, a table, or an index of which a bit is flipped
 		activities int
 		gaps       int
 	}{
@@ -59,6 +71,7 @@ func TestDamageEndsTheModel(t *testing.T) {
 		"tables, as it opens": {map[string]string{"model.db": "index_changes"}, 2, 0},
 		"tables and snapshot": {map[string]string{"model.db": "activities", "model.db.snapshot": "alerts"}, 1, 1},
 		"index":               {map[string]string{"model-index.db": "activity_index_data"}, 2, 0},
+		"a bit of a key":      {map[string]string{"model.db": "persons_last"}, 2, 0},
 		"index, unprepared":   {map[string]string{"model-index.db": "activity_index_config"}, 2, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,11 +94,12 @@ func TestDamageEndsTheModel(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
 				done := make(chan error, 1)
-				go func() { done <- m.Run(ctx); stop() }()
-				if m.Wait(ctx, until) == nil {
+				waiting, over := context.WithCancel(ctx)
+				go func() { done <- m.Run(ctx); over() }()
+				if m.Wait(waiting, until) == nil {
 					do(m)
+					stop()
 				}
-				stop()
 				ended := <-done
 				if err := m.Close(); err != nil {
 					t.Error(err)
@@ -114,7 +128,11 @@ func TestDamageEndsTheModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			for file, table := range one.spoilt {
-				spoil(t, filepath.Join(dir, "model", file), table)
+				if path := filepath.Join(dir, "model", file); table == "persons_last" {
+					change(t, path, table, func(page []byte) { page[len(page)-1] ^= 1 }) // the one user's
+				} else {
+					spoil(t, path, table)
+				}
 			}
 			if ended := run(last, func(*model.Model) {}); !errors.Is(ended, model.ErrDamaged) {
 				t.Fatalf("Run() = %v, want ErrDamaged", ended)
@@ -135,4 +153,100 @@ func TestDamageEndsTheModel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatCannotBeReadIsKept: a file that can't be read now is no damaged one, and is there when it can be.
+func TestWhatCannotBeReadIsKept(t *testing.T) {
+	t.Parallel()
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
+	s, err := stream.Open(t.Context(), stream.Options{Dir: dir + "/stream", Cursors: dir + "/cursors", MaxDisk: 1 << 30, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	options := model.Options{Dir: dir + "/model", Stream: s, Config: config.Default(), Log: log}
+	m, err := model.Open(t.Context(), options)
+	if err == nil {
+		err = m.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := filepath.Join(options.Dir, "model.db")
+	unreadable := func(path string) {
+		t.Helper()
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := model.Open(t.Context(), options); err == nil {
+			t.Fatalf("it opens with %s", path)
+		}
+		if files, err := model.Inspect(t.Context(), options.Dir); err != nil || files[0].Damage != nil || files[0].Unread == nil {
+			t.Errorf("Inspect() = %+v, %v; want what can't be read", files, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatalf("it was set aside: %v", err)
+		}
+		if aside, _ := filepath.Glob(filepath.Join(options.Dir, "*.damaged*")); len(aside) > 0 {
+			t.Errorf("set aside: %v", aside)
+		}
+	}
+	unreadable(tables + "-wal")
+	if _, err := os.Stat(tables); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(tables); err != nil {
+		t.Fatal(err)
+	}
+	unreadable(tables + ".snapshot")
+}
+
+// TestWhatWasSetAsideStays: the damaged file is kept, not the copy of a snapshot that can't be used in its place.
+func TestWhatWasSetAsideStays(t *testing.T) {
+	t.Parallel()
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
+	s, err := stream.Open(t.Context(), stream.Options{Dir: dir + "/stream", Cursors: dir + "/cursors", MaxDisk: 1 << 30, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	options := model.Options{Dir: dir + "/model", Stream: s, Config: config.Default(), Log: log}
+	reopen := func() *model.Model {
+		t.Helper()
+		m, err := model.Open(t.Context(), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := reopen()
+	if err := errors.Join(m.Snapshot(t.Context()), m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tables := filepath.Join(options.Dir, "model.db")
+	versioned(t, tables, 98)
+	versioned(t, tables+".snapshot", 99)
+	if err := reopen().Close(); err != nil {
+		t.Fatal(err)
+	}
+	if v := versioned(t, tables+".damaged", 0); v != 98 {
+		t.Errorf("what is set aside has version %d, want 98", v)
+	}
+}
+
+// versioned gives a file another version, and returns what it had.
+func versioned(t *testing.T, path string, version int) (had int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&had)
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA user_version = %d", version))
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return had
 }

@@ -8,7 +8,6 @@ import (
 	_ "embed" // index.sql
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"net/url"
 	"os"
@@ -63,7 +62,7 @@ type droppedLine struct {
 // openIndex opens the file, or a new one where it can't be used: it can be made from the log.
 func (m *Model) openIndex(ctx context.Context) error {
 	x, err := openIndexAt(ctx, m.indexPath())
-	if err != nil {
+	if isUnfit(err) {
 		if err := m.removeIndex(err); err != nil {
 			return err
 		}
@@ -76,10 +75,8 @@ func (m *Model) openIndex(ctx context.Context) error {
 // removeIndex removes the file, which nobody has open, because of what is wrong with it.
 func (m *Model) removeIndex(wrong error) error {
 	m.log.Warn("the index of the log can't be used: it is made anew", "err", wrong)
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(m.indexPath() + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove the index of the log: %w", err)
-		}
+	if err := remove(m.indexPath()); err != nil {
+		return fmt.Errorf("remove the index of the log: %w", err)
 	}
 	return nil
 }

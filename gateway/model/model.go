@@ -67,7 +67,7 @@ type Model struct {
 	unmoved int           // entries since; the fold's
 	scores  scoreboard
 	daily   func(ctx context.Context, day time.Time, ranking []risk.Score) error // of a Scoring; else nil
-	damage  error                                                                // for which Run ended, or Open
+	mend    func() error                                                         // after damage for which Run ended, or Open: Close's
 
 	mu    sync.Mutex // guards at, moved
 	at    stream.Position
@@ -92,11 +92,12 @@ func Open(ctx context.Context, o Options) (*Model, error) {
 	return m, nil
 }
 
-// Close closes the files; Run must have returned. Where it returned [ErrDamaged] the damaged one is taken out of the way.
+// Close closes the files; Run must have returned. Where it returned [ErrDamaged] the damaged one is looked for and taken
+// out of the way, until the context of Run ends.
 func (m *Model) Close() error {
 	err := errors.Join(m.reader.Close(), m.mover.Close(), m.writer.Close(), m.index.close())
-	if m.damage != nil {
-		err = errors.Join(err, m.takeAway(m.damage))
+	if m.mend != nil {
+		err = errors.Join(err, m.mend())
 	}
 	return err
 }
@@ -109,6 +110,7 @@ func (m *Model) indexPath() string { return filepath.Join(m.options.Dir, "model-
 // anything else. Only [ErrDamaged] it returns, as that stays.
 func (m *Model) Run(ctx context.Context) error {
 	const pause = time.Second
+	whole := ctx
 	ctx, end := context.WithCancelCause(ctx)
 	var copying sync.WaitGroup
 	defer copying.Wait()
@@ -122,7 +124,7 @@ func (m *Model) Run(ctx context.Context) error {
 		}
 		switch {
 		case isDamage(err):
-			m.damage = err
+			m.mend = func() error { return m.takeAway(whole, err) }
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		case ctx.Err() != nil, errors.Is(err, stream.ErrClosed):
 			return nil

@@ -50,7 +50,9 @@ func (m *Model) open(ctx context.Context) error {
 	}
 	err := m.followTables(ctx)
 	if isDamage(err) {
-		m.damage, err = err, fmt.Errorf("%w: %w", ErrDamaged, err)
+		damage := err
+		m.mend = func() error { return m.takeAway(ctx, damage) }
+		err = fmt.Errorf("%w: %w", ErrDamaged, damage)
 	}
 	if err != nil {
 		return errors.Join(err, m.Close())
@@ -69,29 +71,33 @@ func (m *Model) openFiles(ctx context.Context) error {
 	return nil
 }
 
+// openTables begins anew where the file itself is wrong. Where it merely can't be read now it stays as it is.
 func (m *Model) openTables(ctx context.Context) error {
 	restored := false
 	if _, err := os.Stat(m.path()); errors.Is(err, fs.ErrNotExist) {
-		restored = m.fromSnapshot(ctx)
-	}
-	err := m.openProved(ctx)
-	if err == nil {
-		return nil
-	}
-	m.log.Warn("the model can't be used: it is set aside and made anew", "err", err)
-	if err := SetAside(m.path()); err != nil {
-		return err
-	}
-	if !restored && m.fromSnapshot(ctx) {
-		if err = m.openProved(ctx); err == nil {
-			return nil
-		}
-		m.log.Warn("the model's snapshot can't be used either", "err", err)
-		if err := SetAside(m.path()); err != nil {
+		if restored, err = m.fromSnapshot(ctx); err != nil {
 			return err
 		}
 	}
-	return m.openProved(ctx)
+	err := m.openProved(ctx)
+	if !restored && isUnfit(err) {
+		m.log.Warn("the model can't be used: it is set aside and made anew", "err", err)
+		if err := SetAside(m.path()); err != nil {
+			return err
+		}
+		if restored, err = m.fromSnapshot(ctx); err != nil {
+			return err
+		}
+		err = m.openProved(ctx)
+	}
+	if restored && isUnfit(err) {
+		m.log.Warn("the model's snapshot can't be used either", "err", err)
+		if err := remove(m.path()); err != nil { // setting it aside would take the place of what was set aside before
+			return err
+		}
+		err = m.openProved(ctx)
+	}
+	return err
 }
 
 // openProved opens the file, makes its tables where it is new, and proves its place by the stream.
@@ -170,7 +176,7 @@ func makeTables(ctx context.Context, db *sql.DB, schema string, known int) error
 		}
 		return nil
 	}
-	return fmt.Errorf("the tables have version %d, this program knows %d", version, known)
+	return unfit{fmt.Errorf("the tables have version %d, this program knows %d", version, known)}
 }
 
 // prove says whether the model is of this stream. One that the stream has left behind can't be proved and is
@@ -178,14 +184,17 @@ func makeTables(ctx context.Context, db *sql.DB, schema string, known int) error
 func (m *Model) prove(ctx context.Context, p place) error {
 	first, last := m.options.Stream.Bounds()
 	if p.sequence > last {
-		return fmt.Errorf("it has seen message %d, the stream ends at %d", p.sequence, last)
+		return unfit{fmt.Errorf("it has seen message %d, the stream ends at %d", p.sequence, last)}
 	}
 	if p.sequence < first {
 		return nil
 	}
 	err := m.options.Stream.Prove(ctx, p.sequence, p.hash)
-	if errors.Is(err, stream.ErrPurged) {
+	switch {
+	case errors.Is(err, stream.ErrPurged):
 		return nil
+	case errors.Is(err, stream.ErrMismatch), errors.Is(err, stream.ErrNotYet), errors.Is(err, stream.ErrLost), errors.Is(err, stream.ErrFormat):
+		return unfit{err}
 	}
 	return err
 }
@@ -220,7 +229,7 @@ func placeOf(ctx context.Context, q querier) (place, error) {
 		return place{}, nil
 	}
 	if err == nil && len(hash) != len(p.hash) {
-		err = fmt.Errorf("the hash of its place has %d bytes", len(hash))
+		err = unfit{fmt.Errorf("the hash of its place has %d bytes", len(hash))}
 	}
 	copy(p.hash[:], hash)
 	p.time = instant(ms)

@@ -66,27 +66,28 @@ func (m *Model) copyOnce(ctx context.Context, now time.Time) error {
 	return durable.SyncDir(m.options.Dir)
 }
 
-// fromSnapshot puts the snapshot in the model's place, and says whether it could. One that is damaged is set aside.
-func (m *Model) fromSnapshot(ctx context.Context) bool {
+// fromSnapshot puts the snapshot in the model's place, and says whether it did. One that is damaged is set aside; one that
+// can't be read now is an error, because a model made without it would lack what the stream has purged.
+func (m *Model) fromSnapshot(ctx context.Context) (bool, error) {
 	from, err := os.Open(m.snapshot())
 	if errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	if err == nil {
-		f := File{Path: m.snapshot(), Kind: Snapshot}
-		f.inspect(ctx)
-		if err = f.Damage; err != nil && ctx.Err() == nil {
-			err = errors.Join(err, SetAside(m.snapshot()))
-		}
-	}
-	if err == nil {
-		defer func() { _ = from.Close() }() // it was only read
-		err = durable.Write(m.path(), func(w io.Writer) error { _, err := io.Copy(w, from); return err })
+		return false, nil
 	}
 	if err != nil {
-		m.log.Warn("the model's snapshot can't be used", "err", err)
-		return false
+		return false, fmt.Errorf("open the model's snapshot: %w", err)
+	}
+	defer func() { _ = from.Close() }() // it was only read
+	f := File{Path: m.snapshot(), Kind: Snapshot}
+	switch f.inspect(ctx); {
+	case f.Unread != nil:
+		return false, fmt.Errorf("read the model's snapshot: %w", f.Unread)
+	case f.Damage != nil:
+		m.log.Warn("the model's snapshot can't be used", "err", f.Damage)
+		return false, SetAside(m.snapshot())
+	}
+	if err := durable.Write(m.path(), func(w io.Writer) error { _, err := io.Copy(w, from); return err }); err != nil {
+		return false, fmt.Errorf("copy the model's snapshot: %w", err)
 	}
 	m.log.Info("the model is made anew from its snapshot and the stream")
-	return true
+	return true, nil
 }
