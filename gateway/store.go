@@ -90,6 +90,9 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 			s.found(false, name, "stands at batch %d, entry %d", at.Sequence, at.Index)
 		}
 	})
+	if err := ledger.CheckLosses(c.DataDir); err != nil {
+		s.found(true, "ledger", "%v", err)
+	}
 	return s.findings, s.eachLetter(func(name, _, id string, err error) {
 		s.found(true, name, "%s can't be read: %v", id, err)
 	})

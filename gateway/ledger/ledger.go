@@ -57,7 +57,11 @@ func Open(ctx context.Context, s *stream.Stream, dir string, log *slog.Logger) (
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	l := &Ledger{stream: s, reader: r, dir: dir, log: log}
-	if err := l.note(time.Now()); err != nil {
+	err = l.mendLosses()
+	if err == nil {
+		err = l.note(time.Now())
+	}
+	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return l, nil

@@ -27,31 +27,56 @@ type Loss struct {
 // lossesPath is where losses are kept below data_dir.
 func lossesPath(dir string) string { return filepath.Join(dir, "losses") }
 
-// losses are those that are on record.
-func losses(dir string) ([]Loss, error) {
+// kept is for how long a loss is on record.
+const kept = stream.HoursKept * time.Hour
+
+// errLosses is that the record of losses is damaged, and gone with it what it held.
+var errLosses = errors.New("the record of what was lost is damaged")
+
+// losses are those that are on record now.
+func losses(dir string, now time.Time) ([]Loss, error) {
 	data, err := os.ReadFile(lossesPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var out []Loss
-	if err == nil {
-		err = json.Unmarshal(data, &out)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read losses: %w", err)
 	}
-	return out, nil
+	var out []Loss
+	if err := json.Unmarshal(data, &out); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", lossesPath(dir), errLosses, err)
+	}
+	return slices.DeleteFunc(out, func(o Loss) bool { return now.Sub(o.Noticed) > kept }), nil
 }
 
-// Note puts a loss on record in dir, which is data_dir. One that was noted already, as a whole or a part of it, is one with
-// it; those that are too long ago go.
-func Note(dir string, l Loss) error {
-	have, err := losses(dir)
-	if err != nil {
-		have = nil // damaged, too: what is lost now counts
+// CheckLosses says what is wrong with the record of losses in dir, which is data_dir.
+func CheckLosses(dir string) error {
+	_, err := losses(dir, time.Now())
+	return err
+}
+
+// mendLosses sets a record that is damaged aside, so that it is told once: it costs what it held and no more.
+func (l *Ledger) mendLosses() error {
+	err := CheckLosses(l.dir)
+	if !errors.Is(err, errLosses) {
+		return err
 	}
-	have = slices.DeleteFunc(add(have, l), func(o Loss) bool { return l.Noticed.Sub(o.Noticed) > stream.HoursKept*time.Hour })
-	data, err := json.Marshal(have)
+	aside := lossesPath(l.dir) + ".damaged"
+	l.log.Error("what the stream lost before is no longer told", "set_aside", aside, "err", err)
+	return os.Rename(lossesPath(l.dir), aside)
+}
+
+// sameStart is how far apart one loss is noticed by the state and by the ledger, which notice it at one start.
+const sameStart = time.Hour
+
+// Note puts a loss on record in dir, which is data_dir. One that was noted just before, as a whole or a part of it, is one
+// with it; those that are too long ago go.
+func Note(dir string, l Loss) error {
+	have, err := losses(dir, l.Noticed)
+	if err != nil && !errors.Is(err, errLosses) { // else what is lost now counts
+		return err
+	}
+	data, err := json.Marshal(add(have, l, sameStart))
 	if err == nil {
 		err = durable.WriteFile(lossesPath(dir), data)
 	}
@@ -61,11 +86,13 @@ func Note(dir string, l Loss) error {
 	return nil
 }
 
-// add joins a loss with those that overlap it or lie beside it.
-func add(have []Loss, l Loss) []Loss {
+// add joins a loss with those that overlap it or lie beside it and were noticed within a time. Those before are others,
+// because what comes after a lost end has its numbers again.
+func add(have []Loss, l Loss, within time.Duration) []Loss {
 	out := []Loss{}
+	noticed := l.Noticed
 	for _, o := range have {
-		if o.Last+1 < l.First || l.Last+1 < o.First {
+		if o.Last+1 < l.First || l.Last+1 < o.First || noticed.Sub(o.Noticed).Abs() > within {
 			out = append(out, o)
 			continue
 		}
@@ -78,26 +105,27 @@ func add(have []Loss, l Loss) []Loss {
 		}
 	}
 	out = append(out, l)
-	slices.SortFunc(out, func(a, b Loss) int { return a.Noticed.Compare(b.Noticed) })
+	slices.SortStableFunc(out, func(a, b Loss) int { return a.Noticed.Compare(b.Noticed) })
 	return out
 }
 
-// lost lists what is on record, and what the ledger will come by that can't be read.
+// lost lists what is on record, and what the ledger will come by that can't be read: where the state has put that on
+// record, it is one with it, however long the ledger waits before it.
 func (l *Ledger) lost(ctx context.Context, now time.Time) ([]Loss, error) {
-	out, err := losses(l.dir)
-	if err != nil {
+	out, err := losses(l.dir, now)
+	if err != nil && !errors.Is(err, errLosses) { // else the next start tells
 		return nil, err
 	}
 	_, at, _ := l.reader.Tally()
 	if first, last := l.stream.Bounds(); first > last && at.Sequence < last { // the newest message is never purged
-		out = add(out, Loss{First: at.Sequence + 1, Last: last, Noticed: now})
+		out = add(out, Loss{First: at.Sequence + 1, Last: last, Noticed: now}, kept)
 	}
 	for m, err := range l.stream.Salvage(ctx, at.Sequence+1) {
 		switch {
 		case m == nil:
 			return nil, err
 		case err != nil:
-			out = add(out, Loss{First: m.Sequence, Last: m.Sequence, Noticed: now})
+			out = add(out, Loss{First: m.Sequence, Last: m.Sequence, Noticed: now}, kept)
 		}
 	}
 	return out, nil
