@@ -278,4 +278,10 @@ func TestTokensTakeNoPlaceOfRoles(t *testing.T) {
 		code, _ := status(of(100))
 		return code == http.StatusOK
 	})
+	g.show.views.mu.Lock()
+	g.show.views.open[team.Key()].ended = true
+	g.show.views.mu.Unlock()
+	if code, _ := status(team); code != http.StatusServiceUnavailable {
+		t.Errorf("while the files of a view are closed: %d", code)
+	}
 }

@@ -42,6 +42,7 @@ type view struct {
 	handler http.Handler
 	begun   stream.Position // where the stream was when the view was opened: with less it would show too little
 	end     context.CancelFunc
+	ended   bool // views.mu guards it: it answers nobody any more, and its files are being closed
 }
 
 func newViews(g *Gateway, turn sync.Locker) *views {
@@ -124,6 +125,9 @@ func (v *views) of(s access.Scope) (*view, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if w := v.open[s.Key()]; w != nil {
+		if w.ended {
+			return nil, errors.New("it has ended, and its files are being closed")
+		}
 		return w, nil
 	}
 	_, ofRole := v.roles[s.Key()]
@@ -175,7 +179,8 @@ func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 		return nil, err
 	}
 	ctx, end := context.WithCancel(ctx)
-	w := &view{m, api.New(api.Options{Model: m, Recorder: recorder{v.g}, Version: Version(), Log: log, Door: v.g.door, Turn: v.turn}), stream.Position{Sequence: last}, end}
+	handler := api.New(api.Options{Model: m, Recorder: recorder{v.g}, Version: Version(), Log: log, Door: v.g.door, Turn: v.turn})
+	w := &view{model: m, handler: handler, begun: stream.Position{Sequence: last}, end: end}
 	v.done.Go(func() {
 		defer end()
 		v.follow(ctx, s, w)
@@ -187,6 +192,9 @@ func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 func (v *views) follow(ctx context.Context, s access.Scope, w *view) {
 	err := w.model.Run(ctx)
 	v.g.pipeline.metrics.modelEnded(err)
+	v.mu.Lock()
+	w.ended = true
+	v.mu.Unlock()
 	err = errors.Join(err, w.model.Close()) // before it may be opened anew: its files may be taken away
 	v.mu.Lock()
 	delete(v.open, s.Key())
