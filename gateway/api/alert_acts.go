@@ -84,15 +84,12 @@ func (s *service) each(ctx context.Context, o On, c Chosen, act func(ids []strin
 	if err != nil {
 		return nil, fault(err)
 	}
-	out, err := s.actIf(ctx, o.by, act(ids), func() error { return s.unchanged(ctx, ids, o.IfMatch) })
-	if err != nil {
-		return nil, err
-	}
-	s.tellChanged(ctx, o.by, out)
-	if a, err := s.Model.Alert(ctx, ids[0]); err == nil && len(ids) == 1 {
-		out.ETag = digestTag(a)
-	}
-	return out, nil
+	return s.actIf(ctx, o.by, act(ids), func() error { return s.unchanged(ctx, ids, o.IfMatch) }, func(out *done) {
+		s.tellChanged(ctx, o.by, out)
+		if a, err := s.Model.Alert(ctx, ids[0]); err == nil && len(ids) == 1 {
+			out.ETag = digestTag(a)
+		}
+	})
 }
 
 // tellChanged adds what became of an act on alerts. It is recorded, so what can't be told of it is no error.

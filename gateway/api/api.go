@@ -226,11 +226,12 @@ const patience = 5 * time.Second
 
 // act checks, records and waits.
 func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error) {
-	return s.actIf(ctx, by, a, func() error { return nil })
+	return s.actIf(ctx, by, a, func() error { return nil }, func(*done) {})
 }
 
-// actIf is act where a condition holds, which nobody else's act changes before this one is done.
-func (s *service) actIf(ctx context.Context, by string, a model.Act, condition func() error) (*done, error) {
+// actIf is act where a condition holds, which nobody else's act changes before this one is done; tell adds what became of
+// it before the next one.
+func (s *service) actIf(ctx context.Context, by string, a model.Act, condition func() error, tell func(*done)) (*done, error) {
 	s.Turn.Lock()
 	defer s.Turn.Unlock()
 	if err := condition(); err != nil {
@@ -254,7 +255,9 @@ func (s *service) actIf(ctx context.Context, by string, a model.Act, condition f
 	if err != nil {
 		return nil, fault(err)
 	}
-	return s.recorded(ctx, e), nil
+	out := s.recorded(ctx, e)
+	tell(out)
+	return out, nil
 }
 
 func (s *service) recorded(ctx context.Context, e *stream.Entry) *done {

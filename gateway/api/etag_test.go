@@ -1,10 +1,12 @@
 package api_test
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/api"
 )
 
@@ -103,6 +105,35 @@ func TestWhoSomebodyIs(t *testing.T) {
 		answer := w.send(http.MethodPost, user+do.path, do.body, http.Header{"If-Match": {tag()}})
 		if got := answer.Header().Get("ETag"); answer.Code != http.StatusOK || got != tag() {
 			t.Errorf("%s: %d %s with the tag %s, want %s", do.path, answer.Code, answer.Body, got, tag())
+		}
+	}
+}
+
+// handing is a turn after which somebody does something at once.
+type handing struct{ next func() }
+
+func (handing) Lock()     {}
+func (h handing) Unlock() { h.next() }
+
+// TestTheTagOfAnAct: the answer to an act has the tag of what the act made, without what somebody else did after it.
+func TestTheTagOfAnAct(t *testing.T) {
+	t.Parallel()
+	for _, do := range []struct{ document, path, body, next, other string }{
+		{"/alerts/%A", "/alerts/comment", `{"alerts":["%A"],"text":"mine"}`, "/alerts/comment", `{"alerts":["%A"],"text":"theirs"}`},
+		{"/users/%U", "/users/%U/tags", `{"tags":["sensitive"]}`, "/users/%U/tags", `{"tags":["watched"]}`},
+	} {
+		w := newWorld(t)
+		var made string
+		turn := handing{func() {
+			made = w.send(http.MethodGet, api.Prefix+w.fill(t, do.document), "", nil).Header().Get("ETag")
+			w.send(http.MethodPost, api.Prefix+w.fill(t, do.next), w.fill(t, do.other), nil)
+		}}
+		h := api.As(access.Principal{ID: "ida", Role: access.Admin}, api.New(api.Options{
+			Model: w.model, Recorder: w, Version: "test", Log: slog.New(slog.DiscardHandler), Door: w.door, Turn: turn,
+		}))
+		answer := w.askAs(h, http.MethodPost, api.Prefix+w.fill(t, do.path), w.fill(t, do.body))
+		if got := answer.Header().Get("ETag"); answer.Code != http.StatusOK || got != made {
+			t.Errorf("%s: %d with the tag %s, want %s", do.path, answer.Code, got, made)
 		}
 	}
 }

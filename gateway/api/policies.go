@@ -147,7 +147,7 @@ func (s *service) deletePolicy(ctx context.Context, in *Edit) (*done, error) {
 			return err
 		}
 		return matches(in.IfMatch, revisionTag(old.Revision))
-	})
+	}, func(*done) {})
 }
 
 type previewInput struct {

@@ -118,5 +118,5 @@ func (s *service) deleteQuery(ctx context.Context, in *Edit) (*done, error) {
 			return err
 		}
 		return matches(in.IfMatch, revisionTag(old.Revision))
-	})
+	}, func(*done) {})
 }

@@ -66,7 +66,7 @@ type EditUser struct {
 
 // editUser does something to a user.
 func (s *service) editUser(ctx context.Context, in EditUser, a model.Act) (*done, error) {
-	out, err := s.actIf(ctx, in.by, a, func() error {
+	return s.actIf(ctx, in.by, a, func() error {
 		if in.IfMatch == "" {
 			return nil
 		}
@@ -75,14 +75,11 @@ func (s *service) editUser(ctx context.Context, in EditUser, a model.Act) (*done
 			return err
 		}
 		return matches(in.IfMatch, userTag(u))
+	}, func(out *done) {
+		if u, err := s.Model.User(ctx, in.ID); err == nil {
+			out.ETag = userTag(u)
+		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	if u, err := s.Model.User(ctx, in.ID); err == nil {
-		out.ETag = userTag(u)
-	}
-	return out, nil
 }
 
 type tagInput struct {
