@@ -116,8 +116,12 @@ func (s *store) checkStream(ctx context.Context) error {
 }
 
 func (s *store) checkState(ctx context.Context) {
-	if err := dedup.CheckTables(ctx, stateDir(s.config)); err != nil {
+	switch err := dedup.CheckTables(ctx, stateDir(s.config)); {
+	case errors.Is(err, dedup.ErrDamaged):
 		s.found(true, "state", "%v; \"sluice store repair\" rebuilds it", err)
+		return
+	case err != nil:
+		s.found(true, "state", "%v", err)
 		return
 	}
 	index, err := openProved(ctx, s.config, stateDir(s.config), s.stream)
@@ -241,11 +245,12 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 
 // repairState is openState with a closer look; the log says what a rebuilt state no longer remembers.
 func (s *store) repairState(ctx context.Context, log *slog.Logger) (*dedup.Index, error) {
-	if err := dedup.CheckTables(ctx, stateDir(s.config)); ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	} else if err != nil {
+	switch err := dedup.CheckTables(ctx, stateDir(s.config)); {
+	case errors.Is(err, dedup.ErrDamaged):
 		s.found(false, "state", "%v; it is set aside as %s.damaged and rebuilt", err, stateDir(s.config))
 		return rebuildState(ctx, s.config, s.stream, err, log)
+	case err != nil:
+		return nil, err
 	}
 	return openState(ctx, s.config, s.stream, log)
 }
