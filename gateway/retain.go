@@ -54,7 +54,7 @@ func (g *Gateway) retainOnce(ctx context.Context, now time.Time) error {
 	if err := g.checkpoint(now); err != nil {
 		return err
 	}
-	if err := g.shrink(ctx, now, time.Minute); err != nil {
+	if err := g.shrink(ctx, now); err != nil {
 		return err
 	}
 	if g.crowded() {
@@ -73,7 +73,7 @@ func (g *Gateway) makeRoom(ctx context.Context, now time.Time) error {
 				return err
 			}
 		}
-		if err := g.shrink(ctx, now, 0); err != nil {
+		if err := g.shrink(ctx, now); err != nil {
 			return err
 		}
 	}
@@ -99,12 +99,13 @@ func (g *Gateway) checkpoint(now time.Time) error {
 	return nil
 }
 
-// shrink removes what is older than stream.retention, and where that leaves too much, younger entries, down to an age.
-func (g *Gateway) shrink(ctx context.Context, now time.Time, youngest time.Duration) error {
-	for age := g.config.Stream.Retention; ; age /= 2 {
-		if age < time.Second {
-			age = 0
-		}
+// youngest is how old entries are, at least, that go before stream.retention: the model is no reader that the stream waits
+// for, and shall come by them.
+const youngest = time.Minute
+
+// shrink removes what is older than stream.retention, and where that leaves too much, younger entries.
+func (g *Gateway) shrink(ctx context.Context, now time.Time) error {
+	for age := g.config.Stream.Retention; ; age = max(age/2, youngest) {
 		if err := g.stream.Retain(ctx, now.Add(-age), g.retention.checkpoint); err != nil {
 			return err
 		}
@@ -114,15 +115,37 @@ func (g *Gateway) shrink(ctx context.Context, now time.Time, youngest time.Durat
 	}
 }
 
-// tellCrowded says which targets still need the oldest entries, why they have not taken them, and what to do: at once,
-// and then once a minute.
+// tellCrowded says which targets still need the oldest entries, why they have not taken them, and what to do, or what else
+// keeps them: at once, and then once a minute.
 func (g *Gateway) tellCrowded(now time.Time, full bool) {
 	if now.Sub(g.retention.told) < retainEvery && (g.retention.toldFull || !full) {
 		return
 	}
 	g.retention.told, g.retention.toldFull = now, full
-	readers, _ := g.stream.Hindmost()
-	targets := map[string]string{}
+	targets, why := g.oldestNeeded()
+	todo := "raise stream.max_disk"
+	if len(targets) > 0 {
+		todo = "mend the targets, take them out of the configuration, or " + todo
+	}
+	attrs := []any{"targets", targets, "bytes", g.stream.Bytes(), "max_disk", int64(g.config.Stream.MaxDisk)}
+	if full {
+		g.log.Error("stream.max_disk is reached and senders wait, as "+why+": "+todo, attrs...)
+		return
+	}
+	g.log.Warn("stream.max_disk nears, as "+why+", and then senders will have to wait: "+todo, attrs...)
+}
+
+// oldestNeeded says why the oldest entries are kept, and which targets have not taken them, and why.
+func (g *Gateway) oldestNeeded() (targets map[string]string, why string) {
+	targets = map[string]string{}
+	first, _ := g.stream.Bounds()
+	readers, needed := g.stream.Hindmost()
+	switch {
+	case needed > first && g.retention.checkpoint <= first:
+		return targets, "the newest checkpoint of the state has not seen more than the oldest entries"
+	case needed > first:
+		return targets, "what came within the last minute is kept"
+	}
 	for _, d := range g.deliveries {
 		if !slices.Contains(readers, d.name) {
 			continue
@@ -132,14 +155,10 @@ func (g *Gateway) tellCrowded(now time.Time, full bool) {
 			targets[d.name] = t.why
 		}
 	}
-	attrs := []any{"targets", targets, "bytes", g.stream.Bytes(), "max_disk", int64(g.config.Stream.MaxDisk)}
-	if full {
-		g.log.Error("stream.max_disk is reached and senders wait, as targets still need the oldest entries: mend the targets, "+
-			"take them out of the configuration, or raise stream.max_disk", attrs...)
-		return
+	if len(targets) == 0 {
+		return targets, "the ledger still has to count the oldest entries"
 	}
-	g.log.Warn("stream.max_disk nears, as targets still need the oldest entries, and then senders will have to wait: mend the "+
-		"targets, take them out of the configuration, or raise stream.max_disk", attrs...)
+	return targets, "targets still need the oldest entries"
 }
 
 // outlived says whether the oldest batch of the stream is older than stream.retention.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/input"
+	"github.com/sluice-siem/sluice/gateway/ledger"
 )
 
 // said is a log that can be read while it is written.
@@ -45,7 +46,7 @@ func TestRoomIsMadeAtOnce(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing")
 	c := frontDoor(t, func(c *config.Config) {
-		c.Stream.MaxDisk = 1 << 20
+		c.Stream.MaxDisk, c.Stream.Retention = 1<<20, time.Millisecond // else the youngest stay
 		c.Targets = append(c.Targets, config.Target{Name: "gone", Type: "file", Path: filepath.Join(missing, "out.jsonl"), Format: "json"})
 	})
 	var log said
@@ -91,5 +92,47 @@ func TestRoomIsMadeAtOnce(t *testing.T) {
 	<-sent
 	if waited := time.Since(begun); waited > retainEvery/4 {
 		t.Errorf("the sender waited for %v after the target had caught up", waited)
+	}
+}
+
+// TestTheYoungestStay: however full the stream is, the model, for which it doesn't wait, has a minute to come by. The log
+// says what keeps the oldest entries where no target does.
+func TestTheYoungestStay(t *testing.T) {
+	t.Parallel()
+	c := with()
+	p := openPipeline(t, t.TempDir(), c)
+	for i := range 3 {
+		if err := p.accept(t.Context(), []input.Message{{Input: "file", Received: time.Now(), Raw: []byte(activity(i))}}).Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.DataDir, c.Stream.MaxDisk = t.TempDir(), 1
+	var log said
+	g := &Gateway{pipeline: p, stream: p.stream, index: p.index, config: c, log: slog.New(slog.NewTextHandler(&log, nil))}
+	makeRoom := func(now time.Time, said string) uint64 {
+		t.Helper()
+		if err := g.makeRoom(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(log.String(), said) {
+			t.Errorf("the log says %s, want %q", log.String(), said)
+		}
+		first, _ := g.stream.Bounds()
+		return first
+	}
+	l, err := ledger.Open(t.Context(), p.stream, c.DataDir, g.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	makeRoom(time.Now(), "the ledger still has to count")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g.retention.told = time.Time{}
+	if first := makeRoom(time.Now(), "within the last minute is kept"); first != 1 {
+		t.Errorf("the stream begins at %d", first)
+	}
+	if first := makeRoom(time.Now().Add(2*youngest), ""); first == 1 {
+		t.Error("nothing is removed after its time")
 	}
 }
