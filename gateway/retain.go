@@ -123,16 +123,14 @@ func (g *Gateway) tellCrowded(now time.Time, full bool) {
 	}
 	g.retention.told, g.retention.toldFull = now, full
 	targets, why := g.oldestNeeded()
-	todo := "raise stream.max_disk"
-	if len(targets) > 0 {
-		todo = "mend the targets, take them out of the configuration, or " + todo
-	}
-	attrs := []any{"targets", targets, "bytes", g.stream.Bytes(), "max_disk", int64(g.config.Stream.MaxDisk)}
+	attrs := []any{"why", why, "targets", targets, "bytes", g.stream.Bytes(), "max_disk", int64(g.config.Stream.MaxDisk)}
 	if full {
-		g.log.Error("stream.max_disk is reached and senders wait, as "+why+": "+todo, attrs...)
+		g.log.Error("stream.max_disk is reached and senders wait: raise stream.max_disk, or where targets are named, mend them or "+
+			"take them out of the configuration", attrs...)
 		return
 	}
-	g.log.Warn("stream.max_disk nears, as "+why+", and then senders will have to wait: "+todo, attrs...)
+	g.log.Warn("stream.max_disk nears, and then senders will have to wait: raise stream.max_disk, or where targets are named, mend "+
+		"them or take them out of the configuration", attrs...)
 }
 
 // oldestNeeded says why the oldest entries are kept, and which targets have not taken them, and why.

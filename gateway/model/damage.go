@@ -129,13 +129,14 @@ func check(ctx context.Context, q querier) error {
 // aside is the end of the name of what was set aside.
 const aside = ".damaged"
 
-// suffixes are of the files that SQLite makes of one.
-var suffixes = []string{"", "-wal", "-shm"}
+// filesOf are those that SQLite makes of one.
+func filesOf(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
 
 // SetAside moves a file that can't be used, and that nobody has open, out of the way of a new one.
 func SetAside(path string) error {
-	for _, suffix := range suffixes {
-		if err := os.Rename(path+suffix, path+aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	from, to := filesOf(path), filesOf(path+aside)
+	for i := range from {
+		if err := os.Rename(from[i], to[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("set the model aside: %w", err)
 		}
 	}
@@ -144,8 +145,8 @@ func SetAside(path string) error {
 
 // remove removes a file that nobody has open and that can be made again.
 func remove(path string) error {
-	for _, suffix := range suffixes {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, file := range filesOf(path) {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
