@@ -13,7 +13,7 @@ import (
 )
 
 // ErrDamaged is that a table of the state isn't what was written, or is gone.
-var ErrDamaged = errors.New("the state is damaged")
+var ErrDamaged = errors.New("a table of the state is damaged")
 
 // CheckTables has the checksums of all tables of the state in dir looked at, which nobody has open. Nobody else does it:
 // Badger opens a table of which a part is damaged, and takes that part for what was written. All that is kept is in the
