@@ -174,10 +174,10 @@ func (b *Batch) headings(f *facts, id AlertID, do func(key []byte) error) error 
 		return nil
 	}
 	under := b.x.scale.listings(f.detection)
-	moments, n := moments(f.n)
+	times, n := moments(f.n)
 	for _, w := range f.others {
 		for _, heading := range under {
-			for _, at := range moments[:n] {
+			for _, at := range times[:n] {
 				if err := do(openKey(openPrefix(w, f.n.Service, heading), at, id)); err != nil {
 					return err
 				}

@@ -159,10 +159,10 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 	var out []candidate
 	best, weighed := 0, 0
 	mine := appendRaw(nil, string(own))
-	moments, n := moments(me.n)
+	times, n := moments(me.n)
 	for _, from := range me.others {
 		for _, typ := range b.x.scale.lookups(me.detection) {
-			listed, err := b.opened(openPrefix(me.n.Service, from, typ), moments[:n])
+			listed, err := b.opened(openPrefix(me.n.Service, from, typ), times[:n])
 			if err != nil {
 				return nil, err
 			}
@@ -229,13 +229,11 @@ type found struct {
 
 // listedFacts is factsOf for an alert that was found under a heading.
 func (b *Batch) listedFacts(l *listing, from formats.Service) (*facts, error) {
-	var usual [64]byte
-	if key := hex.AppendEncode(usual[:0], l.raw[l.cut:]); len(key) <= len(usual) {
-		if f, ok := b.x.recent.get(EventKey(key)); ok {
-			return f, nil
-		}
+	key := l.key()
+	if f, ok := b.x.recent.get(key); ok {
+		return f, nil // as nearly always, without the alert's ID
 	}
-	return b.factsOf(l.alert(), from, l.key())
+	return b.factsOf(l.alert(), from, key)
 }
 
 func (l *listing) alert() AlertID { return AlertID(hex.EncodeToString(l.raw[:l.cut])) }

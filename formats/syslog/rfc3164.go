@@ -74,10 +74,11 @@ func (p *parser) host(at int, m *Message) (next int) {
 	}
 	m.Host = value(word)
 	next = skipBlanks(p.line, at+len(word))
-	if end := p.second(next); end > 0 && (isZone(word) || bytes.ContainsAny(p.line[next:next+end], ".0123456789")) {
-		if isZone(word) {
-			m.Host = value(p.line[next : next+end])
-		}
+	end, zone := p.second(next), isZone(word)
+	if zone && end > 0 {
+		m.Host = value(p.line[next : next+end])
+	}
+	if zone || bytes.ContainsAny(p.line[next:next+end], ".0123456789") {
 		next = skipBlanks(p.line, next+end)
 	}
 	return next
