@@ -28,7 +28,8 @@ var ErrForeign = errors.New("json object is not of Identity Protection")
 // azureAdIdentityProtection) says. It fails with [ErrForeign] for other objects, and for text that is
 // not one JSON object, is nested deeper than any of these, or has no id.
 func Normalize(json []byte) (formats.Notification, error) {
-	o, err := parse(Unwrap(json))
+	inner, tenant := unwrap(json)
+	o, err := parse(inner)
 	if err != nil {
 		return formats.Notification{}, fmt.Errorf("read identity protection object: %w", err)
 	}
@@ -49,6 +50,7 @@ func Normalize(json []byte) (formats.Notification, error) {
 	default:
 		return formats.Notification{}, ErrForeign
 	}
+	add(&n, "tenantId", tenant)
 	if byCloudAppSecurity(n.Type) {
 		n.Origin = formats.CloudAppSecurity
 	}
@@ -78,6 +80,7 @@ func detection(o object, n *formats.Notification) {
 	n.Update = !n.Raised.IsZero() && o.time("lastUpdatedDateTime").After(n.Raised)
 	o.keep(n, "requestId", "correlationId", "riskState", "riskLevel", "riskDetail", "source", "detectionTimingType",
 		"activity", "tokenIssuerType", "lastUpdatedDateTime", "userId", "additionalInfo")
+	o.child("location").keep(n, "city", "state", "countryOrRegion") // of the address
 }
 
 // addAccount adds a name that isn't there yet.

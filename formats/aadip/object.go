@@ -40,12 +40,18 @@ func parse(b []byte) (object, error) {
 // comes: the properties of Azure Monitor's record of the category UserRiskEvents, and the one object of a list (Graph's value,
 // Azure Monitor's records). Otherwise, and where b is no object, it returns b.
 func Unwrap(b []byte) []byte {
+	inner, _ := unwrap(b)
+	return inner
+}
+
+// unwrap is Unwrap, and tells the tenant, which only Azure Monitor's record does.
+func unwrap(b []byte) (inner []byte, tenant string) {
 	if !bytes.Contains(b, []byte(`"value"`)) && !bytes.Contains(b, []byte(`"records"`)) && !bytes.Contains(b, []byte(`"properties"`)) {
-		return b // at a fraction of the cost
+		return b, "" // at a fraction of the cost
 	}
 	o, err := parse(b)
 	if err != nil {
-		return b
+		return b, ""
 	}
 	for _, list := range [...]string{"value", "records"} {
 		var items []json.RawMessage
@@ -57,9 +63,9 @@ func Unwrap(b []byte) []byte {
 		}
 	}
 	if p := o["properties"]; o.text("category") == "UserRiskEvents" && len(p) > 0 && p[0] == '{' {
-		return p
+		return p, o.text("tenantId")
 	}
-	return b
+	return b, ""
 }
 
 // tooDeep counts brackets outside strings.
@@ -132,11 +138,17 @@ func (o object) list(name string) []string {
 // keep copies members that are strings to n.Extra.
 func (o object) keep(n *formats.Notification, names ...string) {
 	for _, name := range names {
-		if v := o.text(name); v != "" {
-			if n.Extra == nil {
-				n.Extra = make(map[string]string, len(names))
-			}
-			n.Extra[name] = v
-		}
+		add(n, name, o.text(name))
 	}
+}
+
+// add adds a field that nothing of n holds, where there is one.
+func add(n *formats.Notification, key, value string) {
+	if value == "" {
+		return
+	}
+	if n.Extra == nil {
+		n.Extra = map[string]string{}
+	}
+	n.Extra[key] = value
 }
