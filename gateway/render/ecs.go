@@ -35,10 +35,10 @@ func (l *line) appendECS(b []byte) ([]byte, error) {
 	l.writeECSThreat(w)
 	others := l.writeECSWho(w)
 	w.begin("cloud", '{')
-	if tenant := cmp.Or(l.Extra["azureTenantId"], l.Extra["tenantId"]); tenant != "" {
-		w.begin("account", '{')
-		w.text("id", tenant)
-		w.end()
+	w.begin("account", '{')
+	w.text("id", l.tenant())
+	w.end()
+	if l.tenant() != "" || l.Origin == formats.IdentityProtection { // which is a part of Azure
 		w.text("provider", "azure")
 	}
 	w.begin("service", '{')
@@ -235,11 +235,16 @@ func (l *line) writeECSWho(w *writer) (others []string) {
 	ips, others := addresses(l.Addresses)
 	w.begin("source", '{')
 	w.firstIP("ip", ips)
+	if len(ips) > 0 {
+		writeECSGeo(w, l.place())
+	}
 	w.end()
 	if len(l.Hosts) > 0 {
 		w.begin("host", '{')
 		w.text("name", l.Hosts[0])
 		w.text("hostname", l.Hosts[0])
+		own, _ := addresses(l.Hosts[:1]) // a sensor that knows no name of it writes its address
+		w.ips("ip", own)
 		w.end()
 	}
 	w.begin("related", '{')
@@ -248,6 +253,15 @@ func (l *line) writeECSWho(w *writer) (others []string) {
 	w.texts("hosts", l.Hosts)
 	w.end()
 	return others
+}
+
+func writeECSGeo(w *writer, p place) {
+	w.begin("geo", '{')
+	w.text("city_name", p.City)
+	w.text("region_name", p.State)
+	w.text("country_iso_code", p.Code)
+	w.text("country_name", p.Country)
+	w.end()
 }
 
 // writeECSOwn writes what the schema has no field for.

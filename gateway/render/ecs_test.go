@@ -29,6 +29,12 @@ func TestECSOfAnAlert(t *testing.T) {
 		"a tenant":             {alert(func(e *stream.Entry) { e.Notification.Extra = map[string]string{"tenantId": "t1"} }), "cloud account id", "t1"},
 		"a tenant's cloud":     {alert(func(e *stream.Entry) { e.Notification.Extra = map[string]string{"tenantId": "t1"} }), "cloud provider", "azure"},
 		"no tenant":            {raised(), "cloud provider", nil},
+		"a part of Azure":      {received(located("PT")), "cloud provider", "azure"},
+		"a country's code":     {received(located("pt")), "source geo country_iso_code", "PT"},
+		"a country's name":     {received(located("Portugal")), "source geo country_name", "Portugal"},
+		"a city":               {received(located("PT")), "source geo city_name", "Porto"},
+		"a device's name":      {raised(), "host ip", nil},
+		"a device's address":   {alert(func(e *stream.Entry) { e.Notification.Devices[0].Name = "2001:db8::7" }), "host ip 0", "2001:db8::7"},
 		"a moment":             {alert(func(e *stream.Entry) { e.Notification.End = e.Notification.Start }), "event duration", 0.0},
 		"a second":             {alert(func(e *stream.Entry) { e.Notification.End = e.Notification.Start.Add(time.Second) }), "event duration", 1e9},
 		"backwards":            {alert(func(e *stream.Entry) { e.Notification.End = e.Notification.Start.Add(-time.Second) }), "event duration", nil},
@@ -49,4 +55,9 @@ func TestECSOfAnAlert(t *testing.T) {
 			t.Errorf("%s: %s is %v, want %v", name, tt.path, got, tt.want)
 		}
 	}
+}
+
+// located is the message of a detection that says where its address is.
+func located(country string) []byte {
+	return []byte(`{"id":"d1","riskEventType":"unfamiliarFeatures","ipAddress":"203.0.113.7","location":{"city":"Porto","countryOrRegion":"` + country + `"}}`)
 }

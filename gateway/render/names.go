@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -98,6 +99,25 @@ func addresses(texts []string) (ips []netip.Addr, others []string) {
 		}
 	}
 	return ips, others
+}
+
+// tenant is that of Microsoft's cloud whose alert it is, where the service tells.
+func (l *line) tenant() string { return cmp.Or(l.Extra["azureTenantId"], l.Extra["tenantId"]) }
+
+// place is where an address is.
+type place struct{ City, State, Code, Country string } // Code is ISO 3166's of two letters, Country a name without one
+
+// place is where Identity Protection says that the address of a detection is. No other service does.
+func (l *line) place() place {
+	if l.Service != formats.IdentityProtection {
+		return place{}
+	}
+	p := place{City: l.Extra["city"], State: l.Extra["state"], Country: l.Extra["countryOrRegion"]}
+	code := strings.ToUpper(p.Country)
+	if len(code) == 2 && 'A' <= code[0] && code[0] <= 'Z' && 'A' <= code[1] && code[1] <= 'Z' {
+		p.Code, p.Country = code, ""
+	}
+	return p
 }
 
 // product names a service as its vendor does today; empty for what nobody knows.
