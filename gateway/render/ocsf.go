@@ -47,7 +47,7 @@ func (l *line) appendOCSF(b []byte) ([]byte, error) {
 	default:
 		l.writeOCSFActivity(w, c, ips)
 	}
-	l.writeObservables(w, ips)
+	l.writeObservables(w, c, ips)
 	if utf8.Valid(l.Raw) {
 		w.text("raw_data", string(l.Raw))
 	}
@@ -64,6 +64,7 @@ func (l *line) writeOCSFMetadata(w *writer) {
 	w.text("version", ocsfVersion)
 	w.text("uid", string(l.EventKey))
 	w.text("correlation_uid", l.AlertID)
+	w.text("tenant_uid", l.tenant())
 	w.text("event_code", l.Type)
 	w.text("log_name", string(l.Kind))
 	w.text("log_provider", ourName)
@@ -72,6 +73,7 @@ func (l *line) writeOCSFMetadata(w *writer) {
 	w.begin("product", '{')
 	w.text("name", name)
 	w.text("vendor_name", vendor)
+	w.text("version", l.productVersion())
 	w.end()
 	w.end()
 }
@@ -135,6 +137,13 @@ func (l *line) writeEndpoint(w *writer, ips []netip.Addr) {
 	if len(l.Hosts) > 0 {
 		w.text("hostname", l.Hosts[0])
 	}
+	if len(ips) > 0 {
+		p := l.place()
+		w.begin("location", '{')
+		w.text("city", p.City)
+		w.text("country", p.Code)
+		w.end()
+	}
 	w.end()
 }
 
@@ -152,28 +161,37 @@ func writeOCSFUser(w *writer, key, name string) {
 	w.end()
 }
 
-// writeObservables writes all accounts, devices and addresses, for search.
-func (l *line) writeObservables(w *writer, ips []netip.Addr) {
-	observable := func(id int64, kind, value string) {
+// writeObservables writes all accounts, devices and addresses, for search. The name of the first is where the event
+// has it, as OCSF's reference asks; what it has nowhere else is named by its kind.
+func (l *line) writeObservables(w *writer, c class, ips []netip.Addr) {
+	endpoint, user := c.endpoints()
+	observable := func(i int, id int64, kind, name, value string) {
 		if value == "" {
 			return
+		}
+		if i > 0 || c.uid == baseEvent {
+			name = strings.ToLower(strings.ReplaceAll(kind, " ", "_"))
 		}
 		w.begin("", '{')
 		w.number("type_id", id)
 		w.text("type", kind)
-		w.text("name", strings.ToLower(strings.ReplaceAll(kind, " ", "_")))
+		w.text("name", name)
 		w.text("value", value)
 		w.end()
 	}
 	w.begin("observables", '[')
-	for _, host := range l.Hosts {
-		observable(1, "Hostname", host)
+	for i, host := range l.Hosts {
+		observable(i, 1, "Hostname", endpoint+".hostname", host)
 	}
-	for _, ip := range ips {
-		observable(2, "IP Address", ip.String())
+	for i, ip := range ips {
+		observable(i, 2, "IP Address", endpoint+".ip", ip.String())
 	}
-	for _, user := range l.Users {
-		observable(4, "User Name", user)
+	for i, name := range l.Users {
+		attribute := ".name"
+		if accountOf(name).ID != "" {
+			attribute = ".uid"
+		}
+		observable(i, 4, "User Name", user+attribute, name)
 	}
 	w.end()
 }

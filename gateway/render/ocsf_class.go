@@ -24,6 +24,17 @@ type class struct {
 	name     string // of the activity, where its number is 99, other
 }
 
+// endpoints are the attributes in which a class has the first address and device, and the first account.
+func (c class) endpoints() (endpoint, user string) {
+	switch c.uid {
+	case detectionFinding:
+		return "evidences[0].src_endpoint", "evidences[0].actor.user"
+	case authentication:
+		return "src_endpoint", "user"
+	}
+	return "src_endpoint", "actor.user"
+}
+
 // ocsfClass chooses the class by what the line has.
 func (l *line) ocsfClass() class {
 	ips, _ := addresses(l.Addresses)

@@ -1,8 +1,11 @@
 package render
 
 import (
+	"cmp"
 	"net/netip"
+	"time"
 
+	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
 	"github.com/sluice-siem/sluice/gateway/policy"
 )
@@ -25,6 +28,9 @@ func (l *line) writeFinding(w *writer, ips []netip.Addr) {
 	w.text("desc", l.Message)
 	w.text("src_url", l.URL)
 	w.millis("created_time", l.Raised)
+	if l.Update {
+		w.millis("modified_time", l.modified())
+	}
 	w.millis("first_seen_time", l.Start)
 	w.millis("last_seen_time", l.End)
 	w.begin("analytic", '{')
@@ -50,6 +56,17 @@ func (l *line) writeFinding(w *writer, ips []netip.Addr) {
 		w.end()
 		w.end()
 	}
+}
+
+// modified is when the service changed the alert, as well as anybody knows: Identity Protection says it, and Defender
+// for Identity sends it then, while Cloud App Security writes the event's time there.
+func (l *line) modified() time.Time {
+	var sent time.Time
+	if l.Service != formats.CloudAppSecurity {
+		sent = l.Sent
+	}
+	said, _ := time.Parse(time.RFC3339Nano, cmp.Or(l.Extra["lastUpdatedDateTime"], l.Extra["lastUpdateDateTime"], l.Extra["lastModifiedDateTime"]))
+	return happened(said, sent, l.Arrived)
 }
 
 // writeRelated writes the other services' notifications of the alert.

@@ -3,9 +3,13 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 func FuzzAppendOCSF(f *testing.F) {
@@ -91,6 +95,50 @@ func TestSchemasRefuse(t *testing.T) {
 			if all[format].Validate(v) == nil {
 				t.Errorf("%s: %s in place of %s is valid", format, c[1], c[0])
 			}
+		}
+	}
+}
+
+// TestOCSFOfAnAlert: what the class has of whose alert it is, when it was changed, and where the event has what it lists.
+func TestOCSFOfAnAlert(t *testing.T) {
+	fits := schemas(t)["ocsf"]
+	const sensor = "<36>1 2031-05-06T07:08:09.5+00:00 S CEF 1 X 0|Microsoft|Azure ATP|2.1|XSecurityAlert|T|5|suser=a shost=WS-1 externalId=2009 cs2Label=trigger cs2="
+	agent := strings.Replace(string(activity("ALERT_CABINET_EVENT_MATCH_AUDIT", "T", "suser=a")), "1_a", "5a5b5c5d5e5f606162636465", 1)
+	changed := received([]byte(agent))
+	changed.Match.Relation = dedup.Update
+	for name, tt := range map[string]struct {
+		entry stream.Entry
+		path  string
+		want  any
+	}{
+		"a tenant":              {received([]byte(`{"category":"UserRiskEvents","tenantId":"t1","properties":{"id":"d1","riskEventType":"leakedCredentials"}}`)), "metadata tenant_uid", "t1"},
+		"a version":             {received([]byte(sensor + "new")), "metadata product version", "2.1"},
+		"new":                   {received([]byte(sensor + "new")), "finding_info modified_time", nil},
+		"an update":             {received([]byte(sensor + "update")), "finding_info modified_time", 1935817689500.0},
+		"an update of an agent": {changed, "finding_info modified_time", float64(arrived.UnixMilli())},
+		"an update that says when": {
+			received([]byte(`{"id":"d1","riskEventType":"unfamiliarFeatures","detectedDateTime":"2031-05-06T07:00:00Z","lastUpdatedDateTime":"2031-05-06T07:01:00.5Z"}`)),
+			"finding_info modified_time", 1935817260500.0,
+		},
+		"a country":              {received(located("pt")), "evidences 0 src_endpoint location country", "PT"},
+		"a country without code": {received(located("Portugal")), "evidences 0 src_endpoint location country", nil},
+		"where the device is":    {received([]byte(sensor + "new")), "observables 0 name", "evidences[0].src_endpoint.hostname"},
+		"where the address is":   {received(located("PT")), "observables 0 name", "evidences[0].src_endpoint.ip"},
+		"where who logs in is":   {received(activity("EVENT_CATEGORY_LOGIN", "Log on", "suser=a destinationServiceName=Box")), "observables 0 name", "user.name"},
+		"where a SID is":         {received(activity("EVENT_CATEGORY_LOGIN", "Log on", "suser=S-1-5-21-1 destinationServiceName=Box")), "observables 0 name", "user.uid"},
+		"what is nowhere else":   {received(activity("EVENT_CATEGORY_RUN_COMMAND", "Run command", "suser=a")), "observables 0 name", "user_name"},
+	} {
+		text, err := rendered("ocsf", nil, &tt.entry, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, fits, text)
+		var doc any
+		if err := json.Unmarshal(text, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if got := at(doc, tt.path); got != tt.want {
+			t.Errorf("%s: %s is %v, want %v", name, tt.path, got, tt.want)
 		}
 	}
 }
