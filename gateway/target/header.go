@@ -3,6 +3,7 @@ package target
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/syslog"
@@ -38,8 +39,8 @@ func newEnvelope(format, header, host string) (*envelope, error) {
 		v.append = syslog.AppendRFC5424
 	case "rfc3164":
 		v.append = syslog.AppendRFC3164
-		if format == "cef" {
-			v.app = "" // "CEF:" is the tag
+		if strings.HasPrefix(format, "cef") || strings.HasPrefix(format, "leef") {
+			v.app = "" // "CEF:" or "LEEF:" is the tag
 		}
 	default:
 		return nil, errors.New("header " + strconv.Quote(header) + ": want rfc5424 or rfc3164")

@@ -56,6 +56,26 @@ func TestSyslogFramesAndHeaders(t *testing.T) {
 	}
 }
 
+// TestSyslogTags: behind an old header readers look for CEF: and LEEF: where the tag stands, and for ours before all else.
+func TestSyslogTags(t *testing.T) {
+	e := received([]byte("CEF:0|Microsoft|Azure ATP|2.1|XSecurityAlert|T|5|externalId=2009"))
+	for format, want := range map[string]string{
+		"cef": "CEF:0|", "cef_original": "CEF:0|", "cef_rendered": "CEF:0|", "leef1": "LEEF:1.0|", "leef2": "LEEF:2.0|", "json": `sluice: {"`, "ocsf": `sluice: {"`,
+	} {
+		v, err := newEnvelope(format, "rfc3164", "gate.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := v.pack(nil, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, text, _ := strings.Cut(string(got), " gate.example "); !strings.HasPrefix(text, want) {
+			t.Errorf("%s: %q, want %q behind the host", format, got, want)
+		}
+	}
+}
+
 func TestSyslogRefusesUnknownSettings(t *testing.T) {
 	for _, cfg := range []config.Target{
 		{Address: "tcp://h:1", Format: "leef"},
