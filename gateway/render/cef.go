@@ -175,8 +175,14 @@ func digits(s string) bool {
 
 // plainEvent is a detection of a service that doesn't write CEF: Identity Protection writes JSON, and so do we.
 func plainEvent(n *formats.Notification, vendor, product string) cef.Event {
-	f := []cef.Field{{Key: "externalId", Value: n.ID}}
+	f := []cef.Field{}
 	add := func(key, value string) { f = append(f, cef.Field{Key: key, Value: value}) }
+	if len(n.ID) <= longestValue("externalId") {
+		add("externalId", n.ID)
+	} else { // as Identity Protection's are: a reader would cut it, and then it names nothing
+		add("flexString1Label", "notificationId")
+		add("flexString1", n.ID)
+	}
 	add("start", millis(n.Start))
 	add("end", millis(n.End))
 	add("rt", millis(n.Raised))

@@ -323,6 +323,23 @@ func TestRendering(t *testing.T) {
 	}
 }
 
+// TestLongIDsAreWhole: externalId has room for 40 characters, and a longer ID stands where it isn't cut.
+func TestLongIDsAreWhole(t *testing.T) {
+	long := strings.Repeat("d1", 32)
+	for id, want := range map[string]string{"3131aa": "externalId=3131aa ", long: "flexString1Label=notificationId flexString1=" + long + " "} {
+		e := received([]byte(`{"id":"` + id + `","riskEventType":"unfamiliarFeatures"}`))
+		for _, format := range []string{"cef", "cef_rendered"} {
+			text, err := rendered(format, nil, &e, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), want) || id == long && strings.Contains(string(text), "externalId=") {
+				t.Errorf("%s: no %q in %s", format, want, text)
+			}
+		}
+	}
+}
+
 func TestLongEventsFitTheLimit(t *testing.T) {
 	s := schemas(t)
 	long := strings.Repeat(`ü=\|`, 20_000)
