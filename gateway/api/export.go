@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -105,7 +106,8 @@ func csvWriter[T any](columns []column[T]) func(io.Writer, func(func(T, error) b
 // harmless keeps a spreadsheet from taking for a formula what a sender wrote: a quote mark before it, as OWASP's "CSV
 // Injection" advises.
 func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	const formulas = "=+-@\t\r\n＝＋－＠" // the wide ones are the same to a spreadsheet in East Asia
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && strings.ContainsRune(formulas, first) {
 		return "'" + s
 	}
 	return s
