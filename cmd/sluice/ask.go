@@ -246,7 +246,7 @@ func (s *asker) print(ctx context.Context, path string) error {
 		return err
 	}
 	out.WriteByte('\n')
-	_, err := s.operator.out.Write(out.Bytes())
+	_, err := s.operator.out.Write(escaped(out.Bytes()))
 	return err
 }
 

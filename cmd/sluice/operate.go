@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway"
@@ -226,14 +228,31 @@ func (o *operator) list(ctx context.Context, target string) error {
 	return w.Flush()
 }
 
-// oneLine keeps what senders and targets wrote from moving the cursor of a terminal.
+// oneLine keeps what senders and targets wrote from moving the cursor of a terminal, and from turning round what
+// stands behind it.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		switch {
+		case unicode.IsControl(r): // U+0080 to U+009F, too, which terminals obey as they do ESC
 			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return unicode.ReplacementChar
 		}
 		return r
 	}, s)
+}
+
+// escaped is JSON in which what a terminal obeys is an escape, and means the same.
+func escaped(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if r >= 0x7f && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) { // encoding/json has escaped the others
+			out = fmt.Appendf(out, `\u%04x`, r)
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
 }
 
 func letterPath(target, id string) string {
