@@ -15,11 +15,12 @@ import (
 const usage = `Usage: sluice COMMAND [ARGUMENTS]
 
   run [--config FILE] [--demo]      the gateway; or a made-up morning, which reaches none of FILE's targets
-  check --config FILE [--rate N/s]  say everything that is wrong with a configuration; where nothing is, what its
+  check --config FILE [--rate N/s] [--alerts PERCENT]
+                                    say everything that is wrong with a configuration; where nothing is, what its
                                     routes guarantee, and the disk and memory it needs. Directories that this
                                     machine lacks are told too, and change no exit status
-  replay [--config FILE] [--arrivals FILE]... [--truth FILE]... LOG...
-                                    decide captured messages, forward nothing
+  replay [--config FILE] [--arrivals FILE]... [--truth FILE]... [--scores FILE] LOG...
+                                    decide captured messages, forward nothing; score their users
   reconcile [--config FILE] [--json]
                                     account for every notification: what was received and what became of it
   deadletter list [TARGET] | show TARGET ID | retry TARGET ID|--all | drop TARGET ID|--all
