@@ -178,13 +178,13 @@ func (d deed) asimResult() string {
 	return "NA"
 }
 
-// writeASIMUser writes the first account by the rules of ASIM's user entity: its name with its domain, or
+// writeASIMUser writes the first account by the rules of ASIM's user entity: its name with its domain,
 // its identifier, and what kind of either it is. objectID is what the schema calls the form of a GUID.
 func (l *line) writeASIMUser(w *writer, prefix, nameColumn, objectID string) {
 	if len(l.Users) == 0 {
 		return
 	}
-	a := accountOf(l.Users[0])
+	a := l.user()
 	switch {
 	case strings.HasPrefix(a.ID, "S-1-"):
 		w.text(prefix+"Id", a.ID)
@@ -192,7 +192,8 @@ func (l *line) writeASIMUser(w *writer, prefix, nameColumn, objectID string) {
 	case a.ID != "":
 		w.text(prefix+"Id", a.ID)
 		w.text(prefix+"IdType", objectID)
-	case a.Spelling != "":
+	}
+	if a.Spelling != "" && a.Spelling != a.ID {
 		w.text(nameColumn, a.Spelling)
 		kind := "Simple"
 		if a.UPN != "" {

@@ -88,7 +88,7 @@ func (l *line) appendTimes(f []cef.Field) []cef.Field {
 // appendWho appends accounts, devices, addresses and the application.
 func (l *line) appendWho(f []cef.Field) []cef.Field {
 	if len(l.Users) > 0 {
-		f = append(f, cef.Field{Key: "suser", Value: l.Users[0]}, cef.Field{Key: "suid", Value: accountOf(l.Users[0]).ID})
+		f = append(f, cef.Field{Key: "suser", Value: l.Users[0]}, cef.Field{Key: "suid", Value: l.user().ID})
 	}
 	if len(l.Hosts) > 0 {
 		f = append(f, cef.Field{Key: "shost", Value: l.Hosts[0]})

@@ -222,9 +222,9 @@ func (l *line) writeECSThreat(w *writer) {
 // writeECSWho writes accounts, devices and addresses, and gives the addresses that are none.
 func (l *line) writeECSWho(w *writer) (others []string) {
 	if len(l.Users) > 0 {
-		who := accountOf(l.Users[0])
+		who := l.user()
 		w.begin("user", '{')
-		w.text("id", cmp.Or(who.ID, l.Extra["userId"])) // a risk detection has one user
+		w.text("id", who.ID)
 		w.text("name", who.Name)
 		w.text("domain", who.Domain)
 		w.text("email", who.UPN)

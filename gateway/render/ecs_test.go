@@ -30,6 +30,8 @@ func TestECSOfAnAlert(t *testing.T) {
 		"a tenant's cloud":     {alert(func(e *stream.Entry) { e.Notification.Extra = map[string]string{"tenantId": "t1"} }), "cloud provider", "azure"},
 		"no tenant":            {raised(), "cloud provider", nil},
 		"a part of Azure":      {received(located("PT")), "cloud provider", "azure"},
+		"an object ID":         {received(detected()), "user id", "b8a3c1de-0000-4000-8000-00000000a001"},
+		"a display name":       {received(detected()), "user full_name", "Ida Brook"},
 		"a country's code":     {received(located("pt")), "source geo country_iso_code", "PT"},
 		"a country's name":     {received(located("Portugal")), "source geo country_name", "Portugal"},
 		"a city":               {received(located("PT")), "source geo city_name", "Porto"},

@@ -41,6 +41,19 @@ func accountOf(s string) account {
 	return a
 }
 
+// user is the first account. A risk detection of Identity Protection is of one user, and says the object ID and the
+// display name, too; Defender for Identity's and Cloud App Security's alerts don't.
+func (l *line) user() account {
+	a := accountOf(l.Users[0])
+	if id := l.Extra["userId"]; l.Service == formats.IdentityProtection && objectID(id) {
+		a.ID = cmp.Or(a.ID, id)
+		if len(l.Users) == 2 {
+			a.Full = cmp.Or(a.Full, accountOf(l.Users[1]).Full)
+		}
+	}
+	return a
+}
+
 // mailName tells whether s can stand before the at sign of an address, by the pattern of OCSF's email_t.
 func mailName(s string) bool {
 	for i := range len(s) {

@@ -88,7 +88,7 @@ func (l *line) writeOCSFActivity(w *writer, c class, ips []netip.Addr) {
 		w.number("status_id", 1)
 		w.text("status", "Success")
 	}
-	actor, user := true, l.Users[0]
+	actor, user := true, l.user()
 	switch c.uid {
 	case authentication:
 		actor = false
@@ -96,7 +96,7 @@ func (l *line) writeOCSFActivity(w *writer, c class, ips []netip.Addr) {
 		w.text("name", l.App)
 		w.end()
 	case accountChange:
-		user = l.targetUser()
+		user = accountOf(l.targetUser())
 	case fileHosting:
 		name, folder := l.fileName()
 		w.begin("file", '{')
@@ -117,11 +117,11 @@ func (l *line) writeOCSFActivity(w *writer, c class, ips []netip.Addr) {
 	}
 	if actor {
 		w.begin("actor", '{')
-		writeOCSFUser(w, "user", l.Users[0])
+		writeOCSFUser(w, l.user())
 		w.end()
 	}
 	if c.uid == authentication || c.uid == accountChange {
-		writeOCSFUser(w, "user", user)
+		writeOCSFUser(w, user)
 	}
 	l.writeEndpoint(w, ips)
 	if agent := l.Extra["requestClientApplication"]; c.uid != fileHosting && agent != "" {
@@ -148,11 +148,10 @@ func (l *line) writeEndpoint(w *writer, ips []netip.Addr) {
 }
 
 // writeOCSFUser writes an account, which must have a name or an identifier.
-func writeOCSFUser(w *writer, key, name string) {
-	a := accountOf(name)
-	w.begin(key, '{')
+func writeOCSFUser(w *writer, a account) {
+	w.begin("user", '{')
 	w.text("uid", a.ID)
-	if a.ID == "" {
+	if a.ID != a.Spelling {
 		w.text("name", a.Spelling)
 	}
 	w.text("domain", a.Domain)

@@ -49,7 +49,7 @@ func (l *line) writeFinding(w *writer, ips []netip.Addr) {
 		w.begin("", '{')
 		if len(l.Users) > 0 {
 			w.begin("actor", '{')
-			writeOCSFUser(w, "user", l.Users[0])
+			writeOCSFUser(w, l.user())
 			w.end()
 		}
 		l.writeEndpoint(w, ips)

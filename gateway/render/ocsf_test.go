@@ -99,6 +99,11 @@ func TestSchemasRefuse(t *testing.T) {
 	}
 }
 
+// detected is the message of a detection that says all of its user.
+func detected() []byte {
+	return []byte(`{"id":"d1","riskEventType":"unfamiliarFeatures","userId":"b8a3c1de-0000-4000-8000-00000000a001","userPrincipalName":"ida@hill.example","userDisplayName":"Ida Brook"}`)
+}
+
 // TestOCSFOfAnAlert: what the class has of whose alert it is, when it was changed, and where the event has what it lists.
 func TestOCSFOfAnAlert(t *testing.T) {
 	fits := schemas(t)["ocsf"]
@@ -120,6 +125,9 @@ func TestOCSFOfAnAlert(t *testing.T) {
 			received([]byte(`{"id":"d1","riskEventType":"unfamiliarFeatures","detectedDateTime":"2031-05-06T07:00:00Z","lastUpdatedDateTime":"2031-05-06T07:01:00.5Z"}`)),
 			"finding_info modified_time", 1935817260500.0,
 		},
+		"an object ID":           {received(detected()), "evidences 0 actor user uid", "b8a3c1de-0000-4000-8000-00000000a001"},
+		"a name beside its ID":   {received(detected()), "evidences 0 actor user name", "ida@hill.example"},
+		"a display name":         {received(detected()), "evidences 0 actor user full_name", "Ida Brook"},
 		"a country":              {received(located("pt")), "evidences 0 src_endpoint location country", "PT"},
 		"a country without code": {received(located("Portugal")), "evidences 0 src_endpoint location country", nil},
 		"where the device is":    {received([]byte(sensor + "new")), "observables 0 name", "evidences[0].src_endpoint.hostname"},
