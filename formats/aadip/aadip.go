@@ -12,6 +12,7 @@
 package aadip
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,8 +28,8 @@ var ErrForeign = errors.New("json object is not of Identity Protection")
 // (version 1 with vendorInformation.provider IPC, version 2 with serviceSource
 // azureAdIdentityProtection) says. It fails with [ErrForeign] for other objects, and for text that is
 // not one JSON object, is nested deeper than any of these, or has no id.
-func Normalize(json []byte) (formats.Notification, error) {
-	inner, tenant := unwrap(json)
+func Normalize(text []byte) (formats.Notification, error) {
+	inner, tenant := unwrap(text)
 	o, err := parse(inner)
 	if err != nil {
 		return formats.Notification{}, fmt.Errorf("read identity protection object: %w", err)
@@ -81,6 +82,17 @@ func detection(o object, n *formats.Notification) {
 	o.keep(n, "requestId", "correlationId", "riskState", "riskLevel", "riskDetail", "source", "detectionTimingType",
 		"activity", "tokenIssuerType", "lastUpdatedDateTime", "userId", "additionalInfo")
 	o.child("location").keep(n, "city", "state", "countryOrRegion") // of the address
+	add(n, "userAgent", userAgent(o.text("additionalInfo")))
+}
+
+// userAgent reads the program out of a list of keys and values, which is written as text.
+func userAgent(additional string) string {
+	for _, pair := range (object{"list": json.RawMessage(additional)}).objects("list") {
+		if pair.text("Key") == "userAgent" {
+			return pair.text("Value")
+		}
+	}
+	return ""
 }
 
 // addAccount adds a name that isn't there yet.

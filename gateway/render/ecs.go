@@ -48,7 +48,7 @@ func (l *line) appendECS(b []byte) ([]byte, error) {
 	w.end()
 	w.end()
 	w.begin("user_agent", '{')
-	w.text("original", l.Extra["requestClientApplication"])
+	w.text("original", cmp.Or(l.Extra["requestClientApplication"], l.Extra["userAgent"]))
 	w.end()
 	vendor, name := product(l.Service)
 	w.begin("observer", '{')

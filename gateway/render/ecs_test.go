@@ -31,6 +31,7 @@ func TestECSOfAnAlert(t *testing.T) {
 		"no tenant":            {raised(), "cloud provider", nil},
 		"a part of Azure":      {received(located("PT")), "cloud provider", "azure"},
 		"an object ID":         {received(detected()), "user id", "b8a3c1de-0000-4000-8000-00000000a001"},
+		"a program":            {received([]byte(`{"id":"d1","riskEventType":"unfamiliarFeatures","additionalInfo":"[{\"Key\":\"userAgent\",\"Value\":\"curl/8\"}]"}`)), "user_agent original", "curl/8"},
 		"a display name":       {received(detected()), "user full_name", "Ida Brook"},
 		"a country's code":     {received(located("pt")), "source geo country_iso_code", "PT"},
 		"a country's name":     {received(located("Portugal")), "source geo country_name", "Portugal"},
