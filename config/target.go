@@ -21,6 +21,7 @@ type Target struct {
 	Address string `koanf:"address"` // syslog: udp://, tcp://, tls://, relp:// or relp+tls:// with host and port
 	Header  string `koanf:"header"`  // syslog: rfc5424 | rfc3164
 	Framing string `koanf:"framing"` // syslog over tcp and tls: octet | newline
+	Longest Size   `koanf:"longest"` // syslog: bytes of a message, with its header; 0 is what the transport takes
 
 	Path   string `koanf:"path"`   // file
 	Rotate Rotate `koanf:"rotate"` // file
@@ -138,6 +139,7 @@ func (t *Target) uses() []use {
 		{"address", t.Address != "", []string{"syslog"}},
 		{"header", t.Header != "", []string{"syslog"}},
 		{"framing", t.Framing != "", []string{"syslog"}},
+		{"longest", t.Longest != 0, []string{"syslog"}},
 		{"path", t.Path != "", []string{"file"}},
 		{"rotate", t.Rotate != Rotate{}, []string{"file"}},
 		{"url", t.URL != "", append([]string{"nats"}, http...)},

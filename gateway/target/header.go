@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/syslog"
 	"github.com/sluice-siem/sluice/gateway/render"
@@ -46,6 +47,14 @@ func newEnvelope(format, header, host string) (*envelope, error) {
 		return nil, errors.New("header " + strconv.Quote(header) + ": want rfc5424 or rfc3164")
 	}
 	return v, nil
+}
+
+// within is what a transport takes, or less where the configuration says so.
+func within(most int, longest config.Size) int {
+	if longest > 0 && int(longest) < most {
+		return int(longest)
+	}
+	return most
 }
 
 // pack appends the entry's message, without a frame, to b.

@@ -76,6 +76,25 @@ func TestSyslogTags(t *testing.T) {
 	}
 }
 
+// TestSyslogLongest: a reader that cuts what is longer than it takes would cut what we say, which is at the end.
+func TestSyslogLongest(t *testing.T) {
+	const longest = 4 << 10
+	e := received([]byte("CEF:0|Microsoft|Azure ATP|2.1|XSecurityAlert|T|5|msg=" + strings.Repeat("x", 60_000) + " externalId=2009"))
+	for _, format := range []string{"cef", "cef_rendered", "leef2", "json"} {
+		text := make(chan string, 1)
+		s := newSIEM(t, "127.0.0.1:0", nil, func(_ *receiver, _ int, conn net.Conn) {
+			b, _ := io.ReadAll(conn)
+			text <- string(b)
+		})
+		target := newTarget(t, config.Target{Address: s.url(), Format: format, Framing: "newline", Longest: longest})
+		deliver(t, target, []*stream.Entry{&e})
+		target.Close()
+		if got := strings.TrimSuffix(<-text, "\n"); len(got) > longest || !strings.Contains(got, string(e.Key)) {
+			t.Errorf("%s: %d bytes, want %d at most, with the event key: %q", format, len(got), longest, got)
+		}
+	}
+}
+
 func TestSyslogRefusesUnknownSettings(t *testing.T) {
 	for _, cfg := range []config.Target{
 		{Address: "tcp://h:1", Format: "leef"},
