@@ -8,6 +8,13 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 	if best == incomparable {
 		best, x, y = s.closest(a.accounts, b.accounts)
 	}
+	switch k, p, q := s.closest(a.principals, b.principals); {
+	case p.local == "":
+	case k == same && p.local == q.local && p.domain == q.domain:
+		best, x, y = k, p, q // whatever else they are called
+	case k == namesake, otherNumber(p, q):
+		return false // two people of one display name
+	}
 	switch best {
 	case same:
 		v.add("account", pointsAccount, "%s is %s", x, y)
@@ -82,6 +89,8 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 	switch {
 	case xInB && yInA:
 		v.add("account", pointsBothNamed, "both texts name %s and %s", x, y)
+	case s.numberedApart(a, b):
+		return false
 	case yInA && !xInA:
 		v.add("account", pointsCalled, "the text calls its account %s", y)
 	case xInB && !yInB:
@@ -94,6 +103,14 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 		return false
 	}
 	return true
+}
+
+// numberedApart: every account of one is another number than every one of the other, of one kind. What people are called is
+// then what two of them are called.
+func (s scale) numberedApart(a, b *facts) bool {
+	return !slices.ContainsFunc(a.accounts, func(x name) bool {
+		return slices.ContainsFunc(b.accounts, func(y name) bool { return !otherNumber(x, y) })
+	})
 }
 
 // namesOwn: the text names its own account, under whatever name.

@@ -11,14 +11,15 @@ import (
 
 // facts is a notification as the weighing sees it.
 type facts struct {
-	n         *formats.Notification
-	others    []formats.Service // that may notify its alert too
-	detection catalog.Detection
-	accounts  []name
-	devices   []device
-	addresses []string // as canonical has them
-	text      prose
-	best      []name // by which accounts are compared first
+	n          *formats.Notification
+	others     []formats.Service // that may notify its alert too
+	detection  catalog.Detection
+	accounts   []name
+	devices    []device
+	addresses  []string // as canonical has them
+	text       prose
+	principals []name // the accounts that are spelt as principal names, which no two people share
+	best       []name // by which accounts are compared first
 
 	ids     []string // what may be another service's id, in the URL and the fields
 	parties parties  // what related compares
@@ -36,7 +37,11 @@ func (s scale) facts(n *formats.Notification) facts {
 		if account, _, _ := strings.Cut(a.Name, "@"); strings.HasSuffix(account, "$") {
 			f.addDevice(account) // the suffix is people's and no machine's domain
 		} else if strings.TrimSpace(a.Name) != "" {
-			f.accounts = append(f.accounts, parseName(a.Name))
+			account := parseName(a.Name)
+			f.accounts = append(f.accounts, account)
+			if account.upn {
+				f.principals = append(f.principals, account)
+			}
 		}
 	}
 	for _, d := range n.Devices {

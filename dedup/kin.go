@@ -32,6 +32,9 @@ func (d directory) kin(a, b name) kinship {
 	case dubious:
 		k = doubtful
 	case unrelated:
+		if a.upn && b.upn && (a.guest || b.guest) {
+			return namesake // a guest of two organisations, or a guest and one of ours
+		}
 		if a.local == b.local {
 			k = likely
 		}
@@ -111,6 +114,21 @@ func kinNumbers(a, b string) kinship {
 	}
 	return stranger // two numbers
 }
+
+// otherNumber: two numbers of one kind, which one authority gives out, each once.
+func otherNumber(a, b name) bool {
+	if a.local == b.local || !a.opaque || !b.opaque || len(a.local) != len(b.local) || isGUID(strings.Trim(a.local, "{}")) {
+		return false
+	}
+	for i := range len(a.local) {
+		if c := a.local[i]; c != b.local[i] && (!digit(c) || !digit(b.local[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
 
 func kinWords(a, b name) kinship {
 	if len(a.words) < len(b.words) {

@@ -15,6 +15,7 @@ type name struct {
 	words  []string // of a display name, or of a local part written with separators; without its marks
 	opaque bool     // a number rather than a name: says nothing about other spellings
 	upn    bool     // local and domain stood with an @ between them
+	guest  bool     // of another organisation, as the UPN of an invited one says; the domain is that of their home
 	marks
 }
 
@@ -52,7 +53,7 @@ func parseName(s string) name {
 		i := strings.LastIndex(s, `\`)
 		n.domain, n.local = fold(strings.Trim(s[:i], `\`)), fold(s[i+1:])
 	case strings.Contains(s, "@"):
-		n.local, n.domain = splitUPN(fold(s))
+		n.local, n.domain, n.guest = splitUPN(fold(s))
 		n.upn = true
 	default:
 		n.local = fold(s)
@@ -161,14 +162,14 @@ func isGeneration(word string) bool {
 }
 
 // splitUPN also reads a guest's UPN, in which the home address hides: anna_gmail.com#ext#@tenant.
-func splitUPN(s string) (local, domain string) {
-	if home, _, guest := strings.Cut(s, "#ext#@"); guest {
+func splitUPN(s string) (local, domain string, guest bool) {
+	if home, _, invited := strings.Cut(s, "#ext#@"); invited {
 		if i := strings.LastIndex(home, "_"); i > 0 {
-			return home[:i], home[i+1:]
+			return home[:i], home[i+1:], true
 		}
 	}
 	i := strings.LastIndex(s, "@")
-	return s[:i], s[i+1:]
+	return s[:i], s[i+1:], false
 }
 
 // isOpaque recognises employee numbers and the like: hardly a letter beside the digits, or a GUID.

@@ -47,6 +47,8 @@ func TestKin(t *testing.T) {
 		{"two employee numbers", "E104233", "E104234", stranger},
 		{"another script says nothing", "Юлия Иванова", "yulia.ivanova@x.example", incomparable},
 		{"guest and home address", "anna_gmail.com#EXT#@x.onmicrosoft.example", "anna@gmail.com", same},
+		{"guests of two homes", "anna_gmail.com#EXT#@x.onmicrosoft.example", "anna@two.example", namesake},
+		{"guest and one of ours", "jdoe_two.example#EXT#@alpine.onmicrosoft.example", "jdoe@alpine.example", namesake},
 		{"two people of one last name", "karl.weber@x.example", "kira.weber@x.example", stranger},
 		{"two first names", "Karl Weber", "Kira Weber", stranger},
 		{"administrator beside the person", "adm-jthorne", "jthorne@x.example", namesake},

@@ -72,6 +72,10 @@ func TestRecognise(t *testing.T) {
 			cloud("e104234@harbour.example", "e104234 ran commands on APPSRV."), false,
 		},
 		{
+			"two people of one name, whose accounts are numbers", remote("s1180000", "LAB3", "Nora Falk (Student) ran commands on LAB3."),
+			shifted(cloud("s1190001@harbour.example", "Nora Falk"+generic), 2*s), false,
+		},
+		{
 			"employee number, no name anywhere, the same machine and figures", remote("u48213", "LAPTOPNORA", "u48213 ran 17 commands from LAPTOPNORA."),
 			cloud("nora.falk@harbour.example", "Nora Falk ran 17 commands from LAPTOPNORA."), true,
 		},
