@@ -91,14 +91,20 @@ func (b *Batch) choose(me *facts, key EventKey, own AlertID, now time.Time) (pai
 	for i, c := range candidates {
 		switch {
 		case slices.Contains(c.alert.Apart, key):
-		case c.alert.Sighting(me.n.Service) == nil || c.alert.Many:
+		case c.alert.Sighting(me.n.Service) == nil || c.alert.Many && !me.detection.Many:
 			free = append(free, c)
 		case taken == nil:
 			taken = &candidates[i]
 		}
 	}
 	if taken != nil && (len(free) == 0 || taken.points >= free[0].points+margin) {
-		if undoes, ok := displaced(*taken); ok {
+		undoes, ok := displaced(*taken)
+		if ok {
+			if ok, err = b.outdoes(*taken, me); err != nil {
+				return p, err
+			}
+		}
+		if ok {
 			p.best, p.undoes = taken, undoes
 			if undoes == taken.key {
 				p.becomes = newAlertID(taken.facts.n, now)
@@ -151,6 +157,20 @@ func displaced(c candidate) (EventKey, bool) {
 		}
 	}
 	return "", false
+}
+
+// outdoes says whether a newcomer that would displace a notification does so without what its text tells, where the other's
+// is a summary, which can't tell it: that a text has more words is no proof that the other one was wrong.
+func (b *Batch) outdoes(c candidate, me *facts) (bool, error) {
+	g := c.alert.Sighting(me.n.Service)
+	if g == nil {
+		return true, nil
+	}
+	old, err := b.factsOf(c.alert.ID, g.Service, g.Key)
+	if err != nil || old == nil || !old.text.generic {
+		return true, err
+	}
+	return c.points-c.told >= c.alert.Points+displaces, nil
 }
 
 // candidates weighs the alerts that may be me's, the best first; equal ones in the order of their IDs,

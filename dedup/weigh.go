@@ -59,6 +59,7 @@ type scale struct {
 // verdict is the sum of the evidence for one pair.
 type verdict struct {
 	points   int
+	told     int  // those of them that only a text which tells the story can bring
 	exact    bool // the event times are equal
 	explain  bool // evidence is wanted, which costs more than the weighing
 	evidence []Evidence
@@ -140,7 +141,9 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 		return v, false // the same type at the same time, and nobody in common
 	}
 	weighAddresses(&v, a, b)
+	before = v.points
 	s.weighText(&v, a.text, b.text)
+	v.told += max(v.points-before, 0)
 	return v, v.points >= believed
 }
 
@@ -168,6 +171,7 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 			named, another := side[1].text.names(s.directory, d)
 			switch {
 			case named:
+				v.told += pointsDeviceText
 				v.add("device", pointsDeviceText, "the other's text names %s", d)
 				return
 			case slices.Contains(side[1].addresses, d.short):
