@@ -14,6 +14,7 @@ package syslog
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -62,6 +63,9 @@ func Parse(line []byte, received time.Time) (Message, error) {
 	start += counted(line[start:end])
 	p := parser{line: line[:end], start: start, received: received}
 	m, ok := p.header(start)
+	if !ok {
+		m, ok = p.addressed(start)
+	}
 	if !ok {
 		m = Message{Priority: -1, Form: Bare, Body: skipMarks(p.line, start)}
 		return m, nil
@@ -129,6 +133,24 @@ func (p *parser) header(at int) (Message, bool) {
 	}
 	m.Body = skipMarks(p.line, next)
 	return m, m.Form == Priority
+}
+
+// addressed reads the address from which a relay had the message, and the header of the message behind it, which has its
+// priority still.
+func (p *parser) addressed(at int) (Message, bool) {
+	end := at + wordEnd(p.line[at:])
+	next := skipBlanks(p.line, end)
+	if next == len(p.line) || p.line[next] != '<' {
+		return Message{}, false
+	}
+	if _, err := netip.ParseAddr(string(p.line[at:end])); err != nil {
+		return Message{}, false
+	}
+	m, ok := p.header(next)
+	if !ok || m.Form == Priority {
+		return Message{}, false
+	}
+	return merge(Message{Host: string(p.line[at:end])}, m), true
 }
 
 // StartsEvent tells whether body, the message's content, begins as a CEF event does. The tag may be

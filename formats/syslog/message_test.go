@@ -80,6 +80,10 @@ func TestParse(t *testing.T) {
 		{"bare behind blanks and mark", " " + bom, mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
 		{"priority alone", "<13>", mcas, syslog.Message{Priority: 13, Form: syslog.Priority}},
 		{"priority too large", "", "<192>" + mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
+		{"address before sensor", "192.0.2.77 <36>" + h5424, "0" + mdi, sensor},
+		{"address before bsd", "2001:db8::7 <36>Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"a word before a header is text", "", "GET <36>Mar  6 08:59:12 HBDC02 CEF:0" + mdi, syslog.Message{Priority: -1, Form: syslog.Bare}},
+		{"an address before a priority alone is text", "", "192.0.2.77 <36>CEF:0" + mdi, syslog.Message{Priority: -1, Form: syslog.Bare}},
 		{"relay before sensor", "<13>Mar  6 09:00:00 relay1 <36>" + h5424, "0" + mdi, sensor},
 		{"relay before sensor without priority", "<13>Mar  6 09:00:00 relay1 " + h5424, "0" + mdi, prioritised(sensor, 13)},
 		{"relay before bsd", "<13>Mar  6 09:00:00 relay1 Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, prioritised(bsd, 13)},
@@ -179,6 +183,15 @@ func TestParseSkipsAnOctetCountThatFits(t *testing.T) {
 		if err != nil || m.Form != tt.want || m.Form != syslog.Bare && (count + message)[m.Body:] != "CEF:0"+mdi {
 			t.Errorf("a count of %+d: %+v, %v, want %s", tt.more, m, err, tt.want)
 		}
+	}
+}
+
+func TestParseSkipsAnOctetCountBeforeTheAgent(t *testing.T) {
+	const message = "2023-03-06T08:59:12.044Z hb-agent " + mcas
+	count := strconv.Itoa(len(message)) + " "
+	m, err := syslog.Parse([]byte(count+message), time.Time{})
+	if err != nil || m.Form != syslog.ISO || (count + message)[m.Body:] != mcas {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 

@@ -28,7 +28,7 @@ func counted(b []byte) int {
 	for ; n < len(b) && n <= longest && digit(b[n]); n++ {
 		count = count*10 + int(b[n]-'0')
 	}
-	if n == 0 || n+1 >= len(b) || b[0] == '0' || b[n] != ' ' || b[n+1] != '<' {
+	if n == 0 || n+1 >= len(b) || b[0] == '0' || b[n] != ' ' {
 		return 0
 	}
 	if rest := len(b) - n - 1; count < rest || rest+lineEnd < count {
