@@ -40,6 +40,16 @@ func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notificat
 	m, _ := syslog.Parse(raw, received) // an empty message is an unknown one
 	payload := syslog.TrimEnd(raw[m.Body:])
 	n := z.translate(payload, m)
+	if n.Service == formats.UnknownService {
+		if event, inner, ok := syslog.Unwrap(payload, received); ok {
+			if n = z.translate(event, inner); n.Service != formats.UnknownService {
+				payload = event
+			}
+			if !inner.Time.IsZero() {
+				m.Time = inner.Time
+			}
+		}
+	}
 	n.Channel = "syslog"
 	n.Sent, n.Arrived = m.Time, received
 	n.Payload, n.Raw = m.Body, raw

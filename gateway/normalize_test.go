@@ -31,6 +31,15 @@ func arrival(tb testing.TB) time.Time {
 	return at
 }
 
+// quoted is a message as a string of JSON.
+func quoted(message string) string {
+	b, err := json.Marshal(message)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
 func TestNormalizeTellsServicesApart(t *testing.T) {
 	type said struct {
 		Service formats.Service
@@ -69,6 +78,16 @@ func TestNormalizeTellsServicesApart(t *testing.T) {
 		{"broken object", `{"id":"1","riskEventType":"generic"`, unknown(0, false)},
 		{"header cut, sensor", "CEF:0|Microsoft|Azure ATP", unknown(0, false)},
 		{"header cut, agent", "CEF:0|MCAS|SIEM_Agent|0.2", unknown(0, false)},
+		{"sensor in an envelope", `{"host":"relay","message":` + quoted("<36>"+sensorHeader+"0"+sensorEvent) + `}`, mdi(0)},
+		{"sensor in an envelope behind a header", "<13>Mar  6 09:00:00 relay shipper: " + `{"_raw":` + quoted("<36>"+sensorHeader+"0"+sensorEvent+"\n") + `}`, mdi(35)},
+		{"sensor in an envelope that has its tag", `{"programname":"CEF","message":` + quoted(" 0"+sensorEvent) + `}`, mdi(0)},
+		{"sensor in an envelope of another program", `{"programname":"nginx","message":` + quoted("0"+sensorEvent) + `}`, unknown(0, true)},
+		{"agent in an envelope in an envelope", `{"log":` + quoted(`{"event":{"message":`+quoted(iso+agentEvent)+`}}`) + `}`, mcas(0)},
+		{"agent, quoted", quoted(iso + agentEvent), mcas(0)},
+		{"event inside a request in an envelope", `{"message":` + quoted("GET /?x=CEF:0"+sensorEvent) + `}`, unknown(0, true)},
+		{"event inside another member", `{"user_agent":` + quoted("CEF:0"+sensorEvent) + `}`, unknown(0, true)},
+		{"two events in an envelope", `{"message":` + quoted("CEF:0"+sensorEvent+"\n"+agentEvent) + `}`, unknown(0, true)},
+		{"an envelope that is cut", `{"message":` + quoted("CEF:0" + sensorEvent)[:200], unknown(0, false)},
 		{"odd class of the agent", "CEF:0|MCAS|SIEM_Agent|0.2|TEST|n|3|msg=x", unknown(0, true)},
 		{"leef", "LEEF:1.0|Microsoft|Azure ATP|4|15345|src=192.0.2.1", unknown(0, false)},
 		{"fields without header", "start=2023-03-06T08:58:01Z app=Wmi", unknown(0, false)},
@@ -107,6 +126,7 @@ func TestNormalizeGivesOneContentToAllFramings(t *testing.T) {
 	for _, message := range []string{
 		sensorHeader + "\ufeff0" + sensorEvent + "\r", "<36>Mar  6 08:59:12 HBDC02 CEF:0" + sensorEvent + " \x00",
 		"CEF:0" + sensorEvent, sensorEvent, "<13>Mar  7 09:00:00 relay <36>" + sensorHeader + sensorEvent,
+		`{"message":` + quoted("<36>"+sensorHeader+"0"+sensorEvent) + `}`,
 	} {
 		if got := normalize([]byte(message), arrival(t)).Content; got != want {
 			t.Errorf("normalize(%q): content %x, want %x", message, got, want)
@@ -171,7 +191,7 @@ func FuzzNormalize(f *testing.F) {
 	for _, seed := range []string{
 		"<36>" + sensorHeader + "0" + sensorEvent, sensorHeader + "\ufeff" + sensorEvent, agentEvent, detection,
 		"<13>Mar  6 09:00:00 r 2023-03-06T08:59:12.044Z h " + agentEvent, "<134> 2023-03-06T08:59:12Z " + detection,
-		"CEF:0|Microsoft|Azure ATP", "{", "\xff",
+		"CEF:0|Microsoft|Azure ATP", "{", "\xff", `{"message":` + quoted(agentEvent) + `}`, `{"log":{"event":"|MCAS|`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
 	"github.com/sluice-siem/sluice/formats/cef"
+	"github.com/sluice-siem/sluice/formats/syslog"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -118,7 +119,11 @@ func (r *cefRenderer) event(e *stream.Entry) cef.Event {
 		return ourEvent(e)
 	}
 	if n.Parsed && n.Payload >= 0 && n.Payload <= len(n.Raw) {
-		payload := asText(bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00"))
+		content := bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00")
+		if event, _, ok := syslog.Unwrap(content, n.Arrived); ok {
+			content = event
+		}
+		payload := asText(content)
 		if err := cef.ParseInto(&r.parsed, payload); err == nil && (r.parsed.Vendor != "" || r.parsed.Product != "") {
 			return r.forward(n, payload)
 		}

@@ -119,6 +119,27 @@ func FuzzAppendOriginalCEF(f *testing.F) {
 	})
 }
 
+// TestCEFOfAnEnvelope: an event that a log shipper put into JSON goes on as the event.
+func TestCEFOfAnEnvelope(t *testing.T) {
+	const event = "CEF:0|MCAS|SIEM_Agent|0.1|ALERT_X|n|3|externalId=73623b1c9f8a7654321fed0c msg=x"
+	plain := received([]byte(event))
+	want, err := rendered("cef", nil, &plain, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enveloped := plain
+	enveloped.Notification.Raw = []byte(`{"host":"relay","message":"<13>2031-05-06T07:08:08Z h ` + event + `"}`)
+	for _, format := range []string{"cef", "cef_original"} {
+		got, err := rendered(format, nil, &enveloped, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s: got %q\nwant %q", format, got, want)
+		}
+	}
+}
+
 func TestOriginalCEF(t *testing.T) {
 	const (
 		header = "CEF:0|MCAS|SIEM_Agent|0.1|ALERT_X|n|3|externalId=73623b1c9f8a7654321fed0c msg="

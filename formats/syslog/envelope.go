@@ -1,0 +1,77 @@
+package syslog
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// maxEnvelopes bounds how many envelopes may be in each other.
+const maxEnvelopes = 3
+
+// carriers are the members in which log shippers put the message that they took in, or of it what stood behind its tag.
+// Other members quote what somebody wrote, such as a request.
+var carriers = [...]string{"message", "Message", "MESSAGE", "msg", "_raw", "raw", "log", "event", "full_message", "short_message", "SyslogMessage"}
+
+// Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
+// members, or a JSON string. The message may have headers of its own, of which m tells; it counts only where an event begins
+// behind them. Not ok means that content is no such envelope.
+func Unwrap(content []byte, received time.Time) (event []byte, m Message, ok bool) {
+	if len(content) == 0 || content[0] != '{' && content[0] != '"' {
+		return nil, m, false
+	}
+	// Both services' names spare other objects the decoding.
+	if !bytes.Contains(content, []byte("|Microsoft|")) && !bytes.Contains(content, []byte("|MCAS|")) {
+		return nil, m, false
+	}
+	return unwrap(content, received, maxEnvelopes)
+}
+
+func unwrap(content []byte, received time.Time, most int) (event []byte, m Message, ok bool) {
+	if most == 0 || len(content) == 0 {
+		return nil, m, false
+	}
+	switch content[0] {
+	case '"':
+		return opened(content, false, received, most)
+	case '{':
+	default:
+		return nil, m, false
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(content, &object) != nil {
+		return nil, m, false
+	}
+	tagged := false // the tag stands in a member of its own
+	for _, value := range object {
+		tagged = tagged || string(value) == `"`+tag+`"` || string(value) == `"`+tag+`:"`
+	}
+	for _, name := range carriers {
+		if event, m, ok = opened(object[name], tagged, received, most); ok {
+			return event, m, true
+		}
+	}
+	return nil, m, false
+}
+
+// opened reads a JSON value that may be a message, or an envelope in an envelope.
+func opened(value []byte, tagged bool, received time.Time, most int) (event []byte, m Message, ok bool) {
+	if len(value) == 0 || value[0] != '"' {
+		return unwrap(value, received, most-1)
+	}
+	var text string
+	if json.Unmarshal(value, &text) != nil || strings.ContainsAny(strings.TrimRight(text, "\r\n"), "\r\n") {
+		return nil, m, false // several messages are no event
+	}
+	line := []byte(text)
+	m, err := Parse(line, received)
+	if err != nil {
+		return nil, m, false
+	}
+	event = TrimEnd(line[m.Body:])
+	if hasTag(event) || (tagged || m.App == tag) && m.StartsEvent(event) {
+		return event, m, true
+	}
+	return unwrap(event, received, most-1)
+}

@@ -1,0 +1,41 @@
+package syslog_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-siem/sluice/formats/syslog"
+)
+
+func TestUnwrap(t *testing.T) {
+	const event = "CEF:0" + mdi
+	for _, tt := range []struct{ name, content, want string }{
+		{"a message", `{"host":"h","message":"` + event + `"}`, event},
+		{"its header too", `{"_raw":"<36>Mar  6 08:59:12 HBDC02 ` + event + `"}`, event},
+		{"its line end", `{"log":"` + event + `\r\n"}`, event},
+		{"a tag of its own", `{"ident":"CEF","message":" 0` + mdi + `"}`, "0" + mdi},
+		{"a tag of its own, with its colon", `{"syslog-tag":"CEF:","msg":"0` + mdi + `"}`, "0" + mdi},
+		{"no tag", `{"ident":"nginx","message":"0` + mdi + `"}`, ""},
+		{"an object in the object", `{"event":{"message":"` + event + `"}}`, event},
+		{"the second member that may have it", `{"message":"x","event":"` + event + `"}`, event},
+		{"three in each other", `{"log":{"event":{"message":"` + event + `"}}}`, event},
+		{"four in each other", `{"log":{"log":{"event":{"message":"` + event + `"}}}}`, ""},
+		{"a string", `"` + event + `"`, event},
+		{"a string that is cut", `"` + event, ""},
+		{"text before the event", `{"message":"GET ` + event + `"}`, ""},
+		{"another member", `{"request":"` + event + `"}`, ""},
+		{"two events", `{"message":"` + event + `\n` + event + `"}`, ""},
+		{"no object", event, ""},
+		{"an object of another kind", `{"message":"started"}`, ""},
+		{"nested deeply", strings.Repeat(`{"log":`, 9999) + `"|MCAS|"`, ""},
+		{"nothing", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _, ok := syslog.Unwrap([]byte(tt.content), time.Time{})
+			if string(got) != tt.want && ok || ok != (tt.want != "") {
+				t.Errorf("Unwrap(%.200q) = %q, %v, want %q", tt.content, got, ok, tt.want)
+			}
+		})
+	}
+}
