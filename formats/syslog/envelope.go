@@ -18,6 +18,7 @@ var carriers = [...]string{"message", "Message", "MESSAGE", "msg", "_raw", "raw"
 // members, or a JSON string. The message may have headers of its own, of which m tells; it counts only where an event begins
 // behind them. Not ok means that content is no such envelope.
 func Unwrap(content []byte, received time.Time) (event []byte, m Message, ok bool) {
+	content = bytes.TrimLeft(bytes.TrimPrefix(content, []byte("@cee:")), " ") // what rsyslog puts before JSON
 	if len(content) == 0 || content[0] != '{' && content[0] != '"' {
 		return nil, m, false
 	}

@@ -17,6 +17,7 @@ func TestUnwrap(t *testing.T) {
 		{"a tag of its own", `{"ident":"CEF","message":" 0` + mdi + `"}`, "0" + mdi},
 		{"a tag of its own, with its colon", `{"syslog-tag":"CEF:","msg":"0` + mdi + `"}`, "0" + mdi},
 		{"no tag", `{"ident":"nginx","message":"0` + mdi + `"}`, ""},
+		{"behind a cookie", `@cee: {"msg":"` + event + `"}`, event},
 		{"an object in the object", `{"event":{"message":"` + event + `"}}`, event},
 		{"the second member that may have it", `{"message":"x","event":"` + event + `"}`, event},
 		{"three in each other", `{"log":{"event":{"message":"` + event + `"}}}`, event},

@@ -135,12 +135,11 @@ func (p *parser) header(at int) (Message, bool) {
 	return m, m.Form == Priority
 }
 
-// addressed reads the address from which a relay had the message, and the header of the message behind it, which has its
-// priority still.
+// addressed reads the address from which a relay had the message, and the header of the message behind it.
 func (p *parser) addressed(at int) (Message, bool) {
 	end := at + wordEnd(p.line[at:])
 	next := skipBlanks(p.line, end)
-	if next == len(p.line) || p.line[next] != '<' {
+	if !startsHeader(p.line[next:]) {
 		return Message{}, false
 	}
 	if _, err := netip.ParseAddr(string(p.line[at:end])); err != nil {
@@ -150,7 +149,7 @@ func (p *parser) addressed(at int) (Message, bool) {
 	if !ok || m.Form == Priority {
 		return Message{}, false
 	}
-	return merge(Message{Host: string(p.line[at:end])}, m), true
+	return merge(Message{Priority: -1, Host: string(p.line[at:end])}, m), true
 }
 
 // StartsEvent tells whether body, the message's content, begins as a CEF event does. The tag may be

@@ -82,6 +82,7 @@ func TestParse(t *testing.T) {
 		{"priority too large", "", "<192>" + mcas, syslog.Message{Priority: -1, Form: syslog.Bare}},
 		{"address before sensor", "192.0.2.77 <36>" + h5424, "0" + mdi, sensor},
 		{"address before bsd", "2001:db8::7 <36>Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"address before agent", "192.0.2.77 2023-03-06T08:59:12.044Z hb-agent ", mcas, agent},
 		{"a word before a header is text", "", "GET <36>Mar  6 08:59:12 HBDC02 CEF:0" + mdi, syslog.Message{Priority: -1, Form: syslog.Bare}},
 		{"an address before a priority alone is text", "", "192.0.2.77 <36>CEF:0" + mdi, syslog.Message{Priority: -1, Form: syslog.Bare}},
 		{"relay before sensor", "<13>Mar  6 09:00:00 relay1 <36>" + h5424, "0" + mdi, sensor},
