@@ -37,6 +37,11 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 		}
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
+		if s.callsAnother(side[0], side[1]) {
+			return false
+		}
+	}
+	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		if len(side[1].accounts) > 0 {
 			continue // an account of its own says more than names in its text
 		}
@@ -60,6 +65,24 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 		}
 	}
 	return true
+}
+
+// callsAnother: f's text gives people's names in the place of its account, which is a number, and none of them is the other's
+// account or anybody in the other's text.
+func (s scale) callsAnother(f, other *facts) bool {
+	if len(f.accounts) == 0 || len(other.accounts) == 0 || slices.ContainsFunc(f.accounts, func(n name) bool { return !n.opaque }) {
+		return false
+	}
+	if _, own := mentioned(f.accounts, f.text); own {
+		return false
+	}
+	titled := slices.DeleteFunc(slices.Clone(f.text.persons), func(n name) bool { return !n.titled })
+	if len(titled) == 0 {
+		return false
+	}
+	named, _, _ := s.closest(titled, other.accounts)
+	told, _, _ := s.closest(titled, other.text.persons)
+	return named <= stranger && (len(other.text.persons) == 0 || told <= stranger) && s.namesOwn(other)
 }
 
 // called are the account and, where the text is a summary of what somebody did, the name of who did it.

@@ -16,6 +16,9 @@ func (s scale) contradict(a, b *facts) bool {
 	if !oneWording(a.text, b.text) {
 		return false
 	}
+	if addressedApart(a, b) || addressedApart(b, a) {
+		return true
+	}
 	mine := s.onlyIn(a, b)
 	if len(mine) == 0 {
 		return false
@@ -29,6 +32,26 @@ func (s scale) contradict(a, b *facts) bool {
 		})
 	}
 	return len(theirs) > 0 && odd(mine, theirs) && odd(theirs, mine)
+}
+
+// addressedApart: a is about a machine by its address, which only a's text names, and b's names another one that a's doesn't.
+func addressedApart(a, b *facts) bool {
+	mine, theirs := a.text.addresses(), b.text.addresses()
+	return slices.ContainsFunc(a.devices, func(d device) bool {
+		return slices.Contains(mine, d.short) && !slices.Contains(theirs, d.short) && slices.ContainsFunc(theirs, func(o string) bool {
+			return !slices.Contains(mine, o) && strings.Contains(o, ":") == strings.Contains(d.short, ":")
+		})
+	})
+}
+
+// addresses are those in the text.
+func (p prose) addresses() (list []string) {
+	for _, w := range p.words {
+		if isAddress(w) {
+			list = append(list, canonical(w))
+		}
+	}
+	return list
 }
 
 // growth is for how long the count in an alert's text may grow until the other service tells of it.
@@ -142,7 +165,7 @@ func (s scale) sameWords(a, b *facts) bool {
 // standsFor: the word there is in the place of a machine's name, which the other has, and is about.
 func (s scale) standsFor(f, other *facts, at int) bool {
 	word := f.text.words[at]
-	return (isAddress(word) || f.unresolved && word == unresolved) &&
+	return (isAddress(word) && !isAddress(other.text.words[at]) || f.unresolved && word == unresolved) &&
 		slices.ContainsFunc(other.devices, func(d device) bool { return s.directory.one(d, other.text.machines[at]) })
 }
 

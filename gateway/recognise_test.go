@@ -76,6 +76,22 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("s1190001@harbour.example", "Nora Falk"+generic), 2*s), false,
 		},
 		{
+			"an employee number, and another person on the machine", remote("E104233", "LAB3", "Nora Falk (Nurse) ran commands on LAB3."),
+			shifted(cloud("nils.falk@harbour.example", "Nils Falk ran commands on LAB3."), 2*s), false,
+		},
+		{
+			"a security identifier, and the same person", remote("S-1-5-21-1004336348-1177238915-682003330-2201", "LAB3", "Nora Falk (Nurse) ran commands on LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands on LAB3."), 2*s), true,
+		},
+		{
+			"two addresses for machines", remote("", "10.20.0.7", "Somebody made 60 attempts on HARBOURDC from 10.20.0.7."),
+			shifted(cloud("", "Somebody made 60 attempts on HARBOURDC from 10.20.0.77."), 5*s), false,
+		},
+		{
+			"two addresses for machines of one person", remote("nfalk", "10.20.0.7", "Nora Falk ran commands on HARBOURDC from 10.20.0.7."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands on HARBOURDC from 10.20.0.77."), 5*s), false,
+		},
+		{
 			"employee number, no name anywhere, the same machine and figures", remote("u48213", "LAPTOPNORA", "u48213 ran 17 commands from LAPTOPNORA."),
 			cloud("nora.falk@harbour.example", "Nora Falk ran 17 commands from LAPTOPNORA."), true,
 		},

@@ -10,10 +10,6 @@ import (
 // maxEnvelopes bounds how many envelopes may be in each other.
 const maxEnvelopes = 3
 
-// carriers are the members in which log shippers put the message that they took in, or of it what stood behind its tag.
-// Other members quote what somebody wrote, such as a request.
-var carriers = [...]string{"message", "Message", "MESSAGE", "msg", "_raw", "raw", "log", "event", "full_message", "short_message", "SyslogMessage"}
-
 // Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
 // members, or a JSON string. The message may have headers of its own, of which m tells; it counts only where an event begins
 // behind them. Not ok means that content is no such envelope.
@@ -48,7 +44,11 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 	for _, value := range object {
 		tagged = tagged || string(value) == `"`+tag+`"` || string(value) == `"`+tag+`:"`
 	}
-	for _, name := range carriers {
+	// The members in which log shippers put the message that they took in, or of it what stood behind its tag. Others quote what
+	// somebody wrote, such as a request.
+	for _, name := range [...]string{
+		"message", "Message", "MESSAGE", "msg", "_raw", "raw", "log", "event", "full_message", "short_message", "SyslogMessage",
+	} {
 		if event, m, ok = opened(object[name], tagged, received, most); ok {
 			return event, m, true
 		}
