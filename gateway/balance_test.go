@@ -62,7 +62,7 @@ func TestQueuedIsExported(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(newBooks(g.Gateway))
 	const want = `
-# HELP sluice_ledger_target_entries Forwarded entries of the last 90 days by what became of them at the target: forwarded = delivered + filtered + queued + dead_lettered. Queued is as of the last look, and not there while a backlog is too deep for one.
+# HELP sluice_ledger_target_entries Forwarded entries of the last 90 days by what became of them at the target: forwarded = delivered + filtered + queued + dead_lettered. Of a target that was added later, earlier is what was forwarded before it and is left out. Queued is as of the last look, and not there while a backlog is too deep for one.
 # TYPE sluice_ledger_target_entries gauge
 sluice_ledger_target_entries{service="defender_for_identity",target="file",term="delivered"} 3
 sluice_ledger_target_entries{service="defender_for_identity",target="file",term="queued"} 0
@@ -70,5 +70,38 @@ sluice_ledger_target_entries{service="defender_for_identity",target="gone",term=
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "sluice_ledger_target_entries"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestANewTargetIsAccountedFor: what comes in the rest of the hour in which a target is added is in its account, which a
+// reconciliation of the files before its first start doesn't begin.
+func TestANewTargetIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t)
+	g := startTimed(t, c, 0)
+	g.send(ofMDI(1), ofMDI(2))
+	g.stop()
+	c.Targets = append(c.Targets, config.Target{
+		Name: "new", Type: "file", Path: filepath.Join(c.DataDir, "new.jsonl"), Format: "json", From: config.From{Now: true},
+	})
+	if r, err := ReconcileStore(t.Context(), c, g.log); err != nil || len(r.Targets) != 1 {
+		t.Errorf("before its first start: %+v, %v", r.Targets, err)
+	}
+	g = startTimed(t, c, 0)
+	g.send(ofMDI(3))
+	eventually(t, "it has everything", func() bool { return g.waiting(t.Context())["new"] == 0 })
+	r, err := g.reconcile(t.Context())
+	if err != nil || len(r.Unequal) > 0 {
+		t.Errorf("unequal: %+v, %v", r.Unequal, err)
+	}
+	terms := map[string]int64{}
+	for _, line := range r.Targets[1].Lines {
+		for term, n := range line.Terms {
+			terms[term] += n
+		}
+	}
+	want := map[string]int64{ledger.Forwarded: 1, ledger.Delivered: 1, ledger.Filtered: 0, ledger.Queued: 0, ledger.DeadLettered: 0}
+	if diff := cmp.Diff(want, terms); diff != "" {
+		t.Errorf("its account (-want +got):\n%s", diff)
 	}
 }

@@ -25,6 +25,7 @@ func newBooks(g *Gateway) *books {
 			"Entries of the last 90 days by what became of them: received = forwarded + suppressed + dropped + held.", "service", "term"),
 		delivered: desc("sluice_ledger_target_entries",
 			"Forwarded entries of the last 90 days by what became of them at the target: forwarded = delivered + filtered + queued + dead_lettered. "+
+				"Of a target that was added later, earlier is what was forwarded before it and is left out. "+
 				"Queued is as of the last look, and not there while a backlog is too deep for one.", "target", "service", "term"),
 		unequal: desc("sluice_ledger_unequal_hours",
 			"Service hours at the last look in which received is not forwarded + suppressed + dropped + held."),

@@ -99,6 +99,9 @@ func (g *Gateway) openTarget(ctx context.Context, c config.Target, o Options, m 
 		return fmt.Errorf("target %s: %w", c.Name, err)
 	}
 	g.closers = append(g.closers, r.Close)
+	if err := g.ledger.Begin(ctx, r); err != nil {
+		return fmt.Errorf("target %s: %w", c.Name, err)
+	}
 	g.deliveries = append(g.deliveries, newDelivery(c, t, r, g, m))
 	return nil
 }

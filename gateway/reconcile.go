@@ -62,6 +62,9 @@ func ReconcileStore(ctx context.Context, c config.Config, log *slog.Logger) (r R
 		return r, err
 	}
 	for _, t := range c.Targets {
+		if _, err := s.stream.Cursor(ctx, t.Name); errors.Is(err, fs.ErrNotExist) {
+			continue // it is new, and begins where the next start finds the stream
+		}
 		d := &delivery{name: t.Name}
 		if d.reader, err = s.stream.Reader(ctx, t.Name, stream.Oldest); err != nil {
 			return r, err

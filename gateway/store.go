@@ -83,7 +83,7 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 		at, err := s.stream.Cursor(ctx, reader)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			s.found(false, name, "none yet: begins with the oldest entry")
+			s.found(false, name, "none yet: the next start makes it")
 		case err != nil:
 			s.found(true, name, "%v; it would begin earlier, and entries be delivered twice", err)
 		default:
@@ -225,6 +225,10 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 	}
 	var failed error
 	s.eachCursor(func(name, reader string) {
+		if _, err := s.stream.Cursor(ctx, reader); errors.Is(err, fs.ErrNotExist) { // a start makes it where the target's from says
+			s.found(false, name, "none yet: the next start makes it")
+			return
+		}
 		r, err := s.stream.Reader(ctx, reader, stream.Oldest)
 		if err != nil {
 			failed = errors.Join(failed, err)

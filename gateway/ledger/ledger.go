@@ -35,6 +35,10 @@ const (
 	// StoodIn counts, beside the equations, what was suppressed and went to one target all the same: only with
 	// it does the alert fit what that target gets.
 	StoodIn = "stood_in"
+
+	// Earlier counts, with a target's cursor, what was forwarded before the place where its account begins: the second
+	// equation leaves it out of what was forwarded.
+	Earlier = "earlier"
 )
 
 // CursorName is the ledger's among the stream's cursors. It is no target's: their names have no line end.
@@ -164,6 +168,36 @@ func Terms(e *stream.Entry) []string {
 
 // Tally is what was counted, with the position up to which it was.
 func (l *Ledger) Tally() (t stream.Tally, at stream.Position, since int64) { return l.reader.Tally() }
+
+// deep is how many entries are read for the beginning of an account, at most.
+const deep = 200_000
+
+// Begin has a target's account speak from its first entry on, and not from the next full hour, where it has counted nothing yet:
+// what the ledger counts up to there is noted with the cursor, in one write, so a crash changes nothing of it. Where that
+// would take long, as the cursor or the ledger is far behind, it stays as it is.
+func (l *Ledger) Begin(ctx context.Context, r *stream.Reader) error {
+	have, at, since := r.Tally()
+	if since == 0 || len(have) > 0 {
+		return nil
+	}
+	for _, behind := range []*stream.Reader{r, l.reader} {
+		if lag, err := behind.Lag(ctx, time.Now()); err != nil || lag.Entries > deep {
+			return err
+		}
+	}
+	counted, _, err := l.upTo(ctx, at)
+	if err != nil {
+		return fmt.Errorf("begin the account: %w", err)
+	}
+	t := stream.Tally{}
+	for cell, c := range counted {
+		if cell.Term == Forwarded {
+			cell.Term = Earlier
+			t[cell] = c
+		}
+	}
+	return r.Account(t)
+}
 
 // upTo is what would have been counted up to that position.
 func (l *Ledger) upTo(ctx context.Context, at stream.Position) (stream.Tally, int64, error) {

@@ -63,6 +63,17 @@ func counted(t *testing.T, dir string, entries []*stream.Entry, size int) *Ledge
 			t.Error(err)
 		}
 	})
+	record(t, s, entries, size)
+	l, err := Open(t.Context(), s, dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// record appends entries in batches of that size.
+func record(t *testing.T, s *stream.Stream, entries []*stream.Entry, size int) {
+	t.Helper()
 	for len(entries) > 0 {
 		b := new(stream.Batch)
 		for _, e := range entries[:min(size, len(entries))] {
@@ -75,11 +86,6 @@ func counted(t *testing.T, dir string, entries []*stream.Entry, size int) *Ledge
 			t.Fatal(err)
 		}
 	}
-	l, err := Open(t.Context(), s, dir, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }
 
 // run lets the ledger count until it is at the end.
@@ -137,6 +143,89 @@ func TestEquationsHold(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestANewTargetHasAnAccount: one that begins in the middle of an hour, wherever that is and wherever the ledger is, is accounted
+// for from its first entry on, after a start that was broken off, too.
+func TestANewTargetHasAnAccount(t *testing.T) {
+	t.Parallel()
+	all, _ := day()
+	for begin := 1; begin <= len(all); begin++ {
+		l := counted(t, t.TempDir(), all[:begin], 3)
+		if begin%2 == 0 {
+			run(t, l)
+		}
+		r := begun(t, l)
+		record(t, l.stream, all[begin:], 2)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r = begun(t, l)
+		want := int64(0)
+		for _, e := range all[begin:] {
+			if e.Delivered() {
+				want++
+			}
+		}
+		for left := len(all) - begin; ; left-- {
+			if got := forwardedTo(t, l, r); got != want {
+				t.Errorf("begun after %d, %d left: forwarded %d, want %d", begin, left, got, want)
+			}
+			if left == 0 {
+				break
+			}
+			deliver(t, r)
+		}
+	}
+}
+
+// deliver has a target get its next entry.
+func deliver(t *testing.T, r *stream.Reader) {
+	t.Helper()
+	entries, err := r.Next(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := stream.Tally{}
+	if entries[0].Delivered() {
+		got.Add(Delivered, entries[0], 1)
+	}
+	if err := r.Commit(entries[0].At, got); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// begun opens the cursor of a target that is new, or was when it was opened before.
+func begun(t *testing.T, l *Ledger) *stream.Reader {
+	t.Helper()
+	r, err := l.stream.Reader(t.Context(), "siem", stream.Now)
+	if err == nil {
+		err = l.Begin(t.Context(), r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// forwardedTo is the left side of a target's equations, which have to hold.
+func forwardedTo(t *testing.T, l *Ledger, r *stream.Reader) int64 {
+	t.Helper()
+	a := Account{Target: "siem"}
+	a.Tally, a.At, a.Since = r.Tally()
+	_, last := l.stream.Bounds()
+	rep := Report{Last: last}
+	if err := l.second(t.Context(), &rep, a); err != nil {
+		t.Fatal(err)
+	}
+	if len(rep.Unequal) > 0 {
+		t.Errorf("unequal: %+v", rep.Unequal)
+	}
+	sum := int64(0)
+	for _, line := range rep.Targets[0].Lines {
+		sum += line.Terms[Forwarded]
+	}
+	return sum
 }
 
 // TestWhatIsLostIsNamed: an entry that vanishes from the state, and one that a target never got, are

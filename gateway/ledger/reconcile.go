@@ -115,7 +115,14 @@ func (l *Ledger) second(ctx context.Context, r *Report, a Account) error {
 	sum := a.Tally.Clone()
 	for cell, c := range counted {
 		if cell.Term == Forwarded {
-			sum[cell] = c
+			sum.Merge(stream.Tally{cell: c})
+		}
+	}
+	for cell, c := range a.Tally {
+		if cell.Term == Earlier {
+			delete(sum, cell)
+			cell.Term, c.N = Forwarded, -c.N
+			sum.Merge(stream.Tally{cell: c})
 		}
 	}
 	err = l.between(ctx, a.At, end, func(e *stream.Entry) {

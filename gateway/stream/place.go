@@ -236,7 +236,7 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 }
 
 // Cursor says where the cursor of that name stands, without opening it. The error is one of the file
-// system, or says that the file is damaged, or that the stream doesn't bear the cursor out: opening its
+// system, [fs.ErrNotExist] where there is no cursor yet, or says that the file is damaged, or that the stream doesn't bear the cursor out: opening its
 // reader mends all of them, at the price of entries that come twice.
 func (s *Stream) Cursor(ctx context.Context, name string) (Position, error) {
 	path := s.options.cursorPath(name)
@@ -244,7 +244,9 @@ func (s *Stream) Cursor(ctx context.Context, name string) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	if _, err := loadBase(path, r.Base); err != nil {
+	if _, err := loadBase(path, r.Base); missing(err) {
+		return r.At, fmt.Errorf("%w: %v", errDamaged, err) //nolint:errorlint // the cursor itself is there
+	} else if err != nil {
 		return r.At, err
 	}
 	if first, _ := s.Bounds(); r.At.Sequence < first {

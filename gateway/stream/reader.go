@@ -222,6 +222,20 @@ func (r *Reader) Recount(t Tally) error {
 	return nil
 }
 
+// Account has the tally speak of every hour: t is what others counted up to the cursor, under terms of their own. It is for
+// a reader that has counted nothing yet; with an error nothing has changed.
+func (r *Reader) Account(t Tally) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since := r.cursor.record.Since
+	r.cursor.record.Since = 0
+	if err := r.cursor.move(r.cursor.record.mark, t, time.Now()); err != nil {
+		r.cursor.record.Since = since
+		return fmt.Errorf("account %s: %w", r.name, err)
+	}
+	return nil
+}
+
 // Tally is everything that was committed with the cursor, and where that stands. It is whole for the
 // hours after since, in hours since 1970: what was received before that may have been counted when the
 // cursor was not there yet.
