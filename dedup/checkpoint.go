@@ -30,7 +30,8 @@ func (x *Index) Checkpoint(path string) (sequence uint64, err error) {
 	return before.Sequence, nil
 }
 
-// Restore loads a checkpoint into an empty state and gives its mark; a missing file is the empty state.
+// Restore loads a checkpoint into an empty state and gives its mark; a missing file is the empty state, and what isn't a
+// checkpoint is [ErrDamaged].
 func (x *Index) Restore(path string) (Mark, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -41,11 +42,14 @@ func (x *Index) Restore(path string) (Mark, error) {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	if err := x.db.Load(bufio.NewReaderSize(f, 1<<20), 16); err != nil {
-		return Mark{}, fmt.Errorf("read checkpoint %s: %w", path, err)
+		if _, reading := errors.AsType[*os.PathError](err); reading {
+			return Mark{}, fmt.Errorf("read checkpoint: %w", err)
+		}
+		return Mark{}, fmt.Errorf("read checkpoint %s: %w: %w", path, ErrDamaged, err)
 	}
 	x.alerts, x.shelves = alerts{}, shelves{} // of the empty state
 	if err := errors.Join(x.countHeld(), x.readRhythms(), x.readActivities()); err != nil {
-		return Mark{}, err
+		return Mark{}, fmt.Errorf("read checkpoint %s: %w: %w", path, ErrDamaged, err)
 	}
 	return x.Mark()
 }

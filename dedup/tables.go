@@ -12,8 +12,49 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// ErrDamaged is that a table of the state isn't what was written, or is gone.
-var ErrDamaged = errors.New("a table of the state is damaged")
+// ErrDamaged is that a file of the state or a checkpoint isn't what was written, or is gone.
+var ErrDamaged = errors.New("a file of the state is damaged")
+
+// Diagnose says of an error of [Open] whether the state in dir is damaged. Badger doesn't tell damage from what hinders it
+// now, such as files of another user or too many that are open: it is damage where a table is damaged, or where
+// nothing hinders us from opening all that is there. With [ErrDamaged] no further try mends it.
+func Diagnose(ctx context.Context, dir string, refused error) error {
+	err := CheckTables(ctx, dir)
+	if err == nil {
+		err = openAll(dir)
+	}
+	if err != nil {
+		return errors.Join(refused, err)
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, refused)
+}
+
+// openAll opens every file in dir at once, to be read and written, and a new one, as Badger does.
+func openAll(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for files of the state: %w", err)
+	}
+	var open []*os.File
+	defer func() {
+		for _, f := range open {
+			_ = f.Close() // nothing was written
+		}
+	}()
+	for _, e := range entries {
+		f, err := os.OpenFile(filepath.Join(dir, e.Name()), os.O_RDWR, 0)
+		if err != nil {
+			return fmt.Errorf("open a file of the state: %w", err)
+		}
+		open = append(open, f)
+	}
+	f, err := os.CreateTemp(dir, "probe")
+	if err != nil {
+		return fmt.Errorf("make a file of the state: %w", err)
+	}
+	open = append(open, f)
+	return os.Remove(f.Name())
+}
 
 // CheckTables has the checksums of all tables of the state in dir looked at, which nobody has open. Nobody else does it:
 // Badger opens a table of which a part is damaged, and takes that part for what was written. All that is kept is in the

@@ -56,5 +56,5 @@ func (b boot) whole(dir string) error {
 	if again, err := b.again(); err != nil || !again {
 		return err
 	}
-	return errors.New("the machine was started anew while the state had two logs, and the older one may have lost its end")
+	return unfit{errors.New("the machine was started anew while the state had two logs, and the older one may have lost its end")}
 }

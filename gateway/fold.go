@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,13 +18,28 @@ import (
 
 // openState opens the state of recognition and brings it to the end of the stream. A state that the
 // stream doesn't prove (damaged, lost, or ahead of a restored or torn stream) is put aside and rebuilt
-// from the newest checkpoint and the stream; the log says what it no longer remembers.
+// from the newest checkpoint and the stream; the log says what it no longer remembers. One that merely can't be
+// opened now stays as it is, and there is no start.
 func openState(ctx context.Context, c config.Config, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
 	index, err := openProved(ctx, c, stateDir(c), s)
-	if err != nil {
+	switch {
+	case isUnfit(err):
 		return rebuildState(ctx, c, s, err, log)
+	case err != nil:
+		return nil, fmt.Errorf("the state can't be opened, and is left as it is: %w", err)
 	}
 	return foldedState(ctx, c, index, s, log)
+}
+
+// unfit is what is wrong with a state that could be read: it is no use trying again.
+type unfit struct{ error }
+
+func (e unfit) Unwrap() error { return e.error }
+
+// isUnfit says whether the state itself, or the checkpoint, is wrong, and not the reading of it.
+func isUnfit(err error) bool {
+	_, ok := errors.AsType[unfit](err)
+	return ok || errors.Is(err, dedup.ErrDamaged)
 }
 
 // rebuildState is openState where something is wrong with the state that is there.
@@ -35,7 +51,7 @@ func rebuildState(ctx context.Context, c config.Config, s *stream.Stream, wrong 
 			return nil, err
 		}
 	}
-	log.Warn("the state is rebuilt from the stream", "err", wrong)
+	log.Warn("the state is set aside and rebuilt from the stream", "set_aside", aside(stateDir(c)), "err", wrong)
 	index, err := rebuild(ctx, c, stateDir(c), s, log)
 	if err != nil {
 		return nil, err
@@ -60,12 +76,19 @@ func openProved(ctx context.Context, c config.Config, dir string, s *stream.Stre
 	if err := thisBoot(c).whole(dir); err != nil {
 		return nil, err
 	}
+	if first, _ := s.Bounds(); first > 1 {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return nil, unfit{fmt.Errorf("there is no state, and the stream begins at %d", first)}
+		}
+	}
 	index, err := dedup.Open(dir, c)
 	if err != nil {
-		return nil, err
+		return nil, dedup.Diagnose(ctx, dir, err)
 	}
 	mark, err := index.Mark()
-	if err == nil {
+	if err != nil {
+		err = unfit{err}
+	} else {
 		err = proves(ctx, s, mark)
 	}
 	if err != nil {
@@ -81,11 +104,17 @@ func proves(ctx context.Context, s *stream.Stream, m dedup.Mark) error {
 	case m.Sequence == 0 && first <= 1:
 		return nil
 	case m.Sequence > last:
-		return &lostError{m.Sequence, last}
+		return unfit{&lostError{m.Sequence, last}}
 	case m.Sequence < first:
-		return fmt.Errorf("the state has seen batch %d, the stream begins at %d", m.Sequence, first)
+		return unfit{fmt.Errorf("the state has seen batch %d, the stream begins at %d", m.Sequence, first)}
 	}
-	return s.Prove(ctx, m.Sequence, m.Hash)
+	err := s.Prove(ctx, m.Sequence, m.Hash)
+	switch {
+	case errors.Is(err, stream.ErrMismatch), errors.Is(err, stream.ErrNotYet), errors.Is(err, stream.ErrPurged),
+		errors.Is(err, stream.ErrLost), errors.Is(err, stream.ErrFormat):
+		return unfit{err}
+	}
+	return err
 }
 
 // lostError: the stream ends before what was seen of it.
@@ -95,31 +124,48 @@ func (e *lostError) Error() string {
 	return fmt.Sprintf("the state has seen batch %d, the stream ends at %d", e.seen, e.last)
 }
 
-// rebuild puts the state in dir aside and starts from the checkpoint, or from nothing. What is made of the
+// mostAside is how many states are kept that were set aside: the first ones, and the last in place of the one before.
+const mostAside = 3
+
+// aside is where the state in dir is set aside. What was set aside before may be the only copy of something.
+func aside(dir string) string {
+	to := dir + ".damaged"
+	for n := 2; n <= mostAside; n++ {
+		if _, err := os.Stat(to); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		to = fmt.Sprintf("%s.damaged.%d", dir, n)
+	}
+	return to
+}
+
+// rebuild starts from the checkpoint, or from nothing, and sets the state in dir aside. What is made of the
 // checkpoint takes its place when it is complete: half of one would have a mark that the stream proves.
 func rebuild(ctx context.Context, c config.Config, dir string, s *stream.Stream, log *slog.Logger) (*dedup.Index, error) {
-	aside := dir + ".damaged"
-	if err := os.RemoveAll(aside); err != nil {
-		return nil, fmt.Errorf("put the state aside: %w", err)
-	}
-	if err := os.Rename(dir, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("put the state aside: %w", err)
-	}
 	fresh := dir + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return nil, fmt.Errorf("begin the state anew: %w", err)
 	}
 	err := restore(ctx, c, fresh, s)
-	if err == nil {
-		if err := os.Rename(fresh, dir); err != nil {
+	switch {
+	case isUnfit(err):
+		first, _ := s.Bounds()
+		log.Error("no checkpoint fits the stream: what was notified before its first batch is not remembered, "+
+			"and a resend of it would be forwarded again", "first_batch", first, "err", err)
+		if err := os.RemoveAll(fresh); err != nil {
 			return nil, fmt.Errorf("begin the state anew: %w", err)
 		}
-		return dedup.Open(dir, c)
+	case err != nil:
+		return nil, fmt.Errorf("begin the state anew: %w", err)
 	}
-	first, _ := s.Bounds()
-	log.Error("no checkpoint fits the stream: what was notified before its first batch is not remembered, "+
-		"and a resend of it would be forwarded again", "first_batch", first, "err", err)
-	if err := os.RemoveAll(fresh); err != nil {
+	to := aside(dir)
+	if err := os.RemoveAll(to); err != nil { // the last one, where there are as many as are kept
+		return nil, fmt.Errorf("set the state aside: %w", err)
+	}
+	if err := os.Rename(dir, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("set the state aside: %w", err)
+	}
+	if err := os.Rename(fresh, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("begin the state anew: %w", err)
 	}
 	return dedup.Open(dir, c)

@@ -125,8 +125,12 @@ func (s *store) checkState(ctx context.Context) {
 		return
 	}
 	index, err := openProved(ctx, s.config, stateDir(s.config), s.stream)
-	if err != nil {
+	switch {
+	case isUnfit(err):
 		s.found(true, "state", "%v; it is rebuilt when the gateway starts", err)
+		return
+	case err != nil:
+		s.found(true, "state", "%v", err)
 		return
 	}
 	keys := 0
@@ -251,7 +255,7 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 func (s *store) repairState(ctx context.Context, log *slog.Logger) (*dedup.Index, error) {
 	switch err := dedup.CheckTables(ctx, stateDir(s.config)); {
 	case errors.Is(err, dedup.ErrDamaged):
-		s.found(false, "state", "%v; it is set aside as %s.damaged and rebuilt", err, stateDir(s.config))
+		s.found(false, "state", "%v; it is set aside as %s and rebuilt", err, aside(stateDir(s.config)))
 		return rebuildState(ctx, s.config, s.stream, err, log)
 	case err != nil:
 		return nil, err

@@ -1,10 +1,69 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
+
+// openStateOf opens the state as a start does, and closes the stream again.
+func openStateOf(t *testing.T, c config.Config) (*dedup.Index, error) {
+	t.Helper()
+	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(c.DataDir, "stream")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := openState(t.Context(), c, s, slog.New(slog.DiscardHandler))
+	return index, errors.Join(err, s.Close())
+}
+
+// TestWhatIsSetAsideStays: a state that is damaged again takes no place of one that was set aside before, but for the last
+// of them; a checkpoint that can't be read now is no reason to begin from nothing.
+func TestWhatIsSetAsideStays(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t)
+	c.HTTP.Listen = ""
+	g := startTimed(t, c, 0)
+	g.send(ofMDI(1))
+	g.stop()
+	damage := func(n int) {
+		if err := os.WriteFile(filepath.Join(stateDir(c), "MANIFEST"), fmt.Append(nil, n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage(0)
+	if err := os.Mkdir(checkpointPath(c), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if index, err := openStateOf(t, c); err == nil {
+		t.Errorf("a checkpoint that can't be read is none: %v", index.Close())
+	}
+	if err := os.Remove(checkpointPath(c)); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 5; n++ {
+		damage(n)
+		index, err := openStateOf(t, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := index.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"": "1", ".2": "2", ".3": "5"} {
+		if got, err := os.ReadFile(filepath.Join(stateDir(c)+".damaged"+name, "MANIFEST")); string(got) != want || err != nil {
+			t.Errorf("state.damaged%s is number %s, want %s: %v", name, got, want, err)
+		}
+	}
+}
 
 // TestOnlyDamageIsRepaired: a state that merely can't be read now stays as it is, and one that lacks a table is rebuilt.
 func TestOnlyDamageIsRepaired(t *testing.T) {
@@ -29,6 +88,12 @@ func TestOnlyDamageIsRepaired(t *testing.T) {
 	}
 	if _, err := os.Stat(aside); err == nil {
 		t.Fatal("a state that can't be read is set aside")
+	}
+	if index, err := openStateOf(t, c); err == nil {
+		t.Errorf("a state that can't be read is opened: %v", index.Close())
+	}
+	if _, err := os.Stat(aside); err == nil {
+		t.Fatal("a state that can't be read is set aside at the start")
 	}
 	if err := os.Remove(tables[0]); err != nil {
 		t.Fatal(err)
