@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -283,5 +284,34 @@ func TestTokensTakeNoPlaceOfRoles(t *testing.T) {
 	g.show.views.mu.Unlock()
 	if code, _ := status(team); code != http.StatusServiceUnavailable {
 		t.Errorf("while the files of a view are closed: %d", code)
+	}
+}
+
+// TestAViewEndsAfterItsRequests: a request that is under way when a view ends is told to come again, and meets no closed file.
+func TestAViewEndsAfterItsRequests(t *testing.T) {
+	t.Parallel()
+	team := access.Scope{Services: []string{"defender_for_identity"}}
+	c := frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+		c.Access.Roles = []config.Grant{{Role: "viewer", User: "oid-1", Services: team.Services}}
+	})
+	g := startTimed(t, c, 0)
+	var v *view
+	eventually(t, "the view is open", func() (ok bool) {
+		var err error
+		v, err = g.show.views.of(team)
+		return err == nil
+	})
+	answer := httptest.NewRecorder()
+	served := v.use.serve(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/alerts/total", nil), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v.end()
+		<-r.Context().Done()
+		if _, err := v.model.Policies(context.WithoutCancel(r.Context())); err != nil {
+			t.Errorf("its files are closed under a request: %v", err)
+		}
+		v.handler.ServeHTTP(w, r.WithContext(access.With(r.Context(), access.Local())))
+	}))
+	if !served || answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
+		t.Errorf("served %v: %d %v %s", served, answer.Code, answer.Header(), answer.Body)
 	}
 }

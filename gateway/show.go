@@ -24,9 +24,15 @@ import (
 type show struct {
 	g       *Gateway
 	model   atomic.Pointer[model.Model] // while it is open
-	handler atomic.Pointer[http.Handler]
+	answers atomic.Pointer[answers]
 	turn    sync.Locker // one act at a time, whoever asks
 	views   *views
+}
+
+// answers are those of a model that is open.
+type answers struct {
+	http.Handler
+	use *use
 }
 
 func newShow(g *Gateway) *show {
@@ -67,11 +73,15 @@ func (s *show) once(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	handler := api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: Version(), Log: s.g.log.With("component", "api"), Door: s.g.door, Turn: s.turn})
+	ctx, end := context.WithCancel(ctx)
+	whole := &answers{use: newUse(ctx)}
+	defer whole.use.finish()
+	defer end()
+	whole.Handler = api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: Version(), Log: s.g.log.With("component", "api"), Door: s.g.door, Turn: s.turn})
 	s.model.Store(m)
 	defer s.model.Store(nil)
-	s.handler.Store(&handler)
-	defer s.handler.Store(nil)
+	s.answers.Store(whole)
+	defer s.answers.Store(nil)
 	return m.Run(ctx)
 }
 
@@ -82,16 +92,14 @@ func (s *show) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.views.serve(w, r, p.Scope)
 		return
 	}
-	if h := s.handler.Load(); h != nil {
-		(*h).ServeHTTP(w, r)
+	if a := s.answers.Load(); a != nil && a.use.serve(w, r, a) {
 		return
 	}
 	if !s.g.config.Model.Enabled {
 		problem.Write(w, http.StatusNotFound, problem.New(http.StatusNotFound, "nothing is kept to be asked for: model.enabled is false"))
 		return
 	}
-	w.Header().Set("Retry-After", "10")
-	problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "the model isn't open: the gateway's log says why"))
+	notNow(w, "the model isn't open: the gateway's log says why")
 }
 
 // Version is the program's, as it was built.

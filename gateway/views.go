@@ -41,6 +41,7 @@ type view struct {
 	model   *model.Model
 	handler http.Handler
 	begun   stream.Position // where the stream was when the view was opened: with less it would show too little
+	use     *use
 	end     context.CancelFunc
 	ended   bool // views.mu guards it: it answers nobody any more, and its files are being closed
 }
@@ -180,7 +181,7 @@ func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 	}
 	ctx, end := context.WithCancel(ctx)
 	handler := api.New(api.Options{Model: m, Recorder: recorder{v.g}, Version: Version(), Log: log, Door: v.g.door, Turn: v.turn})
-	w := &view{model: m, handler: handler, begun: stream.Position{Sequence: last}, end: end}
+	w := &view{model: m, handler: handler, begun: stream.Position{Sequence: last}, use: newUse(ctx), end: end}
 	v.done.Go(func() {
 		defer end()
 		v.follow(ctx, s, w)
@@ -195,6 +196,8 @@ func (v *views) follow(ctx context.Context, s access.Scope, w *view) {
 	v.mu.Lock()
 	w.ended = true
 	v.mu.Unlock()
+	w.end() // it may have ended by itself
+	w.use.finish()
 	err = errors.Join(err, w.model.Close()) // before it may be opened anew: its files may be taken away
 	v.mu.Lock()
 	delete(v.open, s.Key())
@@ -209,18 +212,28 @@ func (v *views) serve(w http.ResponseWriter, r *http.Request, s access.Scope) {
 	seen, err := v.of(s)
 	if err != nil {
 		v.g.log.Error("the view of a limited role can't be opened", "sees", s.String(), "err", err)
-		w.Header().Set("Retry-After", "10")
-		problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "what you may see can't be shown now: the gateway's log says why"))
+		notNow(w, "what you may see can't be shown now: the gateway's log says why")
 		return
 	}
+	if !seen.use.serve(w, r, http.HandlerFunc(seen.serve)) {
+		notNow(w, "what you may see can't be shown now, as it is being opened anew")
+	}
+}
+
+func (v *view) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, stop := context.WithTimeout(r.Context(), viewPatience)
 	defer stop()
-	if err := seen.model.Wait(ctx, seen.begun); err != nil {
-		w.Header().Set("Retry-After", "10")
-		problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, "what you may see is being gathered from the stream, as nobody with that limit asked before"))
+	if err := v.model.Wait(ctx, v.begun); err != nil {
+		notNow(w, "what you may see is being gathered from the stream, as nobody with that limit asked before")
 		return
 	}
-	seen.handler.ServeHTTP(w, r)
+	v.handler.ServeHTTP(w, r)
+}
+
+// notNow answers that it is worth asking again.
+func notNow(w http.ResponseWriter, why string) {
+	w.Header().Set("Retry-After", "10")
+	problem.Write(w, http.StatusServiceUnavailable, problem.New(http.StatusServiceUnavailable, why))
 }
 
 // viewPatience is how long somebody waits for a view to show what there is.

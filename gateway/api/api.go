@@ -205,7 +205,7 @@ func fault(err error) error {
 	case errors.Is(err, model.ErrRefused):
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, model.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return huma.Error503ServiceUnavailable(err.Error())
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"10"}})
 	}
 	return huma.Error500InternalServerError(err.Error())
 }

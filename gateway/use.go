@@ -1,0 +1,47 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"sync"
+)
+
+// use is who asks a model that is open: its files are closed when nobody does any more, so that no request meets them closed.
+type use struct {
+	atEnd func(func()) (forget func() bool) // has something done when the model ends
+
+	mu    sync.Mutex // guards over, and that nobody begins to wait for under before
+	over  bool
+	under sync.WaitGroup // requests
+}
+
+// newUse is that of a model that ends with ctx.
+func newUse(ctx context.Context) *use {
+	return &use{atEnd: func(f func()) func() bool { return context.AfterFunc(ctx, f) }}
+}
+
+// serve has h answer, with a context that ends with the model. It reports false where that has ended.
+func (u *use) serve(w http.ResponseWriter, r *http.Request, h http.Handler) bool {
+	u.mu.Lock()
+	if u.over {
+		u.mu.Unlock()
+		return false
+	}
+	u.under.Add(1)
+	u.mu.Unlock()
+	defer u.under.Done()
+	ctx, stop := context.WithCancel(r.Context())
+	defer stop()
+	forget := u.atEnd(stop)
+	defer forget()
+	h.ServeHTTP(w, r.WithContext(ctx))
+	return true
+}
+
+// finish waits for the requests that are under way, and lets none begin. The model has ended before.
+func (u *use) finish() {
+	u.mu.Lock()
+	u.over = true
+	u.mu.Unlock()
+	u.under.Wait()
+}
