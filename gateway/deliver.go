@@ -99,7 +99,7 @@ func (d *delivery) run(ctx context.Context) error {
 	var pause, tending backoff
 	for ctx.Err() == nil {
 		wait := idle
-		if _, last := d.stream.Bounds(); d.reader.Committed().Sequence < last {
+		if !d.reader.Done() {
 			wait = ctx
 		}
 		entries, err := d.next(wait)

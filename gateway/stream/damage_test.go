@@ -77,10 +77,30 @@ func TestDamageCostsWhatIsDamaged(t *testing.T) {
 			if readable < tt.readable || expected != last+1 {
 				t.Errorf("%d messages can be read and %d are lost, up to %d of %d; want %d", readable, lost, expected-1, last, tt.readable)
 			}
+			r, err := s.Reader(t.Context(), "siem", Oldest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for got := 0; got < readable*each; {
+				entries, err := r.Next(t.Context(), each)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got += len(entries)
+				if r.Done() {
+					t.Fatal("it is done before it has everything")
+				}
+				if err := r.Commit(entries[len(entries)-1].At, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !r.Done() {
+				t.Error("it waits for what is lost")
+			}
 			if told := w.has("damaged at its end"); told != tt.told {
 				t.Errorf("told of the damage: %v, want %v", told, tt.told)
 			}
-			r := openReader(t, s, "new", Oldest) // whatever its first message is like
+			r = openReader(t, s, "new", Oldest) // whatever its first message is like
 			if got := next(t, r, 1, 1); len(got) != 1 {
 				t.Errorf("a new reader got %d entries", len(got))
 			}

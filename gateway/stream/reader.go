@@ -258,6 +258,16 @@ func (r *Reader) Committed() Position {
 	return r.cursor.record.At
 }
 
+// Done says whether everything that the stream has is committed. Where its end is lost, nothing of that is awaited.
+func (r *Reader) Done() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	total := r.cursor.record.Total
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	return total >= r.stream.total
+}
+
 // Missed is the number of entries that this reader will never get, since it was opened: they were
 // purged before it came to them, or the store lost them.
 func (r *Reader) Missed() uint64 {
