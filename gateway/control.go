@@ -76,8 +76,8 @@ func newControl(g *Gateway) (*control, error) {
 	return &control{g: g, listener: l, log: g.log}, nil
 }
 
-// run answers until ctx ends.
-func (c *control) run(ctx context.Context) error {
+// serve is what the socket answers.
+func (c *control) serve() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /reconcile", c.reconcile)
 	mux.HandleFunc("GET /deadletters", c.list)
@@ -85,8 +85,17 @@ func (c *control) run(ctx context.Context) error {
 	mux.HandleFunc("POST /deadletters/{target}/{id}/retry", c.change(retriedLetter, (*delivery).retry))
 	mux.HandleFunc("DELETE /deadletters/{target}/{id}", c.change(droppedLetter, (*delivery).giveUp))
 	mux.Handle(api.Prefix+"/", api.As(access.Local(), c.g.show)) // who opens the socket is the gateway's own user
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		status, detail := problem.Unserved(mux, w, r)
+		problem.Write(w, status, problem.New(status, detail))
+	})
+	return mux
+}
+
+// run answers until ctx ends.
+func (c *control) run(ctx context.Context) error {
 	server := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		Handler: c.serve(), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	var serving errgroup.Group

@@ -45,3 +45,25 @@ func TestDeadLetterIsShownAsItWasSent(t *testing.T) {
 		}
 	}
 }
+
+// TestTheSocketTellsWhatIsWrong: another method is told which ones there are, and another path that nothing is there, as a
+// problem document like everywhere.
+func TestTheSocketTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	socket := (&control{g: &Gateway{}}).serve()
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{http.MethodPost, "/reconcile", http.StatusMethodNotAllowed, "GET, HEAD"},
+		{http.MethodGet, "/deadletters/siem/1/retry", http.StatusMethodNotAllowed, http.MethodPost},
+		{http.MethodGet, "/reconciled", http.StatusNotFound, ""},
+	} {
+		w := httptest.NewRecorder()
+		socket.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil))
+		if w.Code != tt.status || w.Header().Get("Allow") != tt.allow || w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s %s: %d, %v, %s", tt.method, tt.path, w.Code, w.Header(), w.Body)
+		}
+	}
+}
