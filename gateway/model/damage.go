@@ -108,6 +108,11 @@ func (f *File) read(ctx context.Context, db *sql.DB) error {
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == 0 {
 		return err
 	}
+	if version == schemaVersion {
+		if err := complete(ctx, db, schema); err != nil {
+			return err
+		}
+	}
 	p, err := placeOf(ctx, db)
 	f.Seen = p.sequence
 	return err

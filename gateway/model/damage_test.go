@@ -250,3 +250,40 @@ func versioned(t *testing.T, path string, version int) (had int) {
 	}
 	return had
 }
+
+// TestAMissingTableIsDamage: a file that has its version and lacks a table is told of, and is made anew.
+func TestAMissingTableIsDamage(t *testing.T) {
+	t.Parallel()
+	for file, table := range map[string]string{"model.db": "place", "model-index.db": "index_place"} {
+		dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
+		s, err := stream.Open(t.Context(), stream.Options{Dir: dir + "/stream", Cursors: dir + "/cursors", MaxDisk: 1 << 30, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		options := model.Options{Dir: dir + "/model", Stream: s, Config: config.Default(), Log: log}
+		reopen := func() {
+			t.Helper()
+			m, err := model.Open(t.Context(), options)
+			if err == nil {
+				err = m.Close()
+			}
+			if err != nil {
+				t.Fatalf("without the table %s: %v", table, err)
+			}
+		}
+		reopen()
+		db, err := sql.Open("sqlite", filepath.Join(options.Dir, file))
+		if err == nil {
+			_, err = db.ExecContext(t.Context(), "DROP TABLE "+table)
+			err = errors.Join(err, db.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files, err := model.Inspect(t.Context(), options.Dir); err != nil || file == "model.db" && files[0].Damage == nil {
+			t.Errorf("Inspect() = %+v, %v; want damage", files, err)
+		}
+		reopen()
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/sluice-siem/sluice/gateway/stream"
@@ -169,7 +170,7 @@ func makeTables(ctx context.Context, db *sql.DB, schema string, known int) error
 	}
 	switch version {
 	case known:
-		return nil
+		return complete(ctx, db, schema)
 	case 0:
 		if _, err := db.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+fmt.Sprintf("PRAGMA user_version = %d; COMMIT", known)); err != nil {
 			return fmt.Errorf("make the tables: %w", err)
@@ -177,6 +178,22 @@ func makeTables(ctx context.Context, db *sql.DB, schema string, known int) error
 		return nil
 	}
 	return unfit{fmt.Errorf("the tables have version %d, this program knows %d", version, known)}
+}
+
+// complete says whether every table of a schema is there: where one is missing, nothing that SQLite says of a query tells that from
+// an error of ours.
+func complete(ctx context.Context, q querier, schema string) error {
+	for _, table := range regexp.MustCompile(`CREATE (?:VIRTUAL )?TABLE (\w+)`).FindAllStringSubmatch(schema, -1) {
+		var there bool
+		err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)", table[1]).Scan(&there)
+		if err != nil {
+			return fmt.Errorf("look for tables: %w", err)
+		}
+		if !there {
+			return unfit{fmt.Errorf("the table %s is missing", table[1])}
+		}
+	}
+	return nil
 }
 
 // prove says whether the model is of this stream. One that the stream has left behind can't be proved and is
