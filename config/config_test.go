@@ -229,3 +229,40 @@ func TestServices(t *testing.T) {
 		t.Error("Enabled: want identity_protection alone of the three")
 	}
 }
+
+// TestSyntaxInOurWords: the common mistakes of YAML are told where they are to be mended, and with what was expected.
+func TestSyntaxInOurWords(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"data_dir:/var/x\ninputs: []\n":                         "f:1: found data_dir: and no space behind it, expected one before the value",
+		"policy:\n  hold:10m\n  mode: shadow\n":                 "f:2: found hold: and no space behind it, expected one before the value",
+		"data_dir /var\ninputs: []\n":                           `f:1: found "data_dir" without a colon, expected a key, a colon and a space before the value`,
+		"data_dir: \"/var # it's\ninputs: []\n":                 `f:1: found " without another one that ends the text, expected both`,
+		"inputs: []\ndata_dir: '/var\n":                         "f:2: found ' without another one that ends the text, expected both",
+		"targets:\n  - {name: x\n  - {name: y}\n":               "f:2: found { and no } or comma where one is expected, such as } at its end",
+		"targets: [\nmodel: 1\n":                                "f:1: found [ and no ] or comma where one is expected, such as ] at its end",
+		"targets: [a]]\n":                                       "f:1: found more behind the end of a value, expected the end of the line, or all of the value in quotes",
+		"policy:\n  mode: shadow\n hold: 10m\n":                 `f:3: found the line indented by 1, expected as far as a line above that it stands beside, and with "- " where that has one`,
+		"targets:\n  - name: x\n   type: file\n":                `f:3: found the line indented by 3, expected as far as a line above that it stands beside, and with "- " where that has one`,
+		"targets:\n- name: x\n  type: a\nmodel:\n  b: c\n d: e": `f:6: found the line indented by 1, expected as far as a line above that it stands beside, and with "- " where that has one`,
+		"policy:\n  mode: shadow\n\n   hold: 10m\n":             "f:4: found the line indented more than line 2, which has its value already; expected both indented alike",
+		"data_dir: C: x\n":                                      `f:1: found ": " within a value, expected the value in quotes`,
+		"policy:\n\thold: 10m\n":                                "f:2: found a tab before the text, expected spaces: YAML is not indented with tabs",
+		"data_dir: @x\n":                                        "f:1: found a character that no value begins with, such as @, ` or %; expected the value in quotes",
+		"data_dir: \"a\\d\"\n":                                  `f:1: found a \ within " ", expected \\, or the value in ' '`,
+		"targets: - name: x\n":                                  `f:1: found "- " behind a key, expected it on a line of its own`,
+		"data_dir: x\ndata_dir: y\n":                            "f:2: data_dir: found the key twice, first on line 1; expected it once",
+	} {
+		_, err := config.Parse("f", []byte(yaml), func(string) (string, bool) { return "", false })
+		if err == nil || err.Error() != want {
+			t.Errorf("%q:\n got %v\nwant %s", yaml, err, want)
+		}
+	}
+}
+
+// TestAWordThatIsCutShort: the beginning of one word alone is taken for it.
+func TestAWordThatIsCutShort(t *testing.T) {
+	_, err := config.Parse("f", []byte("targets: [{name: x, type: splunk, url: \"https://s:8088\", token: t}]\n"), func(string) (string, bool) { return "", false })
+	if err == nil || !strings.Contains(err.Error(), `did you mean "splunk_hec"?`) {
+		t.Errorf("type: splunk: %v", err)
+	}
+}

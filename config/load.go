@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -119,39 +117,6 @@ func plainText(data []byte) error {
 		i += size
 	}
 	return nil
-}
-
-// syntax keeps the line that the YAML reader names, or finds the one that it means.
-func syntax(name string, data []byte, err error) Error {
-	e := Error{File: name, Msg: strings.TrimPrefix(err.Error(), "yaml: ")}
-	if len(data) > maxFile {
-		return e
-	}
-	lines := strings.Split(string(data), "\n")
-	if anchor, ok := strings.CutPrefix(e.Msg, "unknown anchor '"); ok {
-		anchor, _, _ = strings.Cut(anchor, "'")
-		e.Line = 1 + slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "*"+anchor) })
-		return e
-	}
-	if n, _ := fmt.Sscanf(e.Msg, "line %d:", &e.Line); n == 1 {
-		_, e.Msg, _ = strings.Cut(e.Msg, ": ")
-	}
-	// The reader's parser, unlike its scanner, counts lines from 0, and both leave out the first one.
-	if strings.HasPrefix(e.Msg, "did not find expected") {
-		e.Line++
-	}
-	e.Line = min(max(e.Line, 1), len(lines))
-	if strings.HasPrefix(e.Msg, "did not find expected") && strings.Contains(lines[e.Line-1], "${") {
-		e.Msg += "; within { } and [ ] a reference stands in quotes: \"${NAME}\""
-	}
-	// The reader's words for a tab are about tokens, and it may stand a line before or after the one named.
-	for i := max(e.Line-2, 0); i < min(e.Line+1, len(lines)); i++ {
-		if strings.HasPrefix(strings.TrimLeft(lines[i], " "), "\t") {
-			e.Line, e.Msg = i+1, "found a tab before the text, expected spaces: YAML is not indented with tabs"
-			break
-		}
-	}
-	return e
 }
 
 // tree is the file as koanf takes it: nested maps, whose values have the types of Config already.

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ func hint[W ~string](word string, known []W) string {
 }
 
 // Nearest is the known word that a misspelt one most likely means, or "". At most a third of its
-// letters may differ.
+// letters may differ, or it is how one of the words begins, and no other.
 func Nearest(word string, known []string) string {
 	word = strings.ReplaceAll(strings.ToLower(word), "-", "_")
 	best, least := "", len(word)+1
@@ -29,6 +30,12 @@ func Nearest(word string, known []string) string {
 		}
 		if d := distance(word, k); d < least && d <= max(longer/3, 1) && d < longer {
 			best, least = k, d
+		}
+	}
+	if best == "" && len(word) > 2 {
+		longer := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.HasPrefix(k, word) })
+		if len(longer) == 1 {
+			return longer[0]
 		}
 	}
 	return best
