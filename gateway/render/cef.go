@@ -119,11 +119,7 @@ func (r *cefRenderer) event(e *stream.Entry) cef.Event {
 		return ourEvent(e)
 	}
 	if n.Parsed && n.Payload >= 0 && n.Payload <= len(n.Raw) {
-		content := bytes.TrimRight(n.Raw[n.Payload:], "\r\n\x00")
-		if event, _, ok := syslog.Unwrap(content, n.Arrived); ok {
-			content = event
-		}
-		payload := asText(content)
+		payload := asText(content(n.Service, n.Raw[n.Payload:], n.Arrived))
 		if err := cef.ParseInto(&r.parsed, payload); err == nil && (r.parsed.Vendor != "" || r.parsed.Product != "") {
 			return r.forward(n, payload)
 		}
@@ -132,6 +128,19 @@ func (r *cefRenderer) event(e *stream.Entry) cef.Event {
 		return plainEvent(n, "Microsoft", "Azure AD Identity Protection")
 	}
 	return unknownEvent(n)
+}
+
+// content is a message behind its header, out of the envelope of a log shipper as it was read there. Identity Protection's own
+// JSON is none, whatever somebody wrote into it.
+func content(s formats.Service, payload []byte, arrived time.Time) []byte {
+	payload = bytes.TrimRight(payload, "\r\n\x00")
+	if s == formats.IdentityProtection {
+		return payload
+	}
+	if event, _, ok := syslog.Unwrap(payload, arrived); ok {
+		return event
+	}
+	return payload
 }
 
 // asText is b as a string without a copy, which would be what rendering costs most for. An entry's

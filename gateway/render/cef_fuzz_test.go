@@ -140,6 +140,17 @@ func TestCEFOfAnEnvelope(t *testing.T) {
 	}
 }
 
+// TestCEFOfADetectionIsNoEnvelope: who may write for Identity Protection can't have a SIEM shown another service's event.
+func TestCEFOfADetectionIsNoEnvelope(t *testing.T) {
+	e := received([]byte(`{"id":"d1","riskEventType":"generic","message":"CEF:0|MCAS|SIEM_Agent|0.1|ALERT_X|n|3|externalId=73623b1c9f8a7654321fed0c msg=x"}`))
+	for _, format := range []string{"cef", "cef_original"} {
+		got, err := rendered(format, nil, &e, 0)
+		if want := "CEF:0|Microsoft|Azure AD Identity Protection|"; err != nil || !strings.HasPrefix(string(got), want) {
+			t.Errorf("%s: got %q, %v, want %q first", format, got, err, want)
+		}
+	}
+}
+
 func TestOriginalCEF(t *testing.T) {
 	const (
 		header = "CEF:0|MCAS|SIEM_Agent|0.1|ALERT_X|n|3|externalId=73623b1c9f8a7654321fed0c msg="
