@@ -15,6 +15,8 @@ func TestECSOfAnAlert(t *testing.T) {
 		change(&e)
 		return e
 	}
+	enveloped := received([]byte("CEF:0|Microsoft|Azure ATP|2.1|XSecurityAlert|T|5|externalId=2009"))
+	enveloped.Notification.Raw = []byte(`{"ids":"a|b|c|9|d","message":"` + string(enveloped.Notification.Raw) + `"}`)
 	fits := schemas(t)["ecs"]
 	for name, tt := range map[string]struct {
 		entry stream.Entry
@@ -44,6 +46,7 @@ func TestECSOfAnAlert(t *testing.T) {
 		"no version is known":  {raised(), "observer version", nil},
 		"a version is escaped": {received([]byte(`CEF:0|Microsoft|Azure ATP|2\|1|XSecurityAlert|T|5|externalId=2009`)), "observer version", nil},
 		"a version":            {received([]byte("CEF:0|Microsoft|Azure ATP|2.1|XSecurityAlert|T|5|externalId=2009")), "observer version", "2.1"},
+		"an enveloped version": {enveloped, "observer version", "2.1"},
 	} {
 		text, err := rendered("ecs", nil, &tt.entry, 0)
 		if err != nil {

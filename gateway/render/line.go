@@ -59,7 +59,7 @@ type line struct {
 	Truncated      bool
 	Shortened      bool
 	Raw            []byte
-	Payload        int // where Raw's CEF event begins
+	Payload        int // where Raw's content begins
 }
 
 // twin is another service's sighting of the alert.

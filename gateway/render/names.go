@@ -154,7 +154,8 @@ func (l *line) productVersion() string {
 		return ""
 	}
 	const version = 3 // of the header's columns
-	header := strings.SplitN(string(l.Raw[l.Payload:min(len(l.Raw), l.Payload+longestHeader)]), "|", version+2)
+	event := content(l.Service, l.Raw[l.Payload:], l.Arrived)
+	header := strings.SplitN(string(event[:min(len(event), longestHeader)]), "|", version+2)
 	if len(header) < version+2 || strings.Contains(header[version], `\`) {
 		return ""
 	}
