@@ -103,8 +103,8 @@ func (t *Target) checkSyslog(p *problems, path string) {
 	if t.Framing == "octet" && (scheme(t.Address) == "udp" || t.RELP()) {
 		p.add(path+".framing", "found octet beside address: %s, expected it with tcp:// or tls:// only", quote(t.Address))
 	}
-	if t.Longest != 0 && (t.Longest < 2<<10 || t.Longest > 1<<20) {
-		p.add(path+".longest", "found %s, expected 2KiB to 1MiB", t.Longest)
+	if t.Longest != 0 && (t.Longest < 4<<10 || t.Longest > 1<<20) {
+		p.add(path+".longest", "found %s, expected 4KiB to 1MiB", t.Longest)
 	}
 	t.checkProxy(p, path)
 	if t.Proxy != "" && scheme(t.Address) == "udp" {

@@ -49,7 +49,7 @@ type cefRenderer struct {
 const mostKept = 256
 
 // append is a [Func]. An event that is longer than the limit loses the end of msg, then of all
-// values, then its last fields; never ours.
+// values, then its last fields; of ours, which are never lost, at last the ends of long values, such as the list of twins.
 func (r *cefRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, error) {
 	if max(cap(r.parsed.Extension), cap(r.fields)) > mostKept {
 		*r = cefRenderer{catalog: r.catalog}
@@ -61,7 +61,7 @@ func (r *cefRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, erro
 	ours := r.fields[n:]
 	theirs = r.fields[:n:n]
 	ev.Extension = r.fields
-	for _, step := range [...]struct{ msg, value, fields int }{
+	for _, step := range [...]struct{ msg, value, fields, ours int }{
 		{}, // whole
 		{msg: 32 << 10},
 		{msg: 8 << 10},
@@ -69,9 +69,10 @@ func (r *cefRenderer) append(b []byte, e *stream.Entry, limit int) ([]byte, erro
 		{msg: 1 << 10, value: 1 << 10},
 		{msg: 256, value: 256},
 		{msg: 64, value: 64, fields: 32},
+		{msg: 64, value: 64, fields: 8, ours: 128},
 	} {
 		if step.msg > 0 {
-			ev.Extension = append(shortened(theirs, step.msg, step.value, step.fields), ours...)
+			ev.Extension = append(shortened(theirs, step.msg, step.value, step.fields), shortened(ours, 0, step.ours, 0)...)
 		}
 		if step.value > 0 {
 			ev.Class, ev.Name = cut(ev.Class, step.value), cut(ev.Name, step.value)

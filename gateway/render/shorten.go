@@ -26,7 +26,11 @@ func cut(s string, longest int) string {
 
 // shorten cuts every text that a sender can make long, and every list. What others hold is copied.
 func (l *line) shorten(longest int) {
-	const fewest, perItem = 4, 128
+	const perItem = 128
+	fewest := 4
+	if longest < perItem {
+		fewest = 1 // there is nothing else left to cut
+	}
 	most := max(fewest, longest/perItem)
 	for _, s := range [...]*string{&l.Message, &l.Type, &l.Class, &l.Title, &l.App, &l.URL, &l.Input, &l.Rule, &l.NotificationID} {
 		*s = cut(*s, longest)

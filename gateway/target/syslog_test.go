@@ -95,6 +95,34 @@ func TestSyslogLongest(t *testing.T) {
 	}
 }
 
+// TestSyslogLeast: the least that `longest` may be holds an alert of many twins and long texts, or nobody would be shown it.
+func TestSyslogLeast(t *testing.T) {
+	const least = 4 << 10
+	e := received([]byte("CEF:0|MCAS|SIEM_Agent|0.1|ALERT_X|" + strings.Repeat("n", 300) + "|5|externalId=73623b1c9f8a7654321fed0c msg=" +
+		strings.Repeat("x", 60_000) + strings.Repeat(" cs3Label=relatedAudits cs3="+strings.Repeat("a", 900), 20)))
+	e.Notification.ID, e.Notification.URL = strings.Repeat("i", 190), "https://"+strings.Repeat("u", 190)
+	e.Match.Alert, e.Match.Type = "00112233445566778899aabbccddeeff", "2031" // which is five techniques
+	e.Score = &stream.Score{User: strings.Repeat("u", 200), At: e.Time}
+	for range 16 {
+		e.Twins = append(e.Twins, dedup.Sighting{
+			Service: formats.IdentityProtection, ID: strings.Repeat("b", 190), Key: e.Key, URL: "https://" + strings.Repeat("c", 190), First: e.Time,
+		})
+		e.Match.Evidence = append(e.Match.Evidence, dedup.Evidence{What: "account", How: strings.Repeat("h", 400), Points: 40})
+	}
+	for _, format := range []string{
+		"asim", "cef", "cef_original", "cef_rendered", "common_security_log", "ecs", "json", "leef1", "leef2", "ocsf", "sentinel_table",
+	} {
+		v, err := newEnvelope(format, "rfc5424", "gate.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.limit = least
+		if b, err := v.pack(nil, &e); err != nil || len(b) > least || !strings.Contains(string(b), string(e.Key)) {
+			t.Errorf("%s: %d bytes, %v: %q", format, len(b), err, b)
+		}
+	}
+}
+
 func TestSyslogRefusesUnknownSettings(t *testing.T) {
 	for _, cfg := range []config.Target{
 		{Address: "tcp://h:1", Format: "leef"},
