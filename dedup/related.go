@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -60,8 +61,8 @@ func (f *facts) sketch() {
 	}
 	f.open = f.open || len(f.accounts)+len(f.devices) == 0
 	f.ids = longWords(nil, f.n.URL)
-	for _, v := range f.n.Extra {
-		f.ids = longWords(f.ids, v)
+	for _, key := range slices.Sorted(maps.Keys(f.n.Extra)) { // or chance would say which of many are kept
+		f.ids = longWords(f.ids, f.n.Extra[key])
 	}
 }
 
