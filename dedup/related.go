@@ -64,6 +64,9 @@ func (f *facts) sketch() {
 	for _, key := range slices.Sorted(maps.Keys(f.n.Extra)) { // or chance would say which of many are kept
 		f.ids = longWords(f.ids, f.n.Extra[key])
 	}
+	if agent := longWords(nil, f.n.Extra["userAgent"]); len(agent) > 0 { // which is also part of a longer field
+		f.ids = slices.DeleteFunc(f.ids, func(w string) bool { return slices.Contains(agent, w) }) // whoever signs in writes it
+	}
 }
 
 // longWords adds the words of s that are long enough for an ID, at most 64 in all.

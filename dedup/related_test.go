@@ -32,3 +32,15 @@ func TestIDsOfManyFieldsAreTheSameEachTime(t *testing.T) {
 		}
 	}
 }
+
+// TestNoIDOfAProgram: the program is what whoever signs in says that it is, and an alert that it names is no twin.
+func TestNoIDOfAProgram(t *testing.T) {
+	const page, program = "73623b1c9f8a7654321fed0c", "640a5f21aa00aa00aa00aa00"
+	got := idsOf(map[string]string{
+		"additionalInfo": `[{"Key":"userAgent","Value":"curl/8 ` + program + `"},{"Key":"alertUrl","Value":"https://x.example/#/alerts/` + page + `"}]`,
+		"userAgent":      "curl/8 " + program,
+	})
+	if want := []string{page}; !slices.Equal(got, want) {
+		t.Errorf("IDs %v, want %v", got, want)
+	}
+}
