@@ -45,12 +45,13 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 		tagged = tagged || string(value) == `"`+tag+`"` || string(value) == `"`+tag+`:"`
 	}
 	// The members in which log shippers put the message that they took in, or of it what stood behind its tag. Others quote what
-	// somebody wrote, such as a request.
+	// somebody wrote, such as a request, and so may these beside a text in one that comes before them.
 	for _, name := range [...]string{
-		"message", "Message", "MESSAGE", "msg", "_raw", "raw", "log", "event", "full_message", "short_message", "SyslogMessage",
+		"_raw", "message", "Message", "MESSAGE", "msg", "full_message", "short_message", "SyslogMessage", "log", "raw", "event",
 	} {
-		if event, m, ok = opened(object[name], tagged, received, most); ok {
-			return event, m, true
+		value := object[name]
+		if event, m, ok = opened(value, tagged, received, most); ok || len(value) > len(`""`) && value[0] == '"' {
+			return event, m, ok
 		}
 	}
 	return nil, m, false
