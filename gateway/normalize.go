@@ -41,7 +41,11 @@ func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notificat
 	payload := syslog.TrimEnd(raw[m.Body:])
 	n := z.translate(payload, m)
 	if n.Service == formats.UnknownService {
-		if event, inner, ok := syslog.Unwrap(payload, received); ok {
+		envelope := payload
+		if !utf8.Valid(envelope) {
+			envelope = []byte(readable(envelope)) // or the decoding would damage what readable can read
+		}
+		if event, inner, ok := syslog.Unwrap(envelope, received); ok {
 			if n = z.translate(event, inner); n.Service != formats.UnknownService {
 				payload = event
 			}

@@ -254,9 +254,11 @@ func TestNormalizeReadsNamesThatAreNoUTF8(t *testing.T) {
 		{"damaged utf-8", "Zo\u00eb Ib\xe1\xf1ez", "Zo\u00eb Ib\ufffdez"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			n := normalize([]byte("CEF:0"+strings.ReplaceAll(sensorEvent, "Ines Abreu", tt.written)), arrival(t))
-			if want := tt.want + " (Pilot) sent suspicious LDAP queries to HBDC02."; n.Message != want {
-				t.Errorf("%q, want %q", n.Message, want)
+			for _, message := range []string{"CEF:0" + sensorEvent, `{"message":` + quoted("CEF:0"+sensorEvent) + `}`} {
+				n := normalize([]byte(strings.ReplaceAll(message, "Ines Abreu", tt.written)), arrival(t))
+				if want := tt.want + " (Pilot) sent suspicious LDAP queries to HBDC02."; n.Message != want {
+					t.Errorf("%q, want %q", n.Message, want)
+				}
 			}
 		})
 	}
