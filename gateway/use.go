@@ -2,9 +2,14 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
+	"time"
 )
+
+// lastWords is how long the answers to requests that are under way may take when their model has ended.
+const lastWords = 500 * time.Millisecond
 
 // use is who asks a model that is open: its files are closed when nobody does any more, so that no request meets them closed.
 type use struct {
@@ -20,7 +25,8 @@ func newUse(ctx context.Context) *use {
 	return &use{atEnd: func(f func()) func() bool { return context.AfterFunc(ctx, f) }}
 }
 
-// serve has h answer, with a context that ends with the model. It reports false where that has ended.
+// serve has h answer, with a context that ends with the model, as does its waiting for who asks and doesn't read. It reports
+// false where that has ended.
 func (u *use) serve(w http.ResponseWriter, r *http.Request, h http.Handler) bool {
 	u.mu.Lock()
 	if u.over {
@@ -32,8 +38,20 @@ func (u *use) serve(w http.ResponseWriter, r *http.Request, h http.Handler) bool
 	defer u.under.Done()
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
-	forget := u.atEnd(stop)
-	defer forget()
+	asking := http.NewResponseController(w)
+	told := make(chan struct{})
+	forget := u.atEnd(func() {
+		defer close(told)
+		stop()
+		until := time.Now().Add(lastWords)
+		_ = errors.Join(asking.SetReadDeadline(until), asking.SetWriteDeadline(until)) // not of tests' recorders
+	})
+	defer func() {
+		if !forget() { // who asks may ask again, on the same connection
+			<-told
+			_ = errors.Join(asking.SetReadDeadline(time.Time{}), asking.SetWriteDeadline(time.Time{}))
+		}
+	}()
 	h.ServeHTTP(w, r.WithContext(ctx))
 	return true
 }
