@@ -235,7 +235,10 @@ func TestSyntaxInOurWords(t *testing.T) {
 	for yaml, want := range map[string]string{
 		"data_dir:/var/x\ninputs: []\n":                         "f:1: found data_dir: and no space behind it, expected one before the value",
 		"policy:\n  hold:10m\n  mode: shadow\n":                 "f:2: found hold: and no space behind it, expected one before the value",
-		"data_dir /var\ninputs: []\n":                           `f:1: found "data_dir" without a colon, expected a key, a colon and a space before the value`,
+		"data_dir /var\ninputs: []\n":                           "f:1: found the line without a colon, expected a key, a colon and a space before the value",
+		"http:\n  token:\n    s3cret\n    listen: x\n":          "f:3: found the line without a colon, expected a key, a colon and a space before the value",
+		"http:\n  token: *s3cret\n":                             "f:2: found text that begins with * and isn't in quotes, which YAML takes for a reference to an anchor (&), and there is none",
+		"data_dir: it's\nhttp:\n  token: \"s3cret\n":            `f:3: found " without another one that ends the text, expected both`,
 		"data_dir: \"/var # it's\ninputs: []\n":                 `f:1: found " without another one that ends the text, expected both`,
 		"inputs: []\ndata_dir: '/var\n":                         "f:2: found ' without another one that ends the text, expected both",
 		"targets:\n  - {name: x\n  - {name: y}\n":               "f:2: found { and no } or comma where one is expected, such as } at its end",

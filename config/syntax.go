@@ -17,7 +17,7 @@ func syntax(name string, data []byte, err error) Error {
 	if anchor, ok := strings.CutPrefix(e.Msg, "unknown anchor '"); ok {
 		anchor, _, _ = strings.Cut(anchor, "'")
 		e.Line = 1 + slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "*"+anchor) })
-		e.Msg = fmt.Sprintf("found *%s and no &%s before it; text that begins with * stands in quotes", anchor, anchor)
+		e.Msg = "found text that begins with * and isn't in quotes, which YAML takes for a reference to an anchor (&), and there is none" // it may be a secret
 		return e
 	}
 	if n, _ := fmt.Sscanf(e.Msg, "line %d:", &e.Line); n == 1 {
@@ -59,10 +59,8 @@ func explain(msg string, lines []string, line int) (at int, what string) {
 		return unclosed(lines, line, "[", "]")
 	case "found unexpected end of stream":
 		for i, l := range lines {
-			for _, quote := range []string{`"`, "'"} {
-				if strings.Count(strings.ReplaceAll(code(l), `\`+quote, ""), quote)%2 == 1 {
-					return i + 1, fmt.Sprintf("found %s without another one that ends the text, expected both", quote)
-				}
+			if quote := unended(l); quote != "" {
+				return i + 1, fmt.Sprintf("found %s without another one that ends the text, expected both", quote)
 			}
 		}
 	case "found character that cannot start any token":
@@ -83,6 +81,28 @@ func code(line string) string {
 	return line
 }
 
+// unended is the quote that begins a value on a line and isn't followed by another one. One within a text, as in it's, is text.
+func unended(line string) string {
+	quote, begins := "", true // a value may begin here
+	for i := 0; i < len(line); i++ {
+		c := line[i : i+1]
+		switch {
+		case quote == `"` && c == `\`:
+			i++
+		case quote != "" && c == quote:
+			quote = ""
+		case quote != "":
+		case (c == `"` || c == "'") && begins:
+			quote = c
+		case c == "#" && (i == 0 || line[i-1] == ' '):
+			return ""
+		default:
+			begins = strings.Contains("[{,", c) || begins && c == " " || strings.Contains(":-", c) && strings.HasPrefix(line[i+1:], " ")
+		}
+	}
+	return quote
+}
+
 // misplacedColon tells of a ": " that makes a key of what is part of a value: most often the line before isn't what it
 // seems.
 func misplacedColon(lines []string, line int) (at int, what string) {
@@ -98,9 +118,8 @@ func misplacedColon(lines []string, line int) (at int, what string) {
 	if key, value, ok := strings.Cut(text, ":"); ok && regexp.MustCompile(`^\w+$`).MatchString(key) && value != "" && value[0] != ' ' {
 		return before + 1, fmt.Sprintf("found %s: and no space behind it, expected one before the value", key) // which may be a secret
 	}
-	if !strings.Contains(text, ":") {
-		key, _, _ := strings.Cut(text, " ")
-		return before + 1, fmt.Sprintf("found %s without a colon, expected a key, a colon and a space before the value", quote(key))
+	if !strings.Contains(text, ":") { // nor is it told: it may be the value of a key above, and a secret
+		return before + 1, "found the line without a colon, expected a key, a colon and a space before the value"
 	}
 	return line, fmt.Sprintf("found the line indented more than line %d, which has its value already; expected both indented alike", before+1)
 }
