@@ -66,7 +66,7 @@ func Open(dir string, c config.Config) (*Index, error) {
 		WithValueLogFileSize(64 << 20).WithDetectConflicts(false).WithNumCompactors(2).
 		WithMetricsEnabled(false)
 	if dir != "" {
-		if err := removeEmpty(dir); err != nil {
+		if err := errors.Join(removeEmpty(dir), roomForFiles(dir)); err != nil {
 			return nil, err
 		}
 	}

@@ -19,6 +19,9 @@ var ErrDamaged = errors.New("a file of the state is damaged")
 // now, such as files of another user or too many that are open: it is damage where a table is damaged, or where
 // nothing hinders us from opening all that is there. With [ErrDamaged] no further try mends it.
 func Diagnose(ctx context.Context, dir string, refused error) error {
+	if errors.Is(refused, errRoom) {
+		return refused
+	}
 	err := CheckTables(ctx, dir)
 	if err == nil {
 		err = openAll(dir)
@@ -27,6 +30,29 @@ func Diagnose(ctx context.Context, dir string, refused error) error {
 		return errors.Join(refused, err)
 	}
 	return fmt.Errorf("%w: %w", ErrDamaged, refused)
+}
+
+// spare is how many files Badger has open beside those that are there: logs and tables that it makes, and its lock.
+const spare = 8
+
+// errRoom is that too many files are open for the state to be opened, which says nothing of the state.
+var errRoom = errors.New("too few files can be opened for the state")
+
+// roomForFiles is nil where as many files can be open as Badger needs for the state in dir: with too few it doesn't even
+// return an error, as it tries for ever to make a table of a log.
+func roomForFiles(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for files of the state: %w", err)
+	}
+	for n := range len(entries) + spare {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return fmt.Errorf("%w: it needs %d open files and has %d: %w", errRoom, len(entries)+spare, n, err)
+		}
+		defer func() { _ = f.Close() }() // all of them at once
+	}
+	return nil
 }
 
 // openAll opens every file in dir at once, to be read and written, and a new one, as Badger does.

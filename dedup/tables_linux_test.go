@@ -1,0 +1,78 @@
+package dedup_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluice-siem/sluice/config"
+	"github.com/sluice-siem/sluice/dedup"
+)
+
+// TestTooFewFiles: a state that was left by kill -9 and can't be opened with the files that are left isn't waited for, and
+// isn't damaged.
+func TestTooFewFiles(t *testing.T) {
+	const name = "STATE_OF_TOO_FEW_FILES"
+	if dir := os.Getenv(name); dir != "" { // the limit is the process's
+		openWithFewFiles(t, dir)
+		return
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	x, err := dedup.Open(dir, config.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = x.Close() }() // it is left as it is now
+	b := x.Begin()
+	if err := b.Commit(dedup.Mark{Sequence: 1}); err != nil {
+		t.Fatal(err)
+	}
+	left := t.TempDir()
+	if err := os.CopyFS(left, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestTooFewFiles$")
+	c.Env = append(os.Environ(), name+"="+left)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", errors.Join(err, ctx.Err()), out)
+	}
+}
+
+func openWithFewFiles(t *testing.T, dir string) {
+	t.Helper()
+	for more := range uint64(40) {
+		open, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var was syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+			t.Fatal(err)
+		}
+		limit := func(cur uint64) {
+			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: cur, Max: was.Max}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		limit(uint64(len(open)) + more)
+		x, err := dedup.Open(dir, config.Default())
+		if err == nil {
+			if err := x.Close(); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if err := dedup.Diagnose(t.Context(), dir, err); !errors.Is(err, syscall.EMFILE) || errors.Is(err, dedup.ErrDamaged) {
+			t.Errorf("with %d files more: %v", more, err)
+		}
+		limit(was.Cur)
+	}
+	t.Error("40 files more aren't enough")
+}
