@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -44,7 +45,7 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	defer surviveHangups(log)()
-	g, err := open(ctx, c, stdout, log, nil)
+	g, err := openOrStop(ctx, func() (*gateway.Gateway, error) { return open(ctx, c, stdout, log, nil) })
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		log.Info("stopped before it had started", "during", err)
 		return nil // as it was told
@@ -63,6 +64,35 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	defer stop()
 	sparing.Go(func() { spareMemory(running) })
 	return g.Run(ctx)
+}
+
+// patience is how long a start that was told to stop may take to close what it has opened.
+const patience = 20 * time.Second
+
+// openOrStop waits for open, but not for one that ctx should end and that hangs, in a library or a file system: that ends with
+// the process, which harms no more than kill -9.
+func openOrStop(ctx context.Context, open func() (*gateway.Gateway, error)) (*gateway.Gateway, error) {
+	type opened struct {
+		g   *gateway.Gateway
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		g, err := open()
+		done <- opened{g, err}
+	}()
+	var late <-chan time.Time
+	stop := ctx.Done()
+	for {
+		select {
+		case o := <-done:
+			return o.g, o.err
+		case <-stop:
+			stop, late = nil, time.After(patience)
+		case <-late:
+			return nil, fmt.Errorf("what was being opened didn't end in %s: %w", patience, context.Cause(ctx))
+		}
+	}
 }
 
 // surviveHangups makes of SIGHUP what it is for a daemon: whoever renames its files, such as logrotate, wants

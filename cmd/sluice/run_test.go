@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluice-siem/sluice/gateway"
 )
 
 // TestStoppedBeforeItHasStarted: a gateway that is told to stop while it starts has done as it was told.
@@ -30,4 +35,22 @@ http: {listen: "127.0.0.1:0"}
 	if !strings.Contains(log.String(), "stopped before it had started") {
 		t.Errorf("it started:\n%s", log.String())
 	}
+}
+
+// TestAStartThatHangsIsStopped: a signal ends a start that hangs where no context reaches.
+func TestAStartThatHangsIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		released := make(chan struct{})
+		defer close(released)
+		time.AfterFunc(time.Minute, stop)
+		begun := time.Now()
+		_, err := openOrStop(ctx, func() (*gateway.Gateway, error) {
+			<-released
+			return nil, nil
+		})
+		if took := time.Since(begun); !errors.Is(err, context.Canceled) || took != time.Minute+patience {
+			t.Errorf("after %s: %v", took, err)
+		}
+	})
 }
