@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (x *Index) Restore(path string) (Mark, error) {
 		return Mark{}, fmt.Errorf("read checkpoint: %w", err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	if err := x.db.Load(bufio.NewReaderSize(f, 1<<20), 16); err != nil {
+	if err := x.load(f); err != nil {
 		if _, reading := errors.AsType[*os.PathError](err); reading {
 			return Mark{}, fmt.Errorf("read checkpoint: %w", err)
 		}
@@ -52,4 +53,30 @@ func (x *Index) Restore(path string) (Mark, error) {
 		return Mark{}, fmt.Errorf("read checkpoint %s: %w: %w", path, ErrDamaged, err)
 	}
 	return x.Mark()
+}
+
+// load has Badger load what it backed up to f. It isn't made for damage: it takes any length for one, and any bytes for keys.
+func (x *Index) load(f *os.File) (err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	for at := int64(0); at < info.Size(); {
+		var length [8]byte
+		if _, err := f.ReadAt(length[:], at); err != nil {
+			return err
+		}
+		at += int64(len(length))
+		n := binary.LittleEndian.Uint64(length[:])
+		if left := uint64(info.Size() - at); n > left {
+			return fmt.Errorf("a part of %d bytes begins %d before the end", n, left)
+		}
+		at += int64(n)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it can't be loaded: %v", r)
+		}
+	}()
+	return x.db.Load(bufio.NewReaderSize(f, 1<<20), 16)
 }
