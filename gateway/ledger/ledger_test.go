@@ -179,6 +179,52 @@ func TestANewTargetHasAnAccount(t *testing.T) {
 	}
 }
 
+// TestANewTargetsAccountOutlivesALostEnd: a target that goes back to where it began, as the stream has lost what came after
+// that, still has there what it leaves out.
+func TestANewTargetsAccountOutlivesALostEnd(t *testing.T) {
+	t.Parallel()
+	all, _ := day()
+	dir, begin := t.TempDir(), len(all)/2
+	in := func(work func(*stream.Stream, *Ledger)) {
+		t.Helper()
+		s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(dir, "stream"), Cursors: filepath.Join(dir, "cursors")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(t.Context(), s, dir, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		work(s, l)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in(func(s *stream.Stream, _ *Ledger) { record(t, s, all[:begin], 3) })
+	kept := t.TempDir()
+	if err := os.CopyFS(kept, os.DirFS(filepath.Join(dir, "stream"))); err != nil {
+		t.Fatal(err)
+	}
+	in(func(s *stream.Stream, l *Ledger) {
+		r := begun(t, l)
+		record(t, s, all[begin:], 2)
+		for range len(all) - begin {
+			deliver(t, r)
+		}
+	})
+	if err := os.RemoveAll(filepath.Join(dir, "stream")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "stream"), os.DirFS(kept)); err != nil {
+		t.Fatal(err)
+	}
+	in(func(_ *stream.Stream, l *Ledger) {
+		if got := forwardedTo(t, l, begun(t, l)); got != 0 {
+			t.Errorf("forwarded to it: %d, want 0", got)
+		}
+	})
+}
+
 // deliver has a target get its next entry.
 func deliver(t *testing.T, r *stream.Reader) {
 	t.Helper()

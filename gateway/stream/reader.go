@@ -227,10 +227,20 @@ func (r *Reader) Recount(t Tally) error {
 func (r *Reader) Account(t Tally) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	since := r.cursor.record.Since
-	r.cursor.record.Since = 0
-	if err := r.cursor.move(r.cursor.record.mark, t, time.Now()); err != nil {
-		r.cursor.record.Since = since
+	c := r.cursor
+	before, trailed := c.record, c.trailed
+	c.record.Since, c.trailed = 0, time.Now() // no step before it has its mark and not what it counts
+	if n := len(before.Trail); n > 0 {        // whichever step it goes back to, nothing was counted after the first
+		c.record.Trail = slices.Clone(before.Trail)
+		first := &c.record.Trail[n-1]
+		first.Tally = first.Tally.Clone()
+		first.Tally.Merge(t)
+		t = nil
+	}
+	err := c.move(before.mark, t, time.Now())
+	c.trailed = trailed
+	if err != nil {
+		c.record = before
 		return fmt.Errorf("account %s: %w", r.name, err)
 	}
 	return nil
