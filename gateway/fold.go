@@ -158,12 +158,14 @@ func rebuild(ctx context.Context, c config.Config, dir string, s *stream.Stream,
 	case err != nil:
 		return nil, fmt.Errorf("begin the state anew: %w", err)
 	}
-	to := aside(dir)
-	if err := os.RemoveAll(to); err != nil { // the last one, where there are as many as are kept
-		return nil, fmt.Errorf("set the state aside: %w", err)
-	}
-	if err := os.Rename(dir, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("set the state aside: %w", err)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		to := aside(dir)
+		if err := os.RemoveAll(to); err != nil { // the last one, where there are as many as are kept
+			return nil, fmt.Errorf("set the state aside: %w", err)
+		}
+		if err := os.Rename(dir, to); err != nil {
+			return nil, fmt.Errorf("set the state aside: %w", err)
+		}
 	}
 	if err := os.Rename(fresh, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("begin the state anew: %w", err)

@@ -58,6 +58,20 @@ func TestWhatIsSetAsideStays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.RemoveAll(stateDir(c)); err != nil { // as a rebuild does that is killed before the new one is in its place
+		t.Fatal(err)
+	}
+	s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(c.DataDir, "stream")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := rebuild(t.Context(), c, stateDir(c), s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(index.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[string]string{"": "1", ".2": "2", ".3": "5"} {
 		if got, err := os.ReadFile(filepath.Join(stateDir(c)+".damaged"+name, "MANIFEST")); string(got) != want || err != nil {
 			t.Errorf("state.damaged%s is number %s, want %s: %v", name, got, want, err)
