@@ -73,10 +73,8 @@ func (s *show) once(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	ctx, end := context.WithCancel(ctx)
 	whole := &answers{use: newUse(ctx)}
 	defer whole.use.finish()
-	defer end()
 	whole.Handler = api.New(api.Options{Model: m, Recorder: recorder{s.g}, Version: Version(), Log: s.g.log.With("component", "api"), Door: s.g.door, Turn: s.turn})
 	s.model.Store(m)
 	defer s.model.Store(nil)

@@ -14,15 +14,18 @@ const lastWords = 500 * time.Millisecond
 // use is who asks a model that is open: its files are closed when nobody does any more, so that no request meets them closed.
 type use struct {
 	atEnd func(func()) (forget func() bool) // has something done when the model ends
+	end   context.CancelFunc
 
 	mu    sync.Mutex // guards over, and that nobody begins to wait for under before
 	over  bool
 	under sync.WaitGroup // requests
 }
 
-// newUse is that of a model that ends with ctx.
+// newUse is that of a model that ends with ctx, or by itself. Its own context goes on then, for what is damaged is still
+// to be taken away.
 func newUse(ctx context.Context) *use {
-	return &use{atEnd: func(f func()) func() bool { return context.AfterFunc(ctx, f) }}
+	ctx, end := context.WithCancel(ctx)
+	return &use{atEnd: func(f func()) func() bool { return context.AfterFunc(ctx, f) }, end: end}
 }
 
 // serve has h answer, with a context that ends with the model, as does its waiting for who asks and doesn't read. It reports
@@ -56,8 +59,9 @@ func (u *use) serve(w http.ResponseWriter, r *http.Request, h http.Handler) bool
 	return true
 }
 
-// finish waits for the requests that are under way, and lets none begin. The model has ended before.
+// finish ends the requests that are under way, waits for them, and lets none begin. The model has ended before.
 func (u *use) finish() {
+	u.end()
 	u.mu.Lock()
 	u.over = true
 	u.mu.Unlock()

@@ -196,7 +196,6 @@ func (v *views) follow(ctx context.Context, s access.Scope, w *view) {
 	v.mu.Lock()
 	w.ended = true
 	v.mu.Unlock()
-	w.end() // it may have ended by itself
 	w.use.finish()
 	err = errors.Join(err, w.model.Close()) // before it may be opened anew: its files may be taken away
 	v.mu.Lock()
