@@ -18,10 +18,10 @@ type Target struct {
 	TLS       TLS           `koanf:"tls"`        //
 	Proxy     string        `koanf:"proxy"`      // http://, https:// or socks5://, or none; where empty, over HTTP the environment's
 
-	Address string `koanf:"address"` // syslog: udp://, tcp://, tls://, relp:// or relp+tls:// with host and port
-	Header  string `koanf:"header"`  // syslog: rfc5424 | rfc3164
-	Framing string `koanf:"framing"` // syslog over tcp and tls: octet | newline
-	Longest Size   `koanf:"longest"` // syslog: bytes of a message, with its header; 0 is what the transport takes
+	Address    string `koanf:"address"`     // syslog: udp://, tcp://, tls://, relp:// or relp+tls:// with host and port
+	Header     string `koanf:"header"`      // syslog: rfc5424 | rfc3164
+	Framing    string `koanf:"framing"`     // syslog over tcp and tls: octet | newline
+	MaxMessage Size   `koanf:"max_message"` // syslog: bytes of a message, with its header; 0 is what the transport takes
 
 	Path   string `koanf:"path"`   // file
 	Rotate Rotate `koanf:"rotate"` // file
@@ -139,7 +139,7 @@ func (t *Target) uses() []use {
 		{"address", t.Address != "", []string{"syslog"}},
 		{"header", t.Header != "", []string{"syslog"}},
 		{"framing", t.Framing != "", []string{"syslog"}},
-		{"longest", t.Longest != 0, []string{"syslog"}},
+		{"max_message", t.MaxMessage != 0, []string{"syslog"}},
 		{"path", t.Path != "", []string{"file"}},
 		{"rotate", t.Rotate != Rotate{}, []string{"file"}},
 		{"url", t.URL != "", append([]string{"nats"}, http...)},

@@ -103,8 +103,8 @@ func (t *Target) checkSyslog(p *problems, path string) {
 	if t.Framing == "octet" && (scheme(t.Address) == "udp" || t.RELP()) {
 		p.add(path+".framing", "found octet beside address: %s, expected it with tcp:// or tls:// only", quote(t.Address))
 	}
-	if t.Longest != 0 && (t.Longest < 4<<10 || t.Longest > 1<<20) {
-		p.add(path+".longest", "found %s, expected 4KiB to 1MiB", t.Longest)
+	if t.MaxMessage != 0 && (t.MaxMessage < 4<<10 || t.MaxMessage > 1<<20) {
+		p.add(path+".max_message", "found %s, expected 4KiB to 1MiB", t.MaxMessage)
 	}
 	t.checkProxy(p, path)
 	if t.Proxy != "" && scheme(t.Address) == "udp" {

@@ -73,7 +73,7 @@ func NewRELP(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*REL
 	if err != nil {
 		return nil, err
 	}
-	v.limit = within(maxRELP, cfg.Longest)
+	v.limit = within(maxRELP, cfg.MaxMessage)
 	way, err := newVia(cfg.Proxy)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func NewSyslog(cfg config.Target, host string, log *slog.Logger, m *Metrics) (*S
 	if err != nil {
 		return nil, err
 	}
-	v.limit = int(cfg.Longest)
+	v.limit = int(cfg.MaxMessage)
 	switch cfg.Framing {
 	case "", "octet":
 		v.counted = true

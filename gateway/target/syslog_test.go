@@ -86,7 +86,7 @@ func TestSyslogLongest(t *testing.T) {
 			b, _ := io.ReadAll(conn)
 			text <- string(b)
 		})
-		target := newTarget(t, config.Target{Address: s.url(), Format: format, Framing: "newline", Longest: longest})
+		target := newTarget(t, config.Target{Address: s.url(), Format: format, Framing: "newline", MaxMessage: longest})
 		deliver(t, target, []*stream.Entry{&e})
 		target.Close()
 		if got := strings.TrimSuffix(<-text, "\n"); len(got) > longest || !strings.Contains(got, string(e.Key)) {
@@ -95,7 +95,7 @@ func TestSyslogLongest(t *testing.T) {
 	}
 }
 
-// TestSyslogLeast: the least that `longest` may be holds an alert of many twins and long texts, or nobody would be shown it.
+// TestSyslogLeast: the least that `max_message` may be holds an alert of many twins and long texts, or nobody would be shown it.
 func TestSyslogLeast(t *testing.T) {
 	const least = 4 << 10
 	e := received([]byte("CEF:0|MCAS|SIEM_Agent|0.1|ALERT_X|" + strings.Repeat("n", 300) + "|5|externalId=73623b1c9f8a7654321fed0c msg=" +

@@ -38,7 +38,7 @@ func NewDatagrams(cfg config.Target, host string, m *Metrics) (*Datagrams, error
 	if !ok {
 		return nil, fmt.Errorf("address %q: want udp://", cfg.Address)
 	}
-	v.limit = within(maxDatagram, cfg.Longest)
+	v.limit = within(maxDatagram, cfg.MaxMessage)
 	return &Datagrams{address: address, envelope: v, count: m.of(cfg.Name)}, nil
 }
 
