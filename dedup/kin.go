@@ -121,14 +121,12 @@ func otherNumber(a, b name) bool {
 		return false
 	}
 	for i := range len(a.local) {
-		if c := a.local[i]; c != b.local[i] && (!digit(c) || !digit(b.local[i])) {
+		if c := a.local[i]; c != b.local[i] && (!unicode.IsDigit(rune(c)) || !unicode.IsDigit(rune(b.local[i]))) {
 			return false
 		}
 	}
 	return true
 }
-
-func digit(c byte) bool { return '0' <= c && c <= '9' }
 
 func kinWords(a, b name) kinship {
 	if len(a.words) < len(b.words) {

@@ -236,8 +236,8 @@ func (r *Reader) prove(ctx context.Context, rec record) (record, error) {
 }
 
 // Cursor says where the cursor of that name stands, without opening it. The error is one of the file
-// system, [fs.ErrNotExist] where there is no cursor yet, or says that the file is damaged, or that the stream doesn't bear the cursor out: opening its
-// reader mends all of them, at the price of entries that come twice.
+// system, [fs.ErrNotExist] where there is no cursor yet, or says that the file is damaged, or that the stream
+// doesn't bear the cursor out: opening its reader mends all of them, at the price of entries that come twice.
 func (s *Stream) Cursor(ctx context.Context, name string) (Position, error) {
 	path := s.options.cursorPath(name)
 	r, err := loadCursor(path)

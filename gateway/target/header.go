@@ -51,8 +51,8 @@ func newEnvelope(format, header, host string) (*envelope, error) {
 
 // within is what a transport takes, or less where the configuration says so.
 func within(most int, longest config.Size) int {
-	if longest > 0 && int(longest) < most {
-		return int(longest)
+	if longest > 0 {
+		return min(most, int(longest))
 	}
 	return most
 }
