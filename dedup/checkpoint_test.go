@@ -12,6 +12,9 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 )
 
+// sumPart is how many bytes of a checkpoint are its sum.
+const sumPart = 8 + 35
+
 // TestADamagedCheckpointIsTold: whatever is in a checkpoint's file, it is loaded or damaged.
 func TestADamagedCheckpointIsTold(t *testing.T) {
 	t.Parallel()
@@ -49,6 +52,17 @@ func TestADamagedCheckpointIsTold(t *testing.T) {
 	}
 	for at := range whole {
 		data := bytes.Clone(whole)
+		data[at] ^= 0x55
+		if err := restored(t, data); !errors.Is(err, dedup.ErrDamaged) && at < len(whole)-sumPart {
+			t.Errorf("byte %d is another: %v, want ErrDamaged", at, err)
+		}
+	}
+	old := whole[:len(whole)-sumPart] // as it was written before it had a sum
+	if err := restored(t, old); err != nil {
+		t.Errorf("without a sum: %v", err)
+	}
+	for at := range old {
+		data := bytes.Clone(old)
 		data[at] ^= 0x55
 		_ = restored(t, data) // it may be none the worse for it
 	}

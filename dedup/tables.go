@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
@@ -17,7 +18,7 @@ var ErrDamaged = errors.New("a file of the state is damaged")
 
 // Diagnose says of an error of [Open] whether the state in dir is damaged. Badger doesn't tell damage from what hinders it
 // now, such as files of another user or too many that are open: it is damage where a table is damaged, or where
-// nothing hinders us from opening all that is there. With [ErrDamaged] no further try mends it.
+// nothing but the medium hinders us from opening all that is there. With [ErrDamaged] no further try mends it.
 func Diagnose(ctx context.Context, dir string, refused error) error {
 	if errors.Is(refused, errRoom) {
 		return refused
@@ -26,10 +27,19 @@ func Diagnose(ctx context.Context, dir string, refused error) error {
 	if err == nil {
 		err = openAll(dir)
 	}
-	if err != nil {
-		return errors.Join(refused, err)
+	if err == nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, refused)
 	}
-	return fmt.Errorf("%w: %w", ErrDamaged, refused)
+	return errors.Join(refused, err)
+}
+
+// unread is that something of the state can't be read. It is damaged where the medium doesn't give it back.
+func unread(what string, err error) error {
+	err = fmt.Errorf("%s: %w", what, err)
+	if errors.Is(err, syscall.EIO) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
 }
 
 // spare is how many files Badger has open beside those that are there: logs and tables that it makes, and its lock.
@@ -68,9 +78,12 @@ func openAll(dir string) error {
 		}
 	}()
 	for _, e := range entries {
+		if e.IsDir() {
+			continue // a file system's own
+		}
 		f, err := os.OpenFile(filepath.Join(dir, e.Name()), os.O_RDWR, 0)
 		if err != nil {
-			return fmt.Errorf("open a file of the state: %w", err)
+			return unread("open a file of the state", err)
 		}
 		open = append(open, f)
 	}
@@ -97,7 +110,7 @@ func CheckTables(ctx context.Context, dir string) error {
 	defer func() { _ = f.Close() }() // it was only read
 	manifest, _, err := badger.ReplayManifestFile(f, 0, badger.Options{})
 	if _, reading := errors.AsType[*fs.PathError](err); reading {
-		return fmt.Errorf("look for tables of the state: %w", err)
+		return unread("look for tables of the state", err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrDamaged, f.Name(), err)
@@ -123,7 +136,7 @@ func checkTable(dir string, id uint64, m badger.TableManifest) (err error) {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
-		return fmt.Errorf("read a table of the state: %w", err)
+		return unread("read a table of the state", err)
 	}
 	defer func() {
 		if r := recover(); r != nil { // Badger isn't made for damage

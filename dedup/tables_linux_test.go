@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -75,4 +76,38 @@ func openWithFewFiles(t *testing.T, dir string) {
 		limit(was.Cur)
 	}
 	t.Error("40 files more aren't enough")
+}
+
+// TestMediumFails: a table, any other file or a checkpoint that the medium doesn't give back is as damaged as one that was
+// written over, and no further try reads it.
+func TestMediumFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	x, err := dedup.Open(dir, config.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = x.Begin().Commit(dedup.Mark{Sequence: 1})
+	if err = errors.Join(err, x.Close(), os.Mkdir(filepath.Join(dir, "lost+found"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("no tables in the state: %v", err)
+	}
+	refused := errors.New("it can't be opened")
+	if err := dedup.Diagnose(t.Context(), dir, refused); !errors.Is(err, dedup.ErrDamaged) {
+		t.Errorf("a state that nothing hinders us from opening: %v", err)
+	}
+	const unreadable = "/proc/self/mem" // at 0, where nothing is
+	if err := errors.Join(os.Remove(tables[0]), os.Symlink(unreadable, tables[0])); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"check": dedup.CheckTables(t.Context(), dir), "diagnosis": dedup.Diagnose(t.Context(), dir, refused),
+	} {
+		if !errors.Is(err, syscall.EIO) || !errors.Is(err, dedup.ErrDamaged) {
+			t.Errorf("%s of a table that the medium doesn't give back: %v", what, err)
+		}
+	}
 }
