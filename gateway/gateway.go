@@ -116,9 +116,7 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	m := newMetrics(o.Metrics)
-	for _, i := range c.Inputs {
-		m.notUnderstood.WithLabelValues(i.Name) // from 0 on, so that the first ones are an increase
-	}
+	m.expect(c)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -7,10 +7,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/stream"
+	"github.com/sluice-siem/sluice/gateway/target"
 )
 
 // metrics counts what becomes durable and what is delivered. Labels come from the configuration or
@@ -75,6 +78,26 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}, []string{"target"})
 	reg.MustRegister(m.received, m.decisions, m.notUnderstood, m.impostors, m.delivered, m.retried, m.latency, m.full, m.blocked, m.modelDamaged)
 	return m
+}
+
+// expect has what is known beforehand counted from 0 on: a counter that appears with its first count is no increase for
+// Prometheus.
+func (m *metrics) expect(c config.Config) {
+	for _, i := range c.Inputs {
+		m.notUnderstood.WithLabelValues(i.Name)
+		if i.Speakers == nil {
+			continue
+		}
+		for _, service := range c.Services.Order() {
+			m.impostors.WithLabelValues(i.Name, service)
+		}
+	}
+	for _, t := range c.Targets {
+		m.retried.WithLabelValues(t.Name)
+		for _, result := range []string{target.Delivered.String(), target.Rejected.String(), ledger.Filtered} {
+			m.delivered.WithLabelValues(t.Name, result)
+		}
+	}
 }
 
 // decided counts a batch that is durable at now.
