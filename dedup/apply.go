@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -80,9 +81,7 @@ func (b *Batch) sight(o *Outcome) (Alert, error) {
 	}
 	if g := a.Sighting(n.Service); g != nil {
 		g.Last, g.Count = o.Time, g.Count+1
-		if g.ID == "" && n.ID != "" {
-			g.ID, g.URL = n.ID, n.URL // the first one was cut before its ID
-		}
+		g.ID, g.URL = cmp.Or(g.ID, n.ID), cmp.Or(g.URL, n.URL) // the first one may have been cut before them
 		if o.Match.Relation == Update {
 			a.hear(n)
 		}

@@ -141,6 +141,35 @@ func alertColumns() []column[model.Alert] {
 		{"assigned", func(a *model.Alert) string { return a.Assigned }},
 		{"tactics", func(a *model.Alert) string { return several(a.Tactics) }},
 		{"techniques", func(a *model.Alert) string { return several(a.Techniques) }},
+		{"ips", func(a *model.Alert) string { return several(a.Addresses) }},
+		{"policies", func(a *model.Alert) string { return several(a.Policies) }},
+		{"notification_ids", ofSightings(func(s model.Sighting) string { return s.ID })},
+		{"urls", ofSightings(func(s model.Sighting) string { return s.URL })},
+		{"closed", ofClosure(func(c *model.Closure) string { return stamp(c.Time) })},
+		{"closed_by", ofClosure(func(c *model.Closure) string { return c.By })},
+		{"classification", ofClosure(func(c *model.Closure) string { return c.Why })},
+	}
+}
+
+// ofSightings is what the services say of an alert, each once.
+func ofSightings(of func(model.Sighting) string) func(*model.Alert) string {
+	return func(a *model.Alert) string {
+		var out []string
+		for _, s := range a.Sightings {
+			if said := of(s); said != "" && !slices.Contains(out, said) {
+				out = append(out, said)
+			}
+		}
+		return several(out)
+	}
+}
+
+func ofClosure(of func(*model.Closure) string) func(*model.Alert) string {
+	return func(a *model.Alert) string {
+		if a.Closure == nil {
+			return ""
+		}
+		return of(a.Closure)
 	}
 }
 

@@ -5,8 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/api"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/policy"
 )
 
 // TestExportHasNoFormulas: what a sender wrote is text to every spreadsheet.
@@ -32,5 +37,34 @@ func TestExportHasNoFormulas(t *testing.T) {
 		if !strings.HasPrefix(row[last], "'") {
 			t.Errorf("%q begins as a formula does", row[last])
 		}
+	}
+}
+
+// TestAlertsAsATable: a CSV has of an alert what a report asks for: who said it and where it is looked at, and how it was closed.
+func TestAlertsAsATable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	decided := policy.Decision{Action: dedup.Forward, ManagedIn: formats.DefenderForIdentity, Reason: policy.ManagedHere}
+	more := w.alert("a1", formats.CloudAppSecurity, "c1", "anna@corp.example", decided, dedup.Update)
+	more.Notification.Addresses, more.Notification.URL = []string{"192.0.2.7", "192.0.2.8"}, "https://portal.example/c1"
+	w.append(more)
+	w.do(model.Close{Alerts: []string{"a1"}, In: formats.DefenderForIdentity, Why: "benign"})
+	rows, err := csv.NewReader(w.ask(http.MethodGet, api.Prefix+"/alerts/export?format=csv", "").Body).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, want 2: %v", len(rows), err)
+	}
+	got := map[string]string{}
+	for i, name := range rows[0] {
+		got[name] = rows[1][i]
+	}
+	for name, want := range map[string]string{
+		"ips": "192.0.2.7; 192.0.2.8", "notification_ids": "m1; c1", "urls": "https://portal.example/c1", "closed_by": "otto", "classification": "benign",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if _, err := time.Parse(time.RFC3339Nano, got["closed"]); err != nil {
+		t.Error(err)
 	}
 }

@@ -101,9 +101,7 @@ func (s *sighting) hear(n *formats.Notification, attack catalog.Attack, at time.
 			*to = value
 		}
 	}
-	if s.ID == "" {
-		s.ID, s.URL = n.ID, n.URL // the first one may have been cut before its ID
-	}
+	s.ID, s.URL = cmp.Or(s.ID, n.ID), cmp.Or(s.URL, n.URL) // the first one may have been cut before them
 	set(&s.Title, n.Title)
 	set(&s.App, appOf(n))
 	set(&s.Category, categoryOf(n))
