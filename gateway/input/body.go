@@ -109,7 +109,42 @@ func (b *body) read(r *http.Request) error {
 	default:
 		return errEncoding
 	}
+	if kind == "application/json" {
+		if err := b.unfold(); err != nil {
+			return err
+		}
+	}
 	return b.check()
+}
+
+// unfold makes NDJSON of JSON: of one object, or several, or lists of them, as log shippers send them. Anything else stays what
+// it is, raw lines.
+func (b *body) unfold() error {
+	if !b.budget.take(len(b.data)) { // while it is there twice
+		return errBusy
+	}
+	defer b.budget.give(len(b.data))
+	var lines bytes.Buffer
+	values, listed := json.NewDecoder(bytes.NewReader(b.data)), false
+	for value := json.RawMessage(nil); ; {
+		rest := bytes.TrimLeft(b.data[values.InputOffset():], " \t\r\n")
+		if !listed && len(rest) == 0 {
+			b.data, b.object = lines.Bytes(), true
+			return nil
+		}
+		if opens := !listed && rest[0] == '['; opens || listed && !values.More() {
+			if _, err := values.Token(); err != nil {
+				return nil
+			}
+			listed = opens
+			continue
+		}
+		if values.Decode(&value) != nil || value[0] != '{' {
+			return nil
+		}
+		_ = json.Compact(&lines, value) // it is JSON
+		lines.WriteByte('\n')
+	}
 }
 
 // fill reads to the end, within all the limits. The memory follows what came.

@@ -98,6 +98,13 @@ func TestHTTPTakesWhatIsAMessage(t *testing.T) {
 	}{
 		{"lines", "<13>one\n\n\r\n<13>two\r\n<13>three", nil, []string{"<13>one", "<13>two\r", "<13>three"}},
 		{"lines of any type", "{\n", []string{"Content-Type", "application/json"}, []string{"{"}},
+		{"lines in JSON's name", "[1]\n<13>one\n", []string{"Content-Type", "application/json"}, []string{"[1]", "<13>one"}},
+		{"a list of no objects", `["<13>one"]`, []string{"Content-Type", "application/json"}, []string{`["<13>one"]`}},
+		{
+			"JSON", "[{\"message\": \"<13>one\"},\n {\"log\": \"<13>two\", \"stream\": \"stdout\"}]\n{\n \"id\": \"1 \\n\"\n}\n",
+			[]string{"Content-Type", "application/json"},
+			[]string{"<13>one", `{"log":"<13>two","stream":"stdout"}`, `{"id":"1 \n"}`},
+		},
 		{"an empty message", `{"message": ""}`, []string{"Content-Type", nd}, nil},
 		{
 			"objects", `{"id": "1", "riskEventType": "x"}` + "\r\n\n" + ` {"message": "<13>one\ntwo"} ` + "\n" + `{"message":"m","id":"2"}` + "\n" + `{"message":5}` + "\n" + `{"message":""}`,
@@ -147,6 +154,7 @@ func TestHTTPRefusesTheRestAndAcceptsNothingOfIt(t *testing.T) {
 		{"no gzip", "POST", strings.NewReader("plain text"), []string{"Content-Encoding", "gzip"}, 422, "gzip"},
 		{"half a gzip", "POST", io.LimitReader(zipped(noise(100_000)), 50_000), []string{"Content-Encoding", "gzip"}, 422, "gzip"},
 		{"a line that is no object", "POST", strings.NewReader("{}\n\n[1]\n"), []string{"Content-Type", "application/x-ndjson"}, 422, "line 3"},
+		{"an empty list", "POST", strings.NewReader("[]"), []string{"Content-Type", "application/json"}, 400, "the body is empty"},
 		{"null", "POST", strings.NewReader("null"), []string{"Content-Type", "application/x-ndjson"}, 422, "line 1"},
 	}
 	b := newBox()
@@ -312,6 +320,27 @@ func FuzzUnwrap(f *testing.F) {
 		}
 		if err != nil && out != nil {
 			t.Errorf("unwrap(%q) = %q, %v", line, out, err)
+		}
+	})
+}
+
+// FuzzUnfold: JSON becomes a line of each object, or stays what it was.
+func FuzzUnfold(f *testing.F) {
+	for _, s := range []string{`{"message":"x"}`, "[{},\n{\"a\":[{}]}] {\"b\":1}", `[{}`, `[[{}]]`, `[1]`, `[{}]]`, ` `} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b := body{budget: &budget{left: len(data)}, data: data}
+		if err := b.unfold(); err != nil || b.budget.left != len(data) {
+			t.Fatalf("unfold(%q): %v, %d left", data, err, b.budget.left)
+		}
+		if !b.object && !bytes.Equal(b.data, data) {
+			t.Errorf("unfold(%q) leaves %q", data, b.data)
+		}
+		if b.object {
+			if err := b.check(); err != nil && !errors.Is(err, errEmpty) {
+				t.Errorf("unfold(%q) is %q: %v", data, b.data, err)
+			}
 		}
 	})
 }
