@@ -208,16 +208,22 @@ func (g *gateway) look(p *browser.Page, path, check string) {
 // settled says whether what is shown stays where it is, and when it came.
 func (g *gateway) settled(p *browser.Page, path string) {
 	g.t.Helper()
-	var seen struct{ Moved, First, Painted float64 }
+	var seen struct {
+		Moved, First, Painted float64
+		What                  []string
+	}
 	p.Eval(`new Promise((done) => {
-		let moved = 0;
-		new PerformanceObserver((list) => { for (const e of list.getEntries()) moved += e.value; }).observe({ type: "layout-shift", buffered: true });
+		let moved = 0, what = [];
+		new PerformanceObserver((list) => { for (const e of list.getEntries()) {
+			moved += e.value;
+			for (const s of e.sources) what.push(s.node ? (s.node.outerHTML || s.node.textContent).slice(0, 80) : "what is gone");
+		} }).observe({ type: "layout-shift", buffered: true });
 		requestAnimationFrame(() => requestAnimationFrame(() => done({
-			moved, first: performance.getEntriesByType("navigation")[0].responseStart, painted: (performance.getEntriesByName("first-contentful-paint")[0] || {}).startTime,
+			moved, what, first: performance.getEntriesByType("navigation")[0].responseStart, painted: (performance.getEntriesByName("first-contentful-paint")[0] || {}).startTime,
 		})));
 	})`, &seen)
 	if seen.Moved > 0.02 { // of the window; what people call steady is 0.1
-		g.t.Errorf("%s jumps by %v", path, seen.Moved)
+		g.t.Errorf("%s jumps by %v: %q", path, seen.Moved, seen.What)
 	}
 	g.t.Logf("%s: first byte after %.0f ms, painted after %.0f ms", path, seen.First, seen.Painted)
 }
