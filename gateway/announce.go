@@ -29,10 +29,27 @@ func (g *Gateway) announce() {
 			g.log.Warn("service is disabled: its notifications are forwarded as they come, neither held nor paired", "service", name)
 		}
 	}
+	g.announceGone()
 	for _, l := range g.addrs {
 		if command := firstMessage(l); command != "" {
 			g.log.Info("to send a first message, run in bash", "command", command)
 			break
+		}
+	}
+}
+
+// announceGone tells of targets that are not configured any more before they had everything: whoever gave one another name
+// may not know that this makes a new target of it.
+func (g *Gateway) announceGone() {
+	gone, err := g.stream.Left()
+	if err != nil {
+		g.log.Warn("targets that were here before can't be told of", "err", err)
+	}
+	for _, t := range gone {
+		letters, err := g.letters.List(t.Name)
+		if err != nil || t.Entries > 0 || len(letters) > 0 {
+			g.log.Warn("a target that was here before is not in the configuration: it goes on only under its own name; remove its file to be "+
+				"told no more", "target", t.Name, "waiting_entries", t.Entries, "dead_letters", len(letters), "file", t.File)
 		}
 	}
 }

@@ -3,6 +3,9 @@ package stream
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -65,4 +68,31 @@ func (r *Reader) Lag(ctx context.Context, now time.Time) (Lag, error) {
 	r.aged = known
 	r.mu.Unlock()
 	return Lag{Entries: total - m.Total, Age: max(now.Sub(known.stored), 0)}, nil
+}
+
+// Left is the cursor of a reader that was here before and isn't open.
+type Left struct {
+	Name, File string
+	Entries    uint64 // appended and not committed; they are kept for it no longer than for nobody
+}
+
+// Left lists them. What can't be read is no cursor of anybody.
+func (s *Stream) Left() ([]Left, error) {
+	files, err := os.ReadDir(s.options.Cursors)
+	if err != nil {
+		return nil, fmt.Errorf("list cursors: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Left
+	for _, f := range files {
+		path := filepath.Join(s.options.Cursors, f.Name())
+		if !strings.HasSuffix(path, cursorSuffix) {
+			continue
+		}
+		if r, err := loadCursor(path); err == nil && s.readers[r.Name] == nil {
+			out = append(out, Left{r.Name, path, s.total - min(r.Total, s.total)})
+		}
+	}
+	return out, nil
 }

@@ -440,6 +440,25 @@ func TestLag(t *testing.T) {
 	}
 }
 
+func TestWhoIsGoneIsKnown(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	s := openStream(t, o)
+	gone, stays := openReader(t, s, "SIEM Ä", Oldest), openReader(t, s, "stays", Oldest)
+	appendEntries(t, s, 0, 3)
+	commit(t, gone, next(t, gone, 1, 1)[0].At)
+	if left, err := s.Left(); err != nil || len(left) != 0 {
+		t.Errorf("of open readers it says %v, %v", left, err)
+	}
+	if err := errors.Join(gone.Close(), stays.Close(), os.WriteFile(s.options.cursorPath("damaged"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	openReader(t, s, "stays", Oldest)
+	want := []Left{{"SIEM Ä", s.options.cursorPath("SIEM Ä"), 2}}
+	if left, err := s.Left(); err != nil || !cmp.Equal(left, want) {
+		t.Errorf("it says %v, %v, want %v", left, err, want)
+	}
+}
+
 // warnings collects what is logged at the level of a warning or above.
 type warnings struct {
 	mu  sync.Mutex // guards got
