@@ -142,17 +142,18 @@ func rhythmOf(s formats.Service) (int, bool) {
 
 func rhythmKey(i int) []byte { return []byte{tableRhythm, byte(i)} }
 
-// Rhythm is that of the service as committed. It may be called beside the decider.
-func (x *Index) Rhythm(s formats.Service) Rhythm {
-	i, _ := rhythmOf(s)
-	return x.rhythms.Load()[i]
+func (r *rhythms) of(s formats.Service) Rhythm {
+	if i, ok := rhythmOf(s); ok {
+		return r[i]
+	}
+	return Rhythm{}
 }
 
+// Rhythm is that of the service as committed. It may be called beside the decider.
+func (x *Index) Rhythm(s formats.Service) Rhythm { return x.rhythms.Load().of(s) }
+
 // Rhythm is that of the service.
-func (b *Batch) Rhythm(s formats.Service) Rhythm {
-	i, _ := rhythmOf(s)
-	return b.rhythms[i]
-}
+func (b *Batch) Rhythm(s formats.Service) Rhythm { return b.rhythms.of(s) }
 
 // keepTime folds an outcome into the rhythm of its service.
 func (b *Batch) keepTime(o *Outcome) {

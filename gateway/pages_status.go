@@ -62,7 +62,7 @@ func (p pages) services(now time.Time, rates map[passed]float64) []portal.Servic
 		out = append(out, portal.Service{Name: formats.Service(name), Enabled: p.g.config.Services.Enabled(name), Last: r.Last, Silent: r.Silent})
 	}
 	for _, name := range []formats.Service{formats.UnknownService, formats.Sluice} { // where there are any, so that the sums are whole
-		out = append(out, portal.Service{Name: name, Enabled: true, Last: p.g.index.Rhythm(name).Last})
+		out = append(out, portal.Service{Name: name, Enabled: true})
 	}
 	for i := range out {
 		name := string(out[i].Name)

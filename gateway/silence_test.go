@@ -235,7 +235,9 @@ func TestHealthOfServices(t *testing.T) {
 		t.Errorf("%d %q, want 503 and the silent service", code, body)
 	}
 	var none dedup.Rhythm
-	if r := q.index.Rhythm(formats.IdentityProtection); !cmp.Equal(r, none) {
-		t.Errorf("a service that was never heard has a rhythm: %+v", r)
+	for _, s := range []formats.Service{formats.IdentityProtection, formats.UnknownService, formats.Sluice} {
+		if r := q.index.Rhythm(s); !cmp.Equal(r, none) {
+			t.Errorf("%s was never heard, or is no service of Microsoft's, and has a rhythm: %+v", s, r)
+		}
 	}
 }

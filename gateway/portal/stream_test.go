@@ -64,6 +64,7 @@ func TestOneLookSaysWhetherItWorks(t *testing.T) {
 	silent.Silent, silent.Last = now, now.Add(-time.Hour)
 	blocked.Blocked, blocked.Trouble = true, "401: <b>token</b> expired"
 	refused.Letters = 2
+	unknown := Service{Name: formats.UnknownService, Enabled: true, Received: 3}
 	for _, tt := range []struct {
 		name   string
 		status Status
@@ -75,6 +76,7 @@ func TestOneLookSaysWhetherItWorks(t *testing.T) {
 			"<b>25.0/s</b> <small>came in the last minute: 4.0/s forwarded, 0.1/s suppressed", "400 came, 12.5/s", "300 delivered, 1\u202f234/s",
 			`100 <small class="rate">0.05/s</small>`,
 		}, nil},
+		{"nobody's messages", Status{Services: []Service{unknown}}, []string{`<span class="none">not kept</span>`}, []string{"never"}},
 		{"silent", Status{Services: []Service{silent}}, []string{"Look here", "Defender for Identity has gone silent"}, []string{"It works"}},
 		{"blocked", Status{Targets: []Target{blocked}}, []string{"Look here", "siem takes nothing until somebody mends it: 401: &lt;b&gt;token"}, []string{"It works", "<b>token"}},
 		{"refused", Status{Targets: []Target{refused}}, []string{"Look here", "refused 2 events for good"}, []string{"It works"}},
