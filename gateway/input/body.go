@@ -228,12 +228,12 @@ func unwrap(line []byte) ([]byte, error) {
 	if len(line) == 0 {
 		return nil, nil
 	}
+	if line[0] != '{' { // what Go says of an array speaks of Go
+		return nil, fmt.Errorf("it begins with %q", line[0])
+	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(line, &object); err != nil {
 		return nil, err
-	}
-	if object == nil {
-		return nil, errors.New("found null")
 	}
 	var text *string
 	if member, ok := object["message"]; ok && len(object) == 1 && json.Unmarshal(member, &text) == nil && text != nil {
