@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/input"
@@ -23,6 +25,7 @@ var ErrStopping = errors.New("the gateway is stopping")
 // makes the overlay the state and tells the senders.
 type pipeline struct {
 	log      *slog.Logger
+	waiting  rate.Sometimes // says that senders wait
 	index    *dedup.Index
 	decider  decider
 	stream   *stream.Stream
@@ -246,7 +249,7 @@ func (p *pipeline) decide(ctx context.Context, messages []*incoming) error {
 			p.metrics.full.Inc()
 			signal(p.full)
 		case errors.Is(err, stream.ErrNotStored):
-			p.log.Error("the stream takes nothing, senders wait", "err", err)
+			p.waiting.Do(func() { p.log.Error("the stream takes nothing, senders wait", "err", err) })
 		default:
 			refuse(messages, err)
 			return err
