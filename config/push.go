@@ -39,11 +39,10 @@ func (in *Input) checkTokens(p *problems, path string) {
 	unique(p, list, len(in.Tokens), func(i int) string { return in.Tokens[i].Name })
 	for i, t := range in.Tokens {
 		key := p.element(list, i) + ".token"
-		switch {
-		case len(t.Token) < minToken:
+		if len(t.Token) < minToken {
 			p.add(key, "found %d characters, expected at least %d that nobody can guess", len(t.Token), minToken)
-		case strings.ContainsFunc(string(t.Token), func(r rune) bool { return r <= ' ' || r > '~' }):
-			p.add(key, "found blanks or letters beyond ASCII, which no HTTP header holds; expected a token without")
+		} else {
+			t.Token.checkHeader(p, key)
 		}
 		if j := slices.IndexFunc(in.Tokens[:i], func(o Token) bool { return o.Token == t.Token }); j >= 0 && t.Token != "" {
 			p.add(key, "found the token of tokens[%d] too, expected one of its own: it tells who speaks", j)
@@ -57,4 +56,11 @@ func loopback(listen string) bool {
 	host, _, _ := net.SplitHostPort(hostport)
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// checkHeader finds what stands in no token of an HTTP header.
+func (s Secret) checkHeader(p *problems, key string) {
+	if strings.ContainsFunc(string(s), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		p.add(key, "found blanks or letters beyond ASCII, which no HTTP header holds; expected a token without")
+	}
 }

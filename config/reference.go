@@ -11,8 +11,13 @@ import (
 
 // resolve replaces ${NAME} by the environment's value and ${file:/path} by what the file holds,
 // anywhere in s; $$ is a dollar sign, and one before anything else is itself. What comes in so is not
-// resolved again.
+// resolved again. Of a variable as a shell has it a target's answer would say no more than that a token is wrong.
 func (w *walker) resolve(s string) (string, error) {
+	if name, ok := strings.CutPrefix(s, "$"); ok && !strings.ContainsAny(name, "${}") {
+		if _, ok := w.env(name); ok {
+			return "", fmt.Errorf("found %s, expected %s for the environment variable, or %s for this text", quote(s), quote("${"+name+"}"), quote("$"+s))
+		}
+	}
 	var out strings.Builder
 	for {
 		before, after, found := strings.Cut(s, "$")

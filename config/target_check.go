@@ -199,6 +199,8 @@ func (t *Target) checkRequests(p *problems, path string) {
 	t.checkURL(p, path, "https", "http")
 	oneOf(p, path+".compression", t.Compression, "gzip", "none")
 	t.checkProxy(p, path)
+	t.Token.checkHeader(p, path+".token")
+	t.APIKey.checkHeader(p, path+".api_key")
 }
 
 func (t *Target) checkProxy(p *problems, path string) {
