@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,6 +56,17 @@ func judge(lines []gateway.Verdict, truths []string, w io.Writer) error {
 	return s.err
 }
 
+func parseTruth(line []byte) (t truth, err error) {
+	switch err = json.Unmarshal(line, &t); {
+	case err != nil:
+	case !slices.Contains([]string{alert, "activity", "health", "garbage"}, t.Kind):
+		err = fmt.Errorf("found kind %q, expected alert, activity, health or garbage", t.Kind)
+	case t.NotificationID != nil && t.Service == nil:
+		err = errors.New("found a notification_id without service, expected both or neither")
+	}
+	return t, err
+}
+
 func readTruth(lines []gateway.Verdict, truths []string) ([]judged, error) {
 	var all []judged
 	for i, name := range truths {
@@ -62,10 +74,12 @@ func readTruth(lines []gateway.Verdict, truths []string) ([]judged, error) {
 		if err != nil {
 			return nil, err
 		}
+		number := 0
 		for line := range bytes.Lines(data) {
-			var t truth
-			if err := json.Unmarshal(line, &t); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", name, t.Line, err)
+			number++
+			t, err := parseTruth(line)
+			if err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", name, number, err)
 			}
 			if len(all) >= len(lines) {
 				return nil, fmt.Errorf("%s: more lines than the logs have", truths[i])
