@@ -32,6 +32,7 @@ type store struct {
 	config   config.Config
 	stream   *stream.Stream
 	letters  *deadletter.Store
+	lost     int // batches of the stream that can't be read
 	findings []Finding
 }
 
@@ -100,18 +101,18 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 
 func (s *store) checkStream(ctx context.Context) error {
 	first, last := s.stream.Bounds()
-	entries, lost := 0, 0
+	entries := 0
 	for m, err := range s.stream.Salvage(ctx, first) {
 		switch {
 		case m == nil:
 			return err
 		case err != nil:
-			lost++
+			s.lost++
 			s.found(true, "stream", "batch %d: %v", m.Sequence, err)
 		}
 		entries += len(m.Entries)
 	}
-	s.found(false, "stream", "batches %d to %d, %d entries, %d bytes; %d batches can't be read", first, last, entries, s.stream.Bytes(), lost)
+	s.found(false, "stream", "batches %d to %d, %d entries, %d bytes; %d batches can't be read", first, last, entries, s.stream.Bytes(), s.lost)
 	return nil
 }
 

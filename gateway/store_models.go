@@ -89,5 +89,8 @@ func (s *store) sourceOf(name string, files []model.File) (lost bool, from strin
 	if first, _ := s.stream.Bounds(); first > 1 {
 		return true, fmt.Sprintf("from the stream, which begins at batch %d: what was before is not shown any more, nor what operators did then", first)
 	}
+	if s.lost > 0 {
+		return true, fmt.Sprintf("from the stream, without the %d of its batches that can't be read", s.lost)
+	}
 	return false, "from the stream, which is whole"
 }

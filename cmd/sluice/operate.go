@@ -153,13 +153,21 @@ func writeReport(out io.Writer, r *gateway.Report) error {
 	}
 	_, _ = fmt.Fprintln(w)
 	for _, u := range r.Unequal {
-		equation := "received, but forwarded + suppressed + dropped + held"
+		left, right := "received", "forwarded + suppressed + dropped + held"
 		if u.Target != "" {
-			equation = "forwarded, but delivered + filtered + queued + dead-lettered at target " + u.Target
+			left, right = "forwarded", "delivered + filtered + queued + dead-lettered at target "+u.Target
 		}
-		_, _ = fmt.Fprintf(w, "UNEQUAL %s %s: %d %s is %d\n", u.Hour.Format(hour), u.Service, u.Left, equation, u.Right)
+		link, sum := "but", strconv.FormatInt(u.Right, 10)
+		if u.Left == u.Right {
+			link, sum = "and", "as many, but not the same ones"
+		}
+		_, _ = fmt.Fprintf(w, "UNEQUAL %s %s: %d %s, %s %s is %s\n", u.Hour.Format(hour), u.Service, u.Left, left, link, right, sum)
 		for _, e := range u.Events {
-			_, _ = fmt.Fprintf(w, "  event %s: %s\n", e.Key, e.Why)
+			event := "" // of what can't be named
+			if e.Key != "" {
+				event = "event " + e.Key + ": "
+			}
+			_, _ = fmt.Fprintf(w, "  %s%s\n", event, e.Why)
 		}
 	}
 	for _, l := range r.Lost {

@@ -3,8 +3,34 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/sluice-siem/sluice/gateway"
 )
+
+// TestADifferenceIsSaidInWords: of equal numbers it isn't said that they differ, and an entry without a key isn't named.
+func TestADifferenceIsSaidInWords(t *testing.T) {
+	var r gateway.Report
+	if err := json.Unmarshal([]byte(`{"unequal": [
+		{"service": "cloud_app_security", "hour": "2026-03-02T08:00:00Z", "left": 3, "right": 3, "events": [{"why": "it is gone"}]},
+		{"service": "cloud_app_security", "hour": "2026-03-02T08:00:00Z", "left": 3, "right": 2, "target": "siem", "events": [{"event_key": "k", "why": "it is not there"}]}
+	]}`), &r); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := writeReport(&out, &r); err != nil {
+		t.Fatal(err)
+	}
+	want := `UNEQUAL 2026-03-02 08:00 cloud_app_security: 3 received, and forwarded + suppressed + dropped + held is as many, but not the same ones
+  it is gone
+UNEQUAL 2026-03-02 08:00 cloud_app_security: 3 forwarded, but delivered + filtered + queued + dead-lettered at target siem is 2
+  event k: it is not there
+`
+	if _, got, _ := strings.Cut(out.String(), "\n\n"); got != want {
+		t.Errorf("it says\n%s\nwant\n%s", got, want)
+	}
+}
 
 // TestTerminalsObeyNothing: what a sender wrote neither moves a terminal's cursor nor turns round what stands behind it.
 func TestTerminalsObeyNothing(t *testing.T) {
