@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +21,16 @@ import (
 // makePair writes a certificate and its key, and gives their files.
 func makePair(t *testing.T, name string) (cert, key string) {
 	t.Helper()
+	return pairUntil(t, name, time.Now().Add(time.Hour))
+}
+
+func pairUntil(t *testing.T, name string, end time.Time) (cert, key string) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{name}}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: end, DNSNames: []string{name}}
 	certDER, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
@@ -66,5 +73,48 @@ func TestCertificatesAreReadByLoadAndNotByParse(t *testing.T) {
 				t.Errorf("Load = %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestACertificateThatEndsIsTold: senders leave a gateway whose certificate is over, and its log can't tell why.
+func TestACertificateThatEndsIsTold(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	const day = 24 * time.Hour
+	for _, tt := range []struct {
+		name string
+		end  time.Time
+		told bool
+	}{
+		{"over", now.Add(-time.Hour), true},
+		{"over soon", now.Add(13 * day), true},
+		{"good for long", now.Add(15 * day), false},
+	} {
+		cert, key := pairUntil(t, "gw.fernweh.example", tt.end)
+		dir := t.TempDir()
+		file := filepath.Join(dir, "sluice.yaml")
+		pair := "tls: {cert: " + cert + ", key: " + key + "}"
+		text := "data_dir: " + dir + "\ninputs: [{name: a, listen: 'tls://127.0.0.1:6514', " + pair + "}]\nhttp: {" + pair + "}\n" +
+			"targets: [{name: b, type: syslog, address: 'tls://siem.fernweh.example:6514', " + pair + "}]\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found, err := config.Machine(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		if tt.told {
+			for i, key := range []string{"inputs[0]", "http", "targets[0]"} {
+				want = append(want, fmt.Sprintf("%s:%d: %s.tls.cert: on this machine: found %q, which is good until %s; expected a certificate "+
+					"that is good for two weeks more", file, i+2, key, cert, tt.end.Format(time.RFC3339)))
+			}
+		}
+		var got []string
+		for _, e := range found {
+			got = append(got, e.Error())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: it says\n%s\nwant\n%s", tt.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
 	}
 }

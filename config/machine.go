@@ -1,18 +1,20 @@
 package config
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // Machine says what this machine, to the user who asks, lacks for the configuration in a file without
-// problems: directories that Sluice doesn't make itself, or may not write to. It says so with file, line
-// and key, and apart from Load, as a configuration may be meant for another machine or user.
+// problems: directories that Sluice doesn't make itself, or may not write to, and certificates that don't end soon. It
+// says so with file, line and key, and apart from Load, as a configuration may be meant for another machine or user.
 func Machine(path string) (Errors, error) {
 	c, p, err := read(path)
 	if err != nil {
@@ -22,6 +24,7 @@ func Machine(path string) (Errors, error) {
 		return nil, err
 	}
 	c.checkMachine(p)
+	c.checkLapse(p, time.Now())
 	_, err = p.result(c)
 	found, _ := errors.AsType[Errors](err)
 	return found, nil
@@ -40,6 +43,28 @@ func (c *Config) checkMachine(p *problems) {
 			p.add(fmt.Sprintf("targets[%d].path", i),
 				"on this machine: found %s, %s; expected a file that Sluice may write to, or may make in a directory that is there", quote(t.Path), why)
 		}
+	}
+}
+
+// checkLapse finds certificates that are over, or soon will be: senders then leave without a word that anybody would understand.
+func (c *Config) checkLapse(p *problems, now time.Time) {
+	check := func(t TLS, path string) {
+		if t.Cert == "" {
+			return
+		}
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil || pair.Leaf.NotAfter.After(now.AddDate(0, 0, 14)) { // what can't be read was told of
+			return
+		}
+		p.add(path+".cert", "on this machine: found %s, which is good until %s; expected a certificate that is good for two weeks more",
+			quote(t.Cert), pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	for i, in := range c.Inputs {
+		check(in.TLS, fmt.Sprintf("inputs[%d].tls", i))
+	}
+	check(TLS{Cert: c.HTTP.TLS.Cert, Key: c.HTTP.TLS.Key}, "http.tls")
+	for i, t := range c.Targets {
+		check(t.TLS, fmt.Sprintf("targets[%d].tls", i))
 	}
 }
 
