@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return store(ctx, rest, stdout, stderr)
 	case "health":
 		return health(ctx, rest, stdout, stderr)
-	case "version":
+	case "version", "--version":
 		return version(stdout)
 	case "help", "-h", "--help":
 		_, err := io.WriteString(stdout, usage)
