@@ -178,6 +178,10 @@ func (w *walker) scalar(n *yaml.Node, t reflect.Type, path string) (any, bool) {
 		w.unread(path, "found %s, expected %s", describe(n), want(t))
 		return nil, false
 	}
+	if q, _ := utf8.DecodeRuneInString(n.Value); n.Style == 0 && strings.ContainsRune("“”„‘’‚", q) {
+		w.unread(path, "found the quote %c, which YAML takes for a part of the text; expected \" or '", q)
+		return nil, false
+	}
 	text, err := w.resolve(n.Value)
 	w.bytes += len(text)
 	var value any
