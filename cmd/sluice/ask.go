@@ -44,6 +44,9 @@ func newAsker(f *flag.FlagSet, a *asked, args []string, stdout io.Writer) (*aske
 	}
 	s := &asker{operator: o, base: "http://gateway"}
 	if a.url != "" {
+		if u, err := url.Parse(a.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return nil, nil, fmt.Errorf("%w: found --url %q, expected http:// or https:// with host and port", errUsage, a.url)
+		}
 		s.base, s.token, o.client = strings.TrimSuffix(a.url, "/"), os.Getenv(tokenVariable), http.Client{}
 		if s.token == "" {
 			return nil, nil, fmt.Errorf("%w: --url needs the API's token in the environment's %s", errUsage, tokenVariable)
@@ -124,6 +127,9 @@ func trouble(response *http.Response) error {
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil || json.Unmarshal(data, &problem) != nil || problem.Detail == "" {
+		if line, _, _ := strings.Cut(strings.TrimSpace(string(data)), "\n"); line != "" && line[0] != '<' { // of another server; no page
+			return fmt.Errorf("%s: %s", response.Status, oneLine(line[:min(len(line), 200)]))
+		}
 		return errors.New(response.Status)
 	}
 	text := problem.Detail

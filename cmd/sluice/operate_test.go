@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -29,6 +31,20 @@ UNEQUAL 2026-03-02 08:00 cloud_app_security: 3 forwarded, but delivered + filter
 `
 	if _, got, _ := strings.Cut(out.String(), "\n\n"); got != want {
 		t.Errorf("it says\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestWhatAnotherServerSays(t *testing.T) {
+	for body, want := range map[string]string{
+		"Client sent an HTTP request to an HTTPS server.\n": "400 Bad Request: Client sent an HTTP request to an HTTPS server.",
+		"<!doctype html>\n<html>":                           "400 Bad Request",
+		"\x1b[31m":                                          "400 Bad Request:  [31m",
+		"":                                                  "400 Bad Request",
+	} {
+		err := trouble(&http.Response{Status: "400 Bad Request", Body: io.NopCloser(strings.NewReader(body))})
+		if err.Error() != want {
+			t.Errorf("%q: %q, want %q", body, err, want)
+		}
 	}
 }
 
