@@ -13,6 +13,7 @@ type Metrics struct {
 	connections *prometheus.GaugeVec
 	refused     *prometheus.CounterVec
 	handshakes  *prometheus.CounterVec
+	expires     *prometheus.GaugeVec // of inputs with TLS
 	dropped     *prometheus.CounterVec
 	bad         *prometheus.CounterVec
 	requests    *prometheus.CounterVec // by input, status
@@ -43,6 +44,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		handshakes: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_input_failed_handshakes_total",
 			Help: "Connections that never completed their TLS handshake.",
+		}, labels),
+		expires: with.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sluice_input_certificate_expires_timestamp_seconds",
+			Help: "When the input's own certificate ends, as it was last read.",
 		}, labels),
 		dropped: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_input_dropped_datagrams_total",

@@ -58,6 +58,8 @@ func listen(cfg config.Input, log *slog.Logger, m *Metrics) (*server, error) {
 		if s.certs, err = openCerts(cfg.TLS, log); err != nil {
 			break
 		}
+		s.certs.expires = m.expires.WithLabelValues(cfg.Name)
+		s.certs.watch()
 		s.listener, err = net.Listen(Family("tcp", address), address)
 	case scheme == "tcp":
 		s.listener, err = net.Listen(Family("tcp", address), address)

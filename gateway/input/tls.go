@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sluice-siem/sluice/config"
 )
 
@@ -17,9 +19,10 @@ import (
 // once a second, and read again when they have changed; while what they hold is unusable, the last
 // usable certificates serve.
 type certs struct {
-	cfg  config.TLS
-	auth tls.ClientAuthType
-	log  *slog.Logger
+	cfg     config.TLS
+	auth    tls.ClientAuthType
+	log     *slog.Logger
+	expires prometheus.Gauge // nil where nobody watches it
 
 	mu      sync.Mutex // guards what follows
 	looked  time.Time
@@ -93,6 +96,7 @@ func (c *certs) server() *tls.Config {
 		var fresh *tls.Config
 		if fresh, err = c.load(); err == nil {
 			c.current = fresh
+			c.watch()
 			c.log.Info("certificates were read again", "cert", c.cfg.Cert)
 			return c.current
 		}
@@ -101,6 +105,13 @@ func (c *certs) server() *tls.Config {
 		c.log.Warn("changed certificates can't be used, the previous ones stay", "err", err)
 	}
 	return c.current
+}
+
+// watch says until when the certificate is good. In the end no sender connects any more, and none says why.
+func (c *certs) watch() {
+	if c.expires != nil {
+		c.expires.Set(float64(c.current.Certificates[0].Leaf.NotAfter.Unix()))
+	}
 }
 
 // stamps looks at all files. Those that can't be looked at have the zero stamp.

@@ -227,6 +227,9 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		kept.expires = NewMetrics(nil).expires.WithLabelValues("front")
+		kept.watch()
+		ends := testutil.ToFloat64(kept.expires)
 		first := kept.server()
 		if kept.server() != first {
 			t.Error("unchanged files were read again")
@@ -255,6 +258,9 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 		leaf := second.Certificates[0].Leaf
 		if leaf.Subject.CommonName != "renewed.test" {
 			t.Errorf("serves %s, want renewed.test", leaf.Subject.CommonName)
+		}
+		if got := testutil.ToFloat64(kept.expires); got == ends || got != float64(leaf.NotAfter.Unix()) {
+			t.Errorf("it ends at %.0f, want %v, as the metric says; the one before at %.0f", got, leaf.NotAfter, ends)
 		}
 
 		put(t, s.files.ClientCA, newAuthority(t, "other clients, and a longer name").pem)
