@@ -3,6 +3,7 @@ package dedup
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -27,7 +28,7 @@ func (x *Index) Checkpoint(path string) (sequence uint64, err error) {
 	err = durable.Write(path, func(f io.Writer) error {
 		w, sum := bufio.NewWriterSize(f, 1<<20), sha256.New()
 		if _, err := x.db.Backup(io.MultiWriter(w, sum), 0); err != nil {
-			return err
+			return cmp.Or(w.Flush(), err) // Badger says no more than that it was stopped where the disk is full
 		}
 		if _, err := w.Write(sum.Sum([]byte(sumHead))); err != nil {
 			return err

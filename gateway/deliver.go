@@ -33,6 +33,7 @@ type delivery struct {
 	stream  *stream.Stream
 	letters *deadletter.Store
 	log     *slog.Logger
+	telling rate.Sometimes // of dead letters
 	metrics *metrics
 	turn    chan struct{} // holds one value: who takes it uses the target
 	doubts  doubts
@@ -63,7 +64,7 @@ const (
 func newDelivery(c config.Target, t Target, r *stream.Reader, g *Gateway, m *metrics) *delivery {
 	d := &delivery{
 		name: c.Name, target: t, filter: newFilter(c.When, g.score), batch: c.Batch, reader: r, stream: g.stream, letters: g.letters,
-		log: g.log.With("target", c.Name), metrics: m, turn: make(chan struct{}, 1), finishing: make(chan struct{}), owed: stream.Tally{},
+		log: g.log.With("target", c.Name), telling: rate.Sometimes{First: 10, Interval: time.Minute}, metrics: m, turn: make(chan struct{}, 1), finishing: make(chan struct{}), owed: stream.Tally{},
 	}
 	if d.batch.Entries == 0 {
 		d.batch.Entries = deliverEntries
@@ -327,8 +328,10 @@ func (d *delivery) keep(e *stream.Entry, reply error, now time.Time) bool {
 		d.log.Error("a dead letter can't be kept, trying again", "event_key", e.Key, "err", err)
 		return false
 	}
-	d.log.Error("the target refuses an event for good: it is kept as a dead letter",
-		"event_key", e.Key, "dead_letter", l.ID(), "reply", l.Reply)
+	d.telling.Do(func() {
+		d.log.Error("the target refuses an event for good: it is kept as a dead letter; after the first ten, one a minute is told of",
+			"event_key", e.Key, "dead_letter", l.ID(), "reply", l.Reply)
+	})
 	return true
 }
 

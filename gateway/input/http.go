@@ -72,6 +72,8 @@ type web struct {
 	maxBody  int
 	bodies   budget
 	requests *prometheus.CounterVec
+
+	elsewhere http.CrossOriginProtection
 }
 
 // token is what one sender shows.
@@ -162,6 +164,8 @@ func (w *web) ingest(ctx, late context.Context, rw http.ResponseWriter, r *http.
 		return outcome{status: http.StatusMethodNotAllowed, detail: "messages are taken by POST"}
 	case !ok:
 		return outcome{status: http.StatusUnauthorized, detail: "want Authorization: Bearer with a token of this input"}
+	case len(w.tokens) == 0 && w.elsewhere.Check(r) != nil:
+		return outcome{status: http.StatusForbidden, detail: "it is a page in somebody's browser that sends this, and the input asks for no token"}
 	case !keyed:
 		return outcome{status: http.StatusBadRequest, detail: fmt.Sprintf("want one Idempotency-Key of 1 to %d bytes, or none", maxKey)}
 	case ctx.Err() != nil:

@@ -308,6 +308,26 @@ func TestHTTPRefusesConnectionsOverTheLimit(t *testing.T) {
 	}
 }
 
+// TestHTTPTakesNothingOfPages: without tokens whoever reaches it may send, but not a page of elsewhere that is open in a browser
+// of this machine.
+func TestHTTPTakesNothingOfPages(t *testing.T) {
+	cfg := push()
+	cfg.Tokens = nil
+	b := newBox()
+	url, _ := startHTTP(t, cfg, b.accept, NewMetrics(nil))
+	for status, headers := range map[int][]string{
+		http.StatusForbidden: {"Origin", "https://elsewhere.example", "Sec-Fetch-Site", "cross-site"},
+		http.StatusOK:        {"User-Agent", "curl/8.0"},
+	} {
+		if got := request(t, http.DefaultClient, "POST", url, strings.NewReader("<13>x"), headers...); got.Status != status {
+			t.Errorf("with %q: %d, want %d", headers, got.Status, status)
+		}
+	}
+	if got := b.texts(); len(got) != 1 {
+		t.Errorf("taken: %q", got)
+	}
+}
+
 // FuzzUnwrap: what unwrap takes is a JSON object, and it gives that or a text.
 func FuzzUnwrap(f *testing.F) {
 	for _, s := range []string{`{"message":"x"}`, `{"message":null}`, `{"id":1}`, `null`, `[]`, `{"message":"a","message":"b"}`, `{`} {
