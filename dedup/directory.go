@@ -8,15 +8,16 @@ import (
 	"github.com/sluice-siem/sluice/config"
 )
 
-// directory knows the organisation's domains: spellings of one domain agree, spellings of two don't.
-type directory struct{ domains map[string]int }
+// directory knows the organisation's domains: spellings of one domain agree, spellings of two don't. A spelling may be of
+// several: the domains of a forest often share a suffix, and those of two companies that merged a NetBIOS name.
+type directory struct{ domains map[string][]int }
 
 func newDirectory(o config.Organisation) directory {
-	d := directory{domains: map[string]int{}}
+	d := directory{domains: map[string][]int{}}
 	for i, domain := range o.Domains {
 		for _, s := range append([]string{domain.NetBIOS, domain.DNS}, domain.UPNSuffixes...) {
-			if s != "" {
-				d.domains[fold(s)] = i + 1
+			if s = fold(s); s != "" && !slices.Contains(d.domains[s], i) {
+				d.domains[s] = append(d.domains[s], i)
 			}
 		}
 	}
@@ -36,9 +37,9 @@ const (
 func (d directory) between(a, b string) bond {
 	x, y := d.domains[a], d.domains[b]
 	switch {
-	case a == "" || b == "" || a == b || x != 0 && x == y:
+	case a == "" || b == "" || a == b || slices.ContainsFunc(x, func(i int) bool { return slices.Contains(y, i) }):
 		return together
-	case x != 0 && y != 0:
+	case len(x) > 0 && len(y) > 0:
 		return apart
 	case siblings(a, b):
 		return dubious

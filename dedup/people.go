@@ -13,22 +13,14 @@ import (
 // takes nothing for certain that is only likely: two people under one name is worse than one under two.
 type People struct {
 	directory directory
-	domains   []string        // what each configured domain is called in keys
-	shared    map[string]bool // names that several configured domains go by
+	domains   []string // what each configured domain is called in keys
 }
 
 // NewPeople makes them of the domains that are configured.
 func NewPeople(o config.Organisation) People {
-	p := People{directory: newDirectory(o), shared: map[string]bool{}}
-	seen := map[string]int{}
-	for i, d := range o.Domains {
+	p := People{directory: newDirectory(o)}
+	for _, d := range o.Domains {
 		p.domains = append(p.domains, fold(cmp.Or(d.DNS, d.NetBIOS)))
-		for _, s := range append([]string{d.NetBIOS, d.DNS}, d.UPNSuffixes...) {
-			if before, ok := seen[fold(s)]; ok && before != i {
-				p.shared[fold(s)] = true
-			}
-			seen[fold(s)] = i
-		}
 	}
 	return p
 }
@@ -88,10 +80,10 @@ func (p People) In(account, of Spelling) Spelling {
 	return p.Read(of.Domain + `\` + account.name.local)
 }
 
-// domain brings the names of a configured domain to one.
+// domain brings the names of one configured domain, and of no other, to one.
 func (p People) domain(s string) string {
-	if i := p.directory.domains[s]; i > 0 && !p.shared[s] {
-		return p.domains[i-1]
+	if in := p.directory.domains[s]; len(in) == 1 {
+		return p.domains[in[0]]
 	}
 	return s
 }

@@ -221,6 +221,14 @@ func TestRecognise(t *testing.T) {
 			cloud("nfalk@alpine.example", "nfalk ran commands."), false,
 		},
 		{
+			"a suffix of two domains", remote(`HARBOUR\nfalk`, "", "nfalk ran commands."),
+			cloud("nora.falk@group.example", "Nora Falk ran commands."), true,
+		},
+		{
+			"a suffix of two domains, another domain", remote(`HARBOUR\nfalk`, "", "nfalk ran commands."),
+			cloud("nfalk@sea.example", "nfalk ran commands."), false,
+		},
+		{
 			"another script", remote("Юлия Иванова", "APPSRV", "Юлия Иванова ran commands on APPSRV."),
 			cloud("yulia.ivanova@harbour.example", "yulia.ivanova ran commands on APPSRV."), true,
 		},
@@ -391,8 +399,9 @@ func TestRecognise(t *testing.T) {
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{
-			{NetBIOS: "HARBOUR", DNS: "ad.harbour.example", UPNSuffixes: []string{"harbour.example"}},
-			{NetBIOS: "ALPINE", DNS: "alpine.local", UPNSuffixes: []string{"alpine.example"}},
+			{NetBIOS: "HARBOUR", DNS: "ad.harbour.example", UPNSuffixes: []string{"harbour.example", "group.example"}},
+			{NetBIOS: "ALPINE", DNS: "alpine.local", UPNSuffixes: []string{"alpine.example", "group.example"}},
+			{NetBIOS: "SEA", DNS: "sea.local", UPNSuffixes: []string{"sea.example"}},
 		}
 	})
 	for _, tt := range tests {
