@@ -12,7 +12,9 @@ import (
 type prose struct {
 	words    []string // in order, folded, without surrounding punctuation
 	known    wordSet  // the words and the local parts of the addresses and accounts among them, plain
-	persons  []name   // runs of capitalised words and addresses: who may be named here
+	persons  []name   // runs of capitalised words, addresses and accounts with their domain: who may be named here
+	spans    []span   // where in words each of them stands
+	aside    []bool   // of each word: it stands in parentheses, as job titles do
 	machines []device // the words again, read as machines' names
 	things   []device // those that name something: machines, services
 	specific []device // those with a digit: numbers, hosts, identifiers
@@ -31,9 +33,14 @@ func readProse(text string, by formats.Service) prose {
 		text = strings.ReplaceAll(text, `\n`, " ")
 	}
 	usual := min(strings.Count(text, " ")+1, usualWords)
-	p := prose{words: make([]string, 0, usual), machines: make([]device, 0, usual)}
+	p := prose{words: make([]string, 0, usual), machines: make([]device, 0, usual), aside: make([]bool, 0, usual)}
 	var run nameRun
-	flush := func() { p.persons = append(p.persons, run.end()...) }
+	aside := false
+	flush := func() {
+		for _, n := range run.end() {
+			p.persons, p.spans = append(p.persons, n), append(p.spans, span{run.at, run.at + run.long})
+		}
+	}
 	for field := range strings.FieldsSeq(text) {
 		word := strings.TrimFunc(field, func(r rune) bool {
 			return unicode.IsPunct(r) && r != '$' || r == '\''
@@ -45,9 +52,12 @@ func readProse(text string, by formats.Service) prose {
 		}
 		folded := fold(word)
 		machine := parseDevice(canonical(folded))
-		p.words, p.machines = append(p.words, folded), append(p.machines, machine)
-		if strings.Contains(word, "@") {
-			p.persons = append(p.persons, parseName(word))
+		here := len(p.words)
+		aside = aside || field[0] == '('
+		p.words, p.machines, p.aside = append(p.words, folded), append(p.machines, machine), append(p.aside, aside)
+		aside = aside && !strings.Contains(field, ")")
+		if strings.ContainsAny(word, `@\`) {
+			p.persons, p.spans = append(p.persons, parseName(word)), append(p.spans, span{here, here + 1})
 		}
 		if isThing(word) {
 			p.things = append(p.things, machine)
@@ -64,6 +74,9 @@ func readProse(text string, by formats.Service) prose {
 			run.ended = false
 		}
 		if capitalised(word) || run.continues(folded) {
+			if len(run.words) == 0 {
+				run.at = here
+			}
 			run.words = append(run.words, word)
 			if last := field[len(field)-1]; last != word[len(word)-1] && last != '\'' {
 				flush() // a comma or a full stop ends a name
@@ -121,7 +134,7 @@ const usualWords = 48
 
 // bytes is the memory that a text takes, more or less: a sender can have a name or a word for every few bytes.
 func (p prose) bytes() int {
-	return 64*len(p.words) + 32*(len(p.things)+len(p.specific)) + 256*len(p.persons) + 16*len(p.known.slots)
+	return 64*len(p.words) + 32*(len(p.things)+len(p.specific)) + (256+16)*len(p.persons) + 16*len(p.known.slots)
 }
 
 // longestName is more than any name that a summary begins with.
@@ -130,6 +143,8 @@ const longestName = 200
 // nameRun gathers the words of what may be a person's name.
 type nameRun struct {
 	words []string
+	at    int  // where the first of them stands
+	long  int  // how many of them the last person has
 	ended bool // the last person ended with the word before this one
 }
 
@@ -156,6 +171,7 @@ func (r *nameRun) end() []name {
 		return nil
 	}
 	r.words = r.words[:0]
+	r.long = len(words)
 	if r.ended = len(words) >= 2 && len(words) <= 6; !r.ended {
 		return nil
 	}

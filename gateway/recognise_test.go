@@ -321,6 +321,42 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran commands from 10.20.0.7 on HARBOURDC at once."), true,
 		},
 		{
+			"one wording, another victim", remote("nfalk", "", "Nora Falk (Pilot) added Omar Haddad (Head of Catering) to the group Domain Admins."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk added Ida Brook to the group Domain Admins."), 12*s), false,
+		},
+		{
+			"one wording, the same victim", remote("nfalk", "", "Nora Falk (Pilot) added Omar Haddad (Head of Catering) to the group Domain Admins."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk added omar.haddad@harbour.example to the group Domain Admins."), 12*s), true,
+		},
+		{
+			"one wording, another victim by account and address", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of ohaddad from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of ida.brook@harbour.example from APPSRV."), 12*s), false,
+		},
+		{
+			"one wording, the same victim by account and address", remote("nfalk", "APPSRV", `Nora Falk (Pilot) reset the password of HARBOUR\ohaddad from APPSRV.`),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of omar.haddad@harbour.example from APPSRV."), 12*s), true,
+		},
+		{
+			"one wording, a victim and a service", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of svc_mail from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of Ida Brook from APPSRV."), 12*s), false,
+		},
+		{
+			"one wording, another group", remote("nfalk", "", "Nora Falk (Pilot) added Omar Haddad (Chef) to the group Domain Admins."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk added Omar Haddad to the group Enterprise Admins."), 12*s), false,
+		},
+		{
+			"one wording, a victim by a word that is no name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of somebody from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of Ida Brook from APPSRV."), 12*s), true,
+		},
+		{
+			"a list of victims that has grown", remote("nfalk", "APPSRV", "Nora Falk (Pilot) failed to log on from APPSRV as Ida Brook (Nurse)."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk failed to log on from APPSRV as Omar Haddad, Ida Brook, Nils Berg."), 12*s), true,
+		},
+		{
+			"a list of victims that was cut in a name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) failed to log on from APPSRV as Ida Brook (Nurse), Omar Hadd"),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk failed to log on from APPSRV as Ida Brook, Omar Haddad, Nils Berg."), 12*s), true,
+		},
+		{
 			"one wording, another count", remote("nfalk", "APPSRV", "nfalk ran 12 commands from APPSRV on HARBOURDC."),
 			shifted(cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran 15 commands from APPSRV on HARBOURDC."), 5*s), true,
 		},

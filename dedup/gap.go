@@ -1,0 +1,127 @@
+package dedup
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// span is a run of words of a text, from one up to another.
+type span struct{ from, to int }
+
+func (x span) meets(y span) bool { return x.from < y.to && y.from < x.to }
+
+// anotherPerson: two texts of one wording name two people in the same place, neither of whom the other text knows or either
+// notification is about: another victim, another new member of a group. That somebody is named in a place where the other
+// text has nothing is no more than a list that has grown.
+func (s scale) anotherPerson(a, b *facts) bool {
+	if len(a.text.persons)+len(b.text.persons) == 0 || !oneWording(a.text, b.text) {
+		return false
+	}
+	for _, g := range s.gaps(a.text, b.text) {
+		if a.text.breaksOff(g[0], b.text, g[1]) || b.text.breaksOff(g[1], a.text, g[0]) {
+			continue
+		}
+		mine, theirs := s.onlyNamedIn(a, g[0], b), s.onlyNamedIn(b, g[1], a)
+		for _, x := range mine {
+			if slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) <= stranger }) {
+				return true
+			}
+		}
+		if s.faces(mine, b, a, g[1]) || s.faces(theirs, a, b, g[0]) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyNamedIn lists the persons in a gap of a's text of whom b's doesn't tell, without those whom either is about.
+func (s scale) onlyNamedIn(a *facts, gap span, b *facts) (out []name) {
+	const most, others = 8, 64 // as many tell
+	about := append(append(slices.Clone(a.accounts), b.accounts...), b.text.persons[:min(len(b.text.persons), others)]...)
+	for i, p := range a.text.persons {
+		if a.text.spans[i].meets(gap) && len(out) < most && !b.text.mentions(p) &&
+			!slices.ContainsFunc(about, func(o name) bool { k := s.directory.kin(p, o); return k == doubtful || k >= likely }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// faces: one of those persons stands where the other text has a single word, as an account is, which is none of theirs and not
+// what either notification is about. Either has to be a name for sure.
+func (s scale) faces(persons []name, f, other *facts, gap span) bool {
+	word := f.text.words[gap.from]
+	if len(persons) == 0 || gap.to-gap.from != 1 || !strings.ContainsFunc(word, unicode.IsLetter) || isAddress(word) {
+		return false
+	}
+	account, sure := parseName(word), slices.Contains(f.text.things, f.text.machines[gap.from])
+	if about, _, _ := s.closest([]name{account}, append(slices.Clone(f.accounts), other.accounts...)); about > stranger {
+		return false
+	}
+	return slices.ContainsFunc(persons, func(p name) bool {
+		return (sure || p.account || p.titled) && s.directory.kin(p, account) <= stranger
+	})
+}
+
+// breaksOff: the text was cut where the gap is, in a word that the other one has whole.
+func (p prose) breaksOff(at span, other prose, there span) bool {
+	return at.to == len(p.words) && at.from < at.to && there.from < there.to && strings.HasPrefix(other.words[there.from], p.words[at.from])
+}
+
+// gaps are the places where two texts differ, as runs of the words of either, without what stands in parentheses.
+func (s scale) gaps(a, b prose) (out [][2]span) {
+	const most = 64 // words from the first that differs to the last one
+	x, y := a.outside(), b.outside()
+	equal := func(i, j int) bool {
+		return a.words[x[i]] == b.words[y[j]] || s.directory.one(a.machines[x[i]], b.machines[y[j]])
+	}
+	first, m, n := 0, len(x), len(y)
+	for first < m && first < n && equal(first, first) {
+		first++
+	}
+	for m > first && n > first && equal(m-1, n-1) {
+		m, n = m-1, n-1
+	}
+	if m-first > most || n-first > most {
+		return nil
+	}
+	// long is the length of the longest row of equal words from there on.
+	width := n - first + 1
+	long := make([]uint8, (m-first+1)*width)
+	at := func(i, j int) *uint8 { return &long[(i-first)*width+j-first] }
+	for i := m - 1; i >= first; i-- {
+		for j := n - 1; j >= first; j-- {
+			if equal(i, j) {
+				*at(i, j) = *at(i+1, j+1) + 1
+			} else {
+				*at(i, j) = max(*at(i+1, j), *at(i, j+1))
+			}
+		}
+	}
+	for i, j := first, first; i < m && j < n; {
+		from, to := i, j
+		for i < m && j < n && !equal(i, j) {
+			if *at(i+1, j) >= *at(i, j+1) {
+				i++
+			} else {
+				j++
+			}
+		}
+		if i == m || j == n {
+			i, j = m, n
+		}
+		if i > from && j > to {
+			out = append(out, [2]span{{x[from], x[i-1] + 1}, {y[to], y[j-1] + 1}})
+		}
+		for i < m && j < n && equal(i, j) {
+			i, j = i+1, j+1
+		}
+	}
+	return out
+}
+
+// outside lists the words that don't stand in parentheses.
+func (p prose) outside() []int {
+	return slices.DeleteFunc(indices(p.words), func(i int) bool { return p.aside[i] })
+}
