@@ -3,7 +3,7 @@ package cef
 import "strings"
 
 // Known tells whether key is in the dictionary: the ArcSight "Common Event Format" guide's producer
-// and consumer keys with their labels, its ad. namespace, what the services add, and what Sluice adds.
+// and consumer keys with their labels, its ad. namespace, and what the services, ArcSight's connectors and Sluice add.
 func Known(key string) bool {
 	switch key {
 	case
@@ -43,6 +43,8 @@ func Known(key string) bool {
 		"sproc", "spt", "src", "start", "suid", "suser", "type",
 		// Defender for Identity, since release 2.174
 		"shostfqdn",
+		// ArcSight's connectors, in events of others that they pass on
+		"_cefVer", "locality",
 		// Sluice itself, so that one gateway can read what another wrote
 		"sluiceAddresses", "sluiceAlertId", "sluiceClaims", "sluiceEventKey", "sluiceHosts", "sluiceManagedIn",
 		"sluiceOrigin", "sluiceReason", "sluiceRelation", "sluiceRule", "sluiceService", "sluiceShortened", "sluiceTactics",

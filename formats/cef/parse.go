@@ -109,7 +109,7 @@ func unescapeHeader(s string) string {
 // appendExtension cuts s at its keys and appends the fields to the empty fields. It takes one pass: the
 // search back from an equals sign stops at the equals sign before it at the latest.
 func appendExtension(fields []Field, s string) []Field {
-	first := len(s) - len(strings.TrimLeft(s, " "))
+	first := len(s) - len(strings.TrimLeft(s, " \t"))
 	if first == len(s) {
 		return fields
 	}
@@ -136,7 +136,7 @@ func appendExtension(fields []Field, s string) []Field {
 			if key != first {
 				return fields // text without a key in front is no extension
 			}
-		case key == value || s[key-1] != ' ' || !Known(s[key:equals]):
+		case key == value || s[key-1] != ' ' && s[key-1] != '\t' || !Known(s[key:equals]):
 			continue
 		default:
 			fields[len(fields)-1].Value = s[value : key-1]

@@ -2,9 +2,7 @@ package mcas
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/cef"
@@ -12,9 +10,9 @@ import (
 
 // fill copies the genuine fields to n.
 func (f fields) fill(n *formats.Notification) {
-	n.Start, n.End = instant(f.get("start")), instant(f.get("end"))
+	n.Start, n.End = cef.Time(f.get("start")), cef.Time(f.get("end"))
 	if n.Raised.IsZero() && n.Kind == formats.Alert {
-		n.Raised = instant(f.get("rt"))
+		n.Raised = cef.Time(f.get("rt"))
 	}
 	n.Message = strings.TrimSpace(cef.Unescape(f.msg, cef.Standard))
 	var label cef.Field
@@ -90,29 +88,4 @@ func keep(n *formats.Notification, name, v string) {
 	if len(n.Extra) < most {
 		n.Extra[name] = v
 	}
-}
-
-// instant reads epoch milliseconds, as the service writes them, or an RFC 3339 time; the zero time if
-// it is neither or nowhere near our time.
-func instant(s string) time.Time {
-	if s == "" {
-		return time.Time{}
-	}
-	if ms, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return plausible(time.UnixMilli(ms))
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}
-	}
-	return plausible(t)
-}
-
-// plausible returns t in UTC, or the zero time if it is before 2010 or after 2100.
-func plausible(t time.Time) time.Time {
-	const from, to = 1262304000, 4133980800 // 2010 and 2101 begin
-	if s := t.Unix(); s < from || s >= to {
-		return time.Time{}
-	}
-	return t.UTC()
 }

@@ -49,7 +49,8 @@ func genuine(e cef.Event) fields {
 }
 
 // trusted tells whether nothing in the fields looks smuggled in: no key appears twice, and suser, if
-// there is one, directly follows msg in an event that has the service's order.
+// there is one, directly follows msg in an event that has the service's order. Of that order are the keys before
+// msg, which the service never leaves out, and those behind it.
 func trusted(ext []cef.Field, msg int) bool {
 	var seen uint32
 	suser, usual := -1, true
@@ -65,7 +66,8 @@ func trusted(ext []cef.Field, msg int) bool {
 			return false
 		}
 		seen |= 1 << at
-		if i < msg && 0 < at && at < places {
+		early := at == places || at == places+2 || at == places+3 // externalId, start, end
+		if i < msg && 0 < at && at < places || i > msg && early {
 			usual = false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/cef"
 )
 
 // origin tells whose alert it is.
@@ -89,5 +90,5 @@ func raised(id string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return plausible(time.Unix(seconds, 0))
+	return cef.Time(strconv.FormatInt(seconds, 10))
 }

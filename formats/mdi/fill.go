@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/cef"
@@ -13,7 +12,7 @@ import (
 // fill copies the genuine fields to n.
 func (f fields) fill(n *formats.Notification) {
 	n.Type = f.get("externalId")
-	n.Start, n.End = instant(f.early("start")), instant(f.early("end"))
+	n.Start, n.End = cef.Time(f.early("start")), cef.Time(f.early("end"))
 	n.Count, _ = strconv.Atoi(f.get("cnt"))
 	n.Message = strings.TrimSpace(breakLines(f.msg))
 	addHost(n, f.early("shost"), "shost")
@@ -53,7 +52,7 @@ func (f fields) keep(n *formats.Notification) {
 				continue
 			}
 			name := key
-			if label := f.get(key + "Label"); label != "" && len(key) == len("cs1") {
+			if label := f.label(key); label != "" && len(key) == len("cs1") {
 				name = label
 			}
 			switch strings.ToLower(name) {
@@ -79,17 +78,6 @@ func addHost(n *formats.Notification, name, key string) {
 	if _, err := netip.ParseAddr(name); err == nil {
 		n.Addresses = append(n.Addresses, name)
 	}
-}
-
-// instant reads the service's ISO 8601 time, with all of its seven fractional digits; the zero time
-// if it is none.
-func instant(s string) time.Time {
-	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC()
-		}
-	}
-	return time.Time{}
 }
 
 // breakLines turns the four characters \r\n into a line break and undoes the other escapes. A \n

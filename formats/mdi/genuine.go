@@ -21,7 +21,7 @@ func genuineInHealth(e cef.Event) fields {
 	if at < 0 {
 		return fields{head: e.Extension}
 	}
-	if shuffled(e.Extension, at, "externalId") {
+	if misplaced := has(e.Extension[at:], "externalId"); misplaced && single(e.Extension) {
 		return fields{head: e.Extension, msg: e.Extension[at].Value}
 	}
 	return fields{head: e.Extension[:at], msg: e.Text(at, len(e.Extension))}
@@ -36,13 +36,14 @@ func genuine(e cef.Event) fields {
 	if msg < 0 {
 		return fields{head: unforged(e, tail, tail < len(ext)), tail: ext[tail:]}
 	}
-	if shuffled(ext, msg, "start") {
+	// Somebody between the service and us may have put the fields into another order, as ArcSight's connectors do.
+	if misplaced := has(ext[msg:], "start") || has(ext[:msg], "externalId"); misplaced && single(ext) {
 		return fields{head: ext, msg: ext[msg].Value}
 	}
 	head := unforged(e, msg, tail < len(ext) && ext[tail].Key == "externalId")
 	// cnt and outcome stand directly before externalId, each once at most.
 	count := false
-	outcome := slices.ContainsFunc(head, func(f cef.Field) bool { return f.Key == "outcome" })
+	outcome := has(head, "outcome")
 	for tail-1 > msg {
 		switch key := ext[tail-1].Key; {
 		case key == "cnt" && !count:
@@ -68,7 +69,7 @@ func unforged(e cef.Event, n int, tailed bool) []cef.Field {
 		key := e.Extension[i].Key
 		custom := len(key) > 2 && key[0] == 'c' && key[1] == 's'
 		forged[i] = tailed && (custom || key == "externalId") ||
-			slices.ContainsFunc(e.Extension[:i], func(f cef.Field) bool { return f.Key == key })
+			has(e.Extension[:i], key)
 		forged[i] = forged[i] && i > 0
 		found = found || forged[i]
 	}
@@ -87,19 +88,20 @@ func unforged(e cef.Event, n int, tailed bool) []cef.Field {
 	return head
 }
 
-// shuffled tells whether somebody between the service and us has put the fields into another order:
-// early, which stands before msg in the service's own, stands behind it, and no key is there twice, as
-// it would be had an attacker written one into msg.
-func shuffled(ext []cef.Field, msg int, early string) bool {
+func has(ext []cef.Field, key string) bool {
+	return slices.ContainsFunc(ext, func(f cef.Field) bool { return f.Key == key })
+}
+
+// single tells whether no key is there twice, as it would be had an attacker written one that the service writes too into a
+// name or msg.
+func single(ext []cef.Field) bool {
 	const most = 64 // more fields than the service writes
-	if len(ext) > most || !slices.ContainsFunc(ext[msg:], func(f cef.Field) bool { return f.Key == early }) {
+	if len(ext) > most {
 		return false
 	}
 	for i := range ext {
-		for j := range i {
-			if ext[i].Key == ext[j].Key {
-				return false
-			}
+		if has(ext[:i], ext[i].Key) {
+			return false
 		}
 	}
 	return true
@@ -139,16 +141,28 @@ func (f fields) early(key string) string {
 }
 
 // labelled returns the value of the custom string with this label, and whether another field stands
-// behind it, so that it can't have been cut.
+// behind it, so that it can't have been cut. Between the service and us labels get lost or are put into other
+// words: where none is url, the URL of an alert is known by its form.
 func (f fields) labelled(label string) (value string, whole bool) {
+	found := ""
 	for _, key := range [...]string{"cs1", "cs2", "cs3", "cs4", "cs5", "cs6"} {
-		if strings.EqualFold(f.get(key+"Label"), label) {
-			last := f.tail
-			if len(last) == 0 && f.msg == "" {
-				last = f.head
-			}
-			return f.get(key), len(last) == 0 || last[len(last)-1].Key != key
+		if strings.EqualFold(f.label(key), label) {
+			found = key
+			break
+		}
+		if label == "url" && found == "" && alertID(plainURL(f.get(key)), false) != "" {
+			found = key
 		}
 	}
-	return "", false
+	if found == "" {
+		return "", false
+	}
+	last := f.tail
+	if len(last) == 0 && f.msg == "" {
+		last = f.head
+	}
+	return f.get(found), len(last) == 0 || last[len(last)-1].Key != found
 }
+
+// label returns the label of a custom string.
+func (f fields) label(key string) string { return cef.Unquote(f.get(key + "Label")) }
