@@ -239,8 +239,8 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 	}
 	for _, side := range [2][2]*formats.Notification{{a, b}, {b, a}} {
 		raised := raisedAt(side[1])
-		if side[0].Start.IsZero() || raised.IsZero() {
-			continue
+		if side[0].Start.IsZero() && !side[1].Start.IsZero() || raised.IsZero() {
+			continue // without both starts, it is compared when the alerts were raised
 		}
 		at, n := moments(side[0])
 		for i, since := range at[:n] {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,17 @@ func (d told) mcas(number int) string {
 	return fmt.Sprintf(`%s CEF:0|MCAS|SIEM_Agent|0.2|%s|%s|6|externalId=%08x%016x start=%d end=%[6]d msg=%[7]s suser=%[8]s `+
 		`destinationServiceName=Active Directory cs1Label=portalURL cs1=https://x/#/alerts/1 cs2Label=uniqueServiceAppIds `+
 		`cs2=APPID_ACTIVE_DIRECTORY%[9]s`, start.Format(time.RFC3339), d.class, d.title, start.Unix()+90, number, start.UnixMilli(), d.text, d.user, address)
+}
+
+// alerts is how many alerts all that was told turned out to be.
+func (s *story) alerts() int {
+	all := map[dedup.AlertID]bool{}
+	for _, e := range s.entries {
+		if e.Kind == stream.Release || e.Decision.Action != dedup.Hold {
+			all[e.Match.Alert] = true
+		}
+	}
+	return len(all)
 }
 
 // TestRecognise: what an analyst would call one alert, and what not.
@@ -455,13 +467,7 @@ func TestRecognise(t *testing.T) {
 				st.at(3*m+tt.m.late+tt.c.late, b)
 				st.at(200 * h)
 				st.standing()
-				alerts := map[dedup.AlertID]bool{}
-				for _, e := range st.entries {
-					if e.Kind == stream.Release || e.Decision.Action != dedup.Hold {
-						alerts[e.Match.Alert] = true
-					}
-				}
-				if one := len(alerts) == 1; one != tt.one {
+				if one := st.alerts() == 1; one != tt.one {
 					var why strings.Builder
 					for _, e := range st.entries {
 						fmt.Fprintf(&why, "%s %v\n  runner-up %+v\n", e.Notification.Service, e.Match.Evidence, e.Match.RunnerUp)
@@ -469,6 +475,23 @@ func TestRecognise(t *testing.T) {
 					t.Errorf("one alert: %v, want %v\n%s", one, tt.one, why.String())
 				}
 			})
+		}
+	}
+}
+
+// TestRecogniseWithoutStarts: collectors write times in forms that say too little, such as those of a place without its zone.
+func TestRecogniseWithoutStarts(t *testing.T) {
+	start := regexp.MustCompile(`(start|end)=\S+`)
+	for late, one := range map[time.Duration]bool{0: true, 2 * h: false} {
+		st := newStory(t, with(func(*config.Config) {}))
+		d := told{class: classRemote, title: titleRemote, id: "2019", user: "nfalk", host: "APPSRV", text: "Nora Falk ran commands on APPSRV."}
+		st.at(2*m, start.ReplaceAllString(d.mdi(1), "start=03/04/2024 08:00:00 AM"))
+		d.class, d.user, d.host, d.shift = cloudRemote, "nora.falk@harbour.example", "", late
+		st.at(3*m+late, start.ReplaceAllString(d.mcas(2), "$1=03/04/2024 08:00:00 AM"))
+		st.at(200 * h)
+		st.standing()
+		if got := st.alerts() == 1; got != one {
+			t.Errorf("%v late: one alert: %v, want %v", late, got, one)
 		}
 	}
 }
