@@ -300,7 +300,7 @@ func (s scale) reach() time.Duration { return max(s.config.Skew, s.config.RaiseS
 // startOf is the time by which an alert is found: its start, or the best guess where it has none.
 func startOf(n *formats.Notification) time.Time {
 	for _, t := range []time.Time{n.Start, n.Raised} {
-		if !t.IsZero() {
+		if t = before(n, t); !t.IsZero() {
 			return t
 		}
 	}

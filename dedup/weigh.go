@@ -239,7 +239,7 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 	}
 	for _, side := range [2][2]*formats.Notification{{a, b}, {b, a}} {
 		raised := raisedAt(side[1])
-		if side[0].Start.IsZero() && !side[1].Start.IsZero() || raised.IsZero() {
+		if before(side[0], side[0].Start).IsZero() && !before(side[1], side[1].Start).IsZero() || raised.IsZero() {
 			continue // without both starts, it is compared when the alerts were raised
 		}
 		at, n := moments(side[0])
@@ -281,13 +281,22 @@ func most(apart time.Duration) int {
 // raisedAt is the time at which the service raised the alert, where its event time is that time or
 // is missing; otherwise zero.
 func raisedAt(n *formats.Notification) time.Time {
-	switch {
-	case n.Start.IsZero() && n.Raised.IsZero():
+	switch start, raised := before(n, n.Start), before(n, n.Raised); {
+	case start.IsZero() && raised.IsZero():
 		return n.Arrived
-	case n.Start.IsZero() || absolute(n.Start.Sub(n.Raised)) <= equalTimes:
-		return n.Raised
+	case start.IsZero() || absolute(start.Sub(raised)) <= equalTimes:
+		return raised
 	}
 	return time.Time{}
+}
+
+// before is a time of n, or zero where it lies well after the arrival: somebody took a place's time for UTC.
+func before(n *formats.Notification, at time.Time) time.Time {
+	const drift = 15 * time.Minute // of clocks
+	if at.Sub(n.Arrived) > drift {
+		return time.Time{}
+	}
+	return at
 }
 
 func absolute(d time.Duration) time.Duration {

@@ -213,6 +213,14 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk"+generic), -61*m), false,
 		},
 		{
+			"a start of another zone, after the arrival", shifted(remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."), 2*h),
+			cloud("nora.falk@harbour.example", "Nora Falk ran commands on APPSRV."), true,
+		},
+		{
+			"starts of another zone, minutes apart", shifted(remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."), 2*h),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands on APPSRV."), 2*h+4*m), true,
+		},
+		{
 			"two and a half days late", remote("nfalk", "APPSRV", "Nora Falk ran commands on APPSRV."),
 			late(cloud("nora.falk@harbour.example", "Nora Falk"+generic), 60*h), true,
 		},
