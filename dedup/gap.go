@@ -11,11 +11,11 @@ type span struct{ from, to int }
 
 func (x span) meets(y span) bool { return x.from < y.to && y.from < x.to }
 
-// anotherPerson: two texts of one wording name two people in the same place, neither of whom the other text knows or either
-// notification is about: another victim, another new member of a group. That somebody is named in a place where the other
-// text has nothing is no more than a list that has grown.
-func (s scale) anotherPerson(a, b *facts) bool {
-	if len(a.text.persons)+len(b.text.persons) == 0 || !oneWording(a.text, b.text) {
+// tellOfTwo: two texts of one wording name two people or two things in the same place, neither of which the other text knows
+// or either notification is about: another victim, another new member of a group, another machine that was attacked. That
+// somebody is named in a place where the other text has nothing is no more than a list that has grown.
+func (s scale) tellOfTwo(a, b *facts) bool {
+	if !oneWording(a.text, b.text) {
 		return false
 	}
 	for _, g := range s.gaps(a.text, b.text) {
@@ -28,7 +28,7 @@ func (s scale) anotherPerson(a, b *facts) bool {
 				return true
 			}
 		}
-		if s.faces(mine, b, a, g[1]) || s.faces(theirs, a, b, g[0]) {
+		if s.faces(mine, b, a, g[1]) || s.faces(theirs, a, b, g[0]) || s.twoThings(a, g[0], b, g[1]) {
 			return true
 		}
 	}
@@ -40,28 +40,47 @@ func (s scale) onlyNamedIn(a *facts, gap span, b *facts) (out []name) {
 	const most, others = 8, 64 // as many tell
 	about := append(append(slices.Clone(a.accounts), b.accounts...), b.text.persons[:min(len(b.text.persons), others)]...)
 	for i, p := range a.text.persons {
-		if a.text.spans[i].meets(gap) && len(out) < most && !b.text.mentions(p) &&
-			!slices.ContainsFunc(about, func(o name) bool { k := s.directory.kin(p, o); return k == doubtful || k >= likely }) {
+		if a.text.spans[i].meets(gap) && len(out) < most && !b.text.mentions(p) && !s.spells(p, about) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
+// spells: it may be another spelling of one of them.
+func (s scale) spells(n name, others []name) bool {
+	return slices.ContainsFunc(others, func(o name) bool { k := s.directory.kin(n, o); return k == doubtful || k >= likely })
+}
+
 // faces: one of those persons stands where the other text has a single word, as an account is, which is none of theirs and not
 // what either notification is about. Either has to be a name for sure.
 func (s scale) faces(persons []name, f, other *facts, gap span) bool {
-	word := f.text.words[gap.from]
-	if len(persons) == 0 || gap.to-gap.from != 1 || !strings.ContainsFunc(word, unicode.IsLetter) || isAddress(word) {
+	if len(persons) == 0 || !s.isOther(f, other, gap) {
 		return false
 	}
-	account, sure := parseName(word), slices.Contains(f.text.things, f.text.machines[gap.from])
-	if about, _, _ := s.closest([]name{account}, append(slices.Clone(f.accounts), other.accounts...)); about > stranger {
-		return false
-	}
+	account, sure := parseName(f.text.words[gap.from]), slices.Contains(f.text.things, f.text.machines[gap.from])
 	return slices.ContainsFunc(persons, func(p name) bool {
 		return (sure || p.account || p.titled) && s.directory.kin(p, account) <= stranger
 	})
+}
+
+// twoThings: a single word stands where the other text has one too, and both are put together of several, as the names of
+// machines and accounts are.
+func (s scale) twoThings(a *facts, mine span, b *facts, theirs span) bool {
+	if !s.isOther(a, b, mine) || !s.isOther(b, a, theirs) {
+		return false
+	}
+	x, y := a.text.words[mine.from], b.text.words[theirs.from]
+	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && s.directory.kin(parseName(x), parseName(y)) <= stranger
+}
+
+// isOther: the gap is a single word that is no count, no address and not what either notification is about.
+func (s scale) isOther(f, other *facts, gap span) bool {
+	word := f.text.words[gap.from]
+	if gap.to-gap.from != 1 || !strings.ContainsFunc(word, unicode.IsLetter) || isAddress(word) {
+		return false
+	}
+	return !s.spells(parseName(word), append(slices.Clone(f.accounts), other.accounts...))
 }
 
 // breaksOff: the text was cut where the gap is, in a word that the other one has whole.

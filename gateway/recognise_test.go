@@ -365,6 +365,18 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk added Omar Haddad to the group Enterprise Admins."), 12*s), false,
 		},
 		{
+			"one wording, another machine attacked, in small letters", remote("nfalk", "APPSRV", "Nora Falk (Pilot) ran 3 commands from APPSRV on srv-file."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran 3 commands from APPSRV on srv-print."), 12*s), false,
+		},
+		{
+			"one wording, another machine attacked, by numbers", remote("E104233", "APPSRV", "E104233 ran 3 commands from APPSRV on srv-file."),
+			shifted(cloud("e104233@harbour.example", "e104233@harbour.example ran 3 commands from APPSRV on srv-print."), 12*s), false,
+		},
+		{
+			"one wording, the machine attacked in full", remote("nfalk", "APPSRV", "Nora Falk (Pilot) ran 3 commands from APPSRV on srv-file."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran 3 commands from APPSRV on srv-file.ad.harbour.example."), 12*s), true,
+		},
+		{
 			"one wording, a victim by a word that is no name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of somebody from APPSRV."),
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of Ida Brook from APPSRV."), 12*s), true,
 		},
