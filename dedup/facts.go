@@ -36,7 +36,7 @@ func (s scale) facts(n *formats.Notification) facts {
 	for _, a := range n.Accounts {
 		if account, _, _ := strings.Cut(a.Name, "@"); strings.HasSuffix(account, "$") {
 			f.addDevice(account) // the suffix is people's and no machine's domain
-		} else if strings.TrimSpace(a.Name) != "" {
+		} else if !nobody(a.Name) {
 			account := parseName(a.Name)
 			f.accounts = append(f.accounts, account)
 			if account.upn {
@@ -64,8 +64,17 @@ func canonical(s string) string {
 	return s
 }
 
-// unresolved is in the place of a machine that has no name, folded.
+// unresolved is in the place of a machine or an account that has no name, folded.
 const unresolved = "unknown"
+
+// nobody tells what is written where there is no account, by the services or by collectors that leave no field empty.
+func nobody(account string) bool {
+	switch fold(strings.Trim(account, " ()<>[]")) {
+	case "", "-", "n/a", "none", "null", unresolved, "s-1-0-0": // the last is Windows' own nobody
+		return true
+	}
+	return false
+}
 
 // addDevice takes a machine's name; the short and the full one are one machine.
 func (f *facts) addDevice(s string) {

@@ -186,6 +186,14 @@ func TestRecognise(t *testing.T) {
 			cloud("", "Someone on LAPTOPBERT ran commands on the server."), false,
 		},
 		{"nobody in common", remote("", "", "Commands ran."), cloud("", "7 suspicious activities"), false},
+		{
+			"nobody in common but a word for nobody", remote("Unknown", "APPSRV", "Commands ran on APPSRV."),
+			shifted(cloud("unknown", "Someone"+generic), 9*s), false,
+		},
+		{
+			"a word for nobody, and the same machine", remote("N/A", "APPSRV", "Commands ran on APPSRV."),
+			shifted(cloud("", "Commands ran on APPSRV."), 9*s), true,
+		},
 		{"another type", remote("nfalk", "APPSRV", "x"), typed(cloud("nora.falk@harbour.example", "x"),
 			"ALERT_EXTERNAL_AATP_PASS_THE_HASH_SECURITY_ALERT", titleRemote, ""), false},
 		{
