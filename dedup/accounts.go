@@ -12,7 +12,7 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 	case p.local == "":
 	case k == same && p.local == q.local && p.domain == q.domain:
 		best, x, y = k, p, q // whatever else they are called
-	case k == namesake, otherNumber(p, q):
+	case k == namesake, otherNumber(p, q) && !bothNamed(a, b):
 		return false // two people of one display name
 	}
 	switch best {
@@ -126,6 +126,13 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 		return false
 	}
 	return true
+}
+
+// bothNamed: each text names the other's account, as attacker and victim.
+func bothNamed(a, b *facts) bool {
+	_, inA := mentioned(b.accounts, a.text)
+	_, inB := mentioned(a.accounts, b.text)
+	return inA && inB
 }
 
 // numberedApart: every account of one is another number than every one of the other, of one kind. What people are called is

@@ -84,6 +84,10 @@ func TestRecognise(t *testing.T) {
 			cloud("e104234@harbour.example", "e104234 ran commands on APPSRV."), false,
 		},
 		{
+			"employee numbers of attacker and victim", remote("e104233@harbour.example", "APPSRV", "E104233 ran commands on APPSRV as E104234."),
+			cloud("e104234@harbour.example", "e104233 ran commands on APPSRV as e104234."), true,
+		},
+		{
 			"two people of one name, whose accounts are numbers", remote("s1180000", "LAB3", "Nora Falk (Student) ran commands on LAB3."),
 			shifted(cloud("s1190001@harbour.example", "Nora Falk"+generic), 2*s), false,
 		},
