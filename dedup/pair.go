@@ -226,10 +226,27 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 			}
 		}
 	}
+	weighWithoutWords(out)
 	slices.SortFunc(out, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.points, a.points), cmp.Compare(a.alert.ID, b.alert.ID))
 	})
 	return out, nil
+}
+
+// weighWithoutWords takes away what their texts tell from those that a summary, which can't tell it, would beat without: that
+// a text has more words is no proof that it is of the right one of two alerts.
+func weighWithoutWords(all []candidate) {
+	summary := 0
+	for _, c := range all {
+		if c.facts.text.generic {
+			summary = max(summary, c.points)
+		}
+	}
+	for i, c := range all {
+		if !c.facts.text.generic && c.points-c.told <= summary-margin {
+			all[i].points -= c.told
+		}
+	}
 }
 
 // listing is an alert found under a heading, with the key of the notification that put it there.

@@ -686,21 +686,34 @@ func TestASummaryIsNotOutdoneByWords(t *testing.T) {
 	twin := incident{number: 1, user: "ida.brook", host: "WS-17", start: 45 * s}
 	next := incident{number: 2, user: "ida.brook", host: "WS-17", start: 40 * m}
 	summary := strings.Replace(twin.raised(), "A hash of ida.brook was used from WS-17.", "ida.brook performed 53 suspicious activities", 1)
-	st := newStory(t, with())
-	st.at(2*m, in.mdi())
-	st.at(3*m, summary)
-	st.at(44*m, next.raised())
-	st.at(9 * h)
-	told := st.tell()
-	if want := "release mcas alert 1 suppressed twin_forwarded"; !slices.Contains(told, want) {
-		t.Errorf("the stream has no %q:\n%s", want, strings.Join(told, "\n"))
-	}
-	for _, told := range told {
-		if strings.HasPrefix(told, "undo") {
-			t.Errorf("the right pairing was taken back: %s", told)
+	for when, want := range map[time.Duration]string{
+		2 * m:  "release mcas alert 1 suppressed twin_forwarded",
+		50 * m: "notification mdi alert 1 suppressed late_twin", // when both others are there
+	} {
+		st := newStory(t, with())
+		others := func() {
+			st.at(3*m, summary)
+			st.at(44*m, next.raised())
 		}
+		if when < 3*m {
+			st.at(when, in.mdi())
+			others()
+		} else {
+			others()
+			st.at(when, in.mdi())
+		}
+		st.at(9 * h)
+		told := st.tell()
+		if !slices.Contains(told, want) {
+			t.Errorf("the stream has no %q:\n%s", want, strings.Join(told, "\n"))
+		}
+		for _, told := range told {
+			if strings.HasPrefix(told, "undo") {
+				t.Errorf("the right pairing was taken back: %s", told)
+			}
+		}
+		st.standing()
 	}
-	st.standing()
 }
 
 // TestPolicyChanges switches the policy while something is held, or paired: every alert has gone out, and
