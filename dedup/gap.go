@@ -11,9 +11,9 @@ type span struct{ from, to int }
 
 func (x span) meets(y span) bool { return x.from < y.to && y.from < x.to }
 
-// tellOfTwo: two texts of one wording name two people or two things in the same place, neither of which the other text knows
-// or either notification is about: another victim, another new member of a group, another machine that was attacked. That
-// somebody is named in a place where the other text has nothing is no more than a list that has grown.
+// tellOfTwo: two texts of one wording name two people or two things in the same place, neither of which the other notification
+// knows: another victim, another new member of a group, another machine that was attacked. That somebody is named in a place
+// where the other text has nothing is no more than a list that has grown.
 func (s scale) tellOfTwo(a, b *facts) bool {
 	if !oneWording(a.text, b.text) {
 		return false
@@ -35,12 +35,13 @@ func (s scale) tellOfTwo(a, b *facts) bool {
 	return false
 }
 
-// onlyNamedIn lists the persons in a gap of a's text of whom b's doesn't tell, without those whom either is about.
+// onlyNamedIn lists the persons in a gap of a's text whom b doesn't know. Whom a is about isn't among them, as b may call them
+// something else, unless it is a name that can be compared with those of its script only.
 func (s scale) onlyNamedIn(a *facts, gap span, b *facts) (out []name) {
 	const most, others = 8, 64 // as many tell
-	about := append(append(slices.Clone(a.accounts), b.accounts...), b.text.persons[:min(len(b.text.persons), others)]...)
+	about := append(slices.Clone(b.accounts), b.text.persons[:min(len(b.text.persons), others)]...)
 	for i, p := range a.text.persons {
-		if a.text.spans[i].meets(gap) && len(out) < most && !b.text.mentions(p) && !s.spells(p, about) {
+		if a.text.spans[i].meets(gap) && len(out) < most && !b.text.mentions(p) && !s.spells(p, about) && (foreign(p) || !s.spells(p, a.accounts)) {
 			out = append(out, p)
 		}
 	}
@@ -60,7 +61,7 @@ func (s scale) faces(persons []name, f, other *facts, gap span) bool {
 	}
 	account, sure := parseName(f.text.words[gap.from]), slices.Contains(f.text.things, f.text.machines[gap.from])
 	return slices.ContainsFunc(persons, func(p name) bool {
-		return (sure || p.account || p.titled) && s.directory.kin(p, account) <= stranger
+		return (sure || p.account || p.titled) && !s.spells(p, other.accounts) && s.directory.kin(p, account) <= stranger
 	})
 }
 

@@ -226,6 +226,10 @@ func fold(s string) string {
 			b.WriteString("th")
 		case 'ı':
 			b.WriteString("i")
+		case 'ħ':
+			b.WriteString("h")
+		case 'ə':
+			b.WriteString("a")
 		case '’', 'ʼ':
 			b.WriteByte('\'')
 		default:

@@ -84,6 +84,7 @@ func readProse(text string, by formats.Service) prose {
 		}
 	}
 	flush()
+	p.addForeign()
 	p.person = p.firstPerson()
 	p.known = p.plainWords()
 	who, what, performed := strings.Cut(text, " performed ")
@@ -113,16 +114,34 @@ func (p prose) plainWords() wordSet {
 	return newWordSet(all)
 }
 
-// firstPerson finds a name with a job title behind it, or one in another script than the text's.
-func (p prose) firstPerson() []name {
+// addForeign adds the words in another script than the text's, which are names that have no blank: 王伟.
+func (p *prose) addForeign() {
+	if !p.latin() {
+		return
+	}
+	for i, w := range p.words {
+		one := span{i, i + 1}
+		if n := parseName(w); foreign(n) && !slices.ContainsFunc(p.spans, one.meets) {
+			p.persons, p.spans = append(p.persons, n), append(p.spans, one)
+		}
+	}
+}
+
+// latin: most words are in letters that folding brings to ASCII.
+func (p *prose) latin() bool {
 	ascii := 0
 	for _, w := range p.words {
 		if !foreign(name{local: w}) {
 			ascii++
 		}
 	}
+	return 2*ascii > len(p.words)
+}
+
+// firstPerson finds a name with a job title behind it, or one in another script than the text's.
+func (p *prose) firstPerson() []name {
 	for _, n := range p.persons {
-		if n.titled || foreign(n) && 2*ascii > len(p.words) {
+		if n.titled || foreign(n) && p.latin() {
 			return []name{n}
 		}
 	}
@@ -155,7 +174,7 @@ func (r *nameRun) continues(folded string) bool {
 	}
 	switch folded {
 	case "von", "van", "der", "den", "de", "da", "di", "del", "della", "la", "le", "du", "dos", "das", "ter", "ten",
-		"zu", "af", "bin", "ibn", "al", "el":
+		"zu", "af", "bin", "binte", "binti", "ibn", "al", "el":
 		return true
 	}
 	return false

@@ -265,6 +265,22 @@ func TestRecognise(t *testing.T) {
 			cloud("yulia.ivanova@harbour.example", "yulia.ivanova ran commands on APPSRV."), true,
 		},
 		{
+			"one script, another person", remote("山田 太郎", "APPSRV", "山田 太郎 ran commands on APPSRV."),
+			shifted(cloud("hanako.yamada@harbour.example", "山田 花子 ran commands on APPSRV."), 5*s), false,
+		},
+		{
+			"one script without blanks, another person", remote("王伟", "APPSRV", "王伟 (Pilot) ran commands on APPSRV."),
+			shifted(cloud("wang.fang@harbour.example", "王芳 ran commands on APPSRV."), 5*s), false,
+		},
+		{
+			"one script without blanks, the same person", remote("王伟", "APPSRV", "王伟 (Pilot) ran commands on APPSRV."),
+			shifted(cloud("wang.wei@harbour.example", "王伟 ran commands on APPSRV."), 5*s), true,
+		},
+		{
+			"letters that have no accent to leave out", remote("Elnur Əliyev", "", "Elnur Əliyev ran commands."),
+			cloud("elnur.aliyev@harbour.example", "Elnur Aliyev ran commands."), true,
+		},
+		{
 			"equal accounts of two domains of one forest, not configured", remote(`NORTH\nfalk`, "", "nfalk ran commands."),
 			shifted(cloud("nfalk@south.fell.example", "nfalk"+generic), 24*s), false,
 		},
