@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"hash"
 	"io"
 	"strings"
 	"time"
@@ -142,8 +143,8 @@ func readable(payload []byte) string {
 }
 
 // digest is the first half of the payload's SHA-256, without what may come and go with one and the same event: of CEF the
-// tag and its version, and the version of the program that wrote it, which sends the last days again when it is a new one;
-// of JSON the order of the members and the blanks between them.
+// tag and its version, the version of the program that wrote it, which sends the last days again when it is a new one, and
+// what ArcSight's connectors write anew each time; of JSON the order of the members and the blanks between them.
 func digest(payload []byte) (d [16]byte) {
 	h := sha256.New()
 	switch {
@@ -157,11 +158,27 @@ func digest(payload []byte) (d [16]byte) {
 			h.Write(product)
 			payload = rest
 		}
-		h.Write(payload)
+		writeUnreceived(h, payload)
 	}
 	var sum [sha256.Size]byte
 	copy(d[:], h.Sum(sum[:0]))
 	return d
+}
+
+// writeUnreceived writes an event without the numbers and times of receipt of ArcSight's connectors.
+func writeUnreceived(h hash.Hash, event []byte) {
+	if !bytes.Contains(event, []byte(" art=")) { // which they always write
+		h.Write(event)
+		return
+	}
+	for word := range bytes.SplitAfterSeq(event, []byte{' '}) {
+		field := word[bytes.LastIndexByte(word, '|')+1:]
+		switch key, _, _ := bytes.Cut(field, []byte{'='}); string(key) {
+		case "eventId", "art", "mrt":
+			word = word[:len(word)-len(field)]
+		}
+		h.Write(word)
+	}
 }
 
 // cutVersion cuts the third field, the device version, out of a header from its first bar on: what stands before it, and from

@@ -149,6 +149,13 @@ func TestNormalizeGivesOneContentToAllVersionsOfTheWriter(t *testing.T) {
 			t.Errorf("the line's end as rsyslog writes it, %s, is content", end)
 		}
 	}
+	passedOn := strings.Replace(header+agentEvent, "|0|externalId", "|Low|eventId=%[1]d externalId", 1) + " art=%[1]d cat=x"
+	if content(fmt.Sprintf(passedOn, 1)) != content(fmt.Sprintf(passedOn, 22)) {
+		t.Error("received by a connector again, it has another content")
+	}
+	if content(fmt.Sprintf(passedOn, 1)) == content(fmt.Sprintf(passedOn, 1)+"y") {
+		t.Error("another event that a connector passes on has the same content")
+	}
 	for _, change := range [][2]string{{"|MCAS|", "|XCAS|"}, {"|SIEM_Agent|", "|SIEM_Agenz|"}, {"|Log on|", "|Log off|"}} {
 		if got := content(header + strings.Replace(agentEvent, change[0], change[1], 1)); got == want {
 			t.Errorf("with %q it is another event and has the same content", change[1])
