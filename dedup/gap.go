@@ -75,10 +75,10 @@ func (s scale) twoThings(a *facts, mine span, b *facts, theirs span) bool {
 	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && s.directory.kin(parseName(x), parseName(y)) <= stranger
 }
 
-// isOther: the gap is a single word that is no count, no address and not what either notification is about.
+// isOther: the gap is a single word that is no initial, count or address, and not what either notification is about.
 func (s scale) isOther(f, other *facts, gap span) bool {
 	word := f.text.words[gap.from]
-	if gap.to-gap.from != 1 || !strings.ContainsFunc(word, unicode.IsLetter) || isAddress(word) {
+	if gap.to-gap.from != 1 || len(word) < 3 || !strings.ContainsFunc(word, unicode.IsLetter) || isAddress(word) {
 		return false
 	}
 	return !s.spells(parseName(word), append(slices.Clone(f.accounts), other.accounts...))

@@ -409,6 +409,10 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of Ida Brook from APPSRV."), 12*s), true,
 		},
 		{
+			"one wording, a victim with an initial", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of Omar Haddad (Chef) from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of O. Haddad from APPSRV."), 12*s), true,
+		},
+		{
 			"a list of victims that has grown", remote("nfalk", "APPSRV", "Nora Falk (Pilot) failed to log on from APPSRV as Ida Brook (Nurse)."),
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk failed to log on from APPSRV as Omar Haddad, Ida Brook, Nils Berg."), 12*s), true,
 		},
