@@ -66,13 +66,17 @@ func (s scale) faces(persons []name, f, other *facts, gap span) bool {
 }
 
 // twoThings: a single word stands where the other text has one too, and both are put together of several, as the names of
-// machines and accounts are.
+// machines and accounts are. A distinguished name or a path holds the shorter spelling.
 func (s scale) twoThings(a *facts, mine span, b *facts, theirs span) bool {
 	if !s.isOther(a, b, mine) || !s.isOther(b, a, theirs) {
 		return false
 	}
 	x, y := a.text.words[mine.from], b.text.words[theirs.from]
-	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && s.directory.kin(parseName(x), parseName(y)) <= stranger
+	holds := func(long, short string) bool {
+		return slices.Contains(strings.FieldsFunc(long, func(r rune) bool { return strings.ContainsRune(`=,/\`, r) }), short)
+	}
+	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && !holds(x, y) && !holds(y, x) &&
+		s.directory.kin(parseName(x), parseName(y)) <= stranger
 }
 
 // isOther: the gap is a single word that is no initial, count or address, and not what either notification is about.

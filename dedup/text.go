@@ -42,10 +42,8 @@ func readProse(text string, by formats.Service) prose {
 		}
 	}
 	for field := range strings.FieldsSeq(text) {
-		word := strings.TrimFunc(field, func(r rune) bool {
-			return unicode.IsPunct(r) && r != '$' || r == '\''
-		})
-		word = strings.TrimSuffix(strings.TrimSuffix(word, "'s"), "’s")
+		word := trimMarks(field)
+		word = trimMarks(strings.TrimSuffix(strings.TrimSuffix(word, "'s"), "’s"))
 		if word == "" {
 			flush()
 			continue
@@ -112,6 +110,10 @@ func (p prose) plainWords() wordSet {
 		}
 	}
 	return newWordSet(all)
+}
+
+func trimMarks(word string) string {
+	return strings.TrimFunc(word, func(r rune) bool { return unicode.IsPunct(r) && r != '$' || r == '\'' })
 }
 
 // addForeign adds the words in another script than the text's, which are names that have no blank: 王伟.

@@ -413,6 +413,18 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of O. Haddad from APPSRV."), 12*s), true,
 		},
 		{
+			"one wording, a victim in quotes", remote("nfalk", "APPSRV", "Nora Falk (Pilot) used the ticket of 'Zoë Haddad (Chef)' from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", `Nora Falk used "Zoë Haddad"'s ticket from APPSRV of the same.`), 12*s), true,
+		},
+		{
+			"one wording, a distinguished name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of svc-mail from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of CN=svc-mail,OU=Mail,DC=harbour,DC=example from APPSRV."), 12*s), true,
+		},
+		{
+			"one wording, a second machine of one name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) ran commands on srv-mail from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands on srv-mail-old from APPSRV."), 12*s), false,
+		},
+		{
 			"a list of victims that has grown", remote("nfalk", "APPSRV", "Nora Falk (Pilot) failed to log on from APPSRV as Ida Brook (Nurse)."),
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk failed to log on from APPSRV as Omar Haddad, Ida Brook, Nils Berg."), 12*s), true,
 		},
