@@ -11,18 +11,16 @@ type span struct{ from, to int }
 
 func (x span) meets(y span) bool { return x.from < y.to && y.from < x.to }
 
-// tellOfTwo: two texts of one wording name two people or two things in the same place, neither of which the other notification
+// differ: two texts of one wording name two people or two things in the same place, neither of which the other notification
 // knows: another victim, another new member of a group, another machine that was attacked. That somebody is named in a place
 // where the other text has nothing is no more than a list that has grown.
-func (s scale) tellOfTwo(a, b *facts) bool {
-	if !oneWording(a.text, b.text) {
-		return false
-	}
+func (s scale) differ(a, b *facts) bool {
+	left := 8 // people to be looked at: whoever writes longer lists doesn't hold us up
 	for _, g := range s.gaps(a.text, b.text) {
 		if a.text.breaksOff(g[0], b.text, g[1]) || b.text.breaksOff(g[1], a.text, g[0]) {
 			continue
 		}
-		mine, theirs := s.onlyNamedIn(a, g[0], b), s.onlyNamedIn(b, g[1], a)
+		mine, theirs := s.onlyNamedIn(a, g[0], b, &left), s.onlyNamedIn(b, g[1], a, &left)
 		for _, x := range mine {
 			if slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) <= stranger }) {
 				return true
@@ -37,15 +35,26 @@ func (s scale) tellOfTwo(a, b *facts) bool {
 
 // onlyNamedIn lists the persons in a gap of a's text whom b doesn't know. Whom a is about isn't among them, as b may call them
 // something else, unless it is a name that can be compared with those of its script only.
-func (s scale) onlyNamedIn(a *facts, gap span, b *facts) (out []name) {
-	const most, others = 8, 64 // as many tell
-	about := append(slices.Clone(b.accounts), b.text.persons[:min(len(b.text.persons), others)]...)
+func (s scale) onlyNamedIn(a *facts, gap span, b *facts, left *int) (out []name) {
+	about := append(slices.Clone(b.accounts), b.text.persons[:min(len(b.text.persons), 16)]...)
 	for i, p := range a.text.persons {
-		if a.text.spans[i].meets(gap) && len(out) < most && !b.text.mentions(p) && !s.spells(p, about) && (foreign(p) || !s.spells(p, a.accounts)) {
+		if !a.text.spans[i].meets(gap) || *left == 0 {
+			continue
+		}
+		*left--
+		if !b.text.hasWords(p) && !s.spells(p, about) && (foreign(p) || !s.spells(p, a.accounts)) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// hasWords: all words of the name, or its account, are in the text.
+func (p prose) hasWords(n name) bool {
+	if n.local != "" {
+		return p.known.has(plain(n.local))
+	}
+	return !slices.ContainsFunc(n.words, func(w string) bool { return !p.known.has(plain(w)) })
 }
 
 // spells: it may be another spelling of one of them.
@@ -76,7 +85,7 @@ func (s scale) twoThings(a *facts, mine span, b *facts, theirs span) bool {
 		return slices.Contains(strings.FieldsFunc(long, func(r rune) bool { return strings.ContainsRune(`=,/\`, r) }), short)
 	}
 	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && !holds(x, y) && !holds(y, x) &&
-		s.directory.kin(parseName(x), parseName(y)) <= stranger
+		!s.directory.one(a.text.machines[mine.from], b.text.machines[theirs.from]) && s.directory.kin(parseName(x), parseName(y)) <= stranger
 }
 
 // isOther: the gap is a single word that is no initial, count or address, and not what either notification is about.
@@ -97,8 +106,9 @@ func (p prose) breaksOff(at span, other prose, there span) bool {
 func (s scale) gaps(a, b prose) (out [][2]span) {
 	const most = 64 // words from the first that differs to the last one
 	x, y := a.outside(), b.outside()
-	equal := func(i, j int) bool {
-		return a.words[x[i]] == b.words[y[j]] || s.directory.one(a.machines[x[i]], b.machines[y[j]])
+	equal := func(i, j int) bool { // most words are no machines in full, and comparing machines costs more
+		m, n := a.machines[x[i]], b.machines[y[j]]
+		return a.words[x[i]] == b.words[y[j]] || (m.domain != "" || n.domain != "") && s.directory.one(m, n)
 	}
 	first, m, n := 0, len(x), len(y)
 	for first < m && first < n && equal(first, first) {

@@ -9,13 +9,15 @@ import (
 	"unicode"
 )
 
+// tellOfTwo: two texts of one wording tell of two alerts.
+func (s scale) tellOfTwo(a, b *facts) bool {
+	return oneWording(a.text, b.text) && (s.contradict(a, b) || anotherCount(a, b) || s.differ(a, b))
+}
+
 // contradict: two texts of one wording that each name a thing which the other doesn't tell of two alerts:
 // another service that was made, another machine that was attacked. Counts grow and addresses may stand
 // for machines, so neither counts; nor does what may be another spelling of a person.
 func (s scale) contradict(a, b *facts) bool {
-	if !oneWording(a.text, b.text) {
-		return false
-	}
 	if addressedApart(a, b) || addressedApart(b, a) {
 		return true
 	}
@@ -64,7 +66,7 @@ func anotherCount(a, b *facts) bool {
 		return false
 	}
 	x, y := a.text.counts(), b.text.counts()
-	return len(x) == len(y) && !slices.Equal(x, y) && oneWording(a.text, b.text)
+	return len(x) == len(y) && !slices.Equal(x, y)
 }
 
 // counts are the numbers in the text, in order.

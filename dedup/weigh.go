@@ -130,7 +130,7 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 	if !s.weighAccounts(&v, a, b) {
 		return v, false
 	}
-	if v.points-times < pointsID && (s.contradict(a, b) || anotherCount(a, b) || s.tellOfTwo(a, b)) {
+	if v.points-times < pointsID && s.tellOfTwo(a, b) {
 		return v, false
 	}
 	s.weighDevices(&v, a, b)
