@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -44,6 +45,7 @@ type body struct {
 
 	data   []byte
 	object bool  // one in each line (NDJSON), not raw text
+	json   bool  // objects, wherever lines end
 	taken  int   // of the budget
 	sent   int64 // bytes as they came
 }
@@ -110,41 +112,83 @@ func (b *body) read(r *http.Request) error {
 		return errEncoding
 	}
 	if kind == "application/json" {
-		if err := b.unfold(); err != nil {
+		if err := b.look(); err != nil {
 			return err
 		}
 	}
 	return b.check()
 }
 
-// unfold makes NDJSON of JSON: of one object, or several, or lists of them, as log shippers send them. Anything else stays what
-// it is, raw lines.
-func (b *body) unfold() error {
-	if !b.budget.take(len(b.data)) { // while it is there twice
-		return errBusy
+// look says whether what is called JSON is one object, or several, or lists of them, as log shippers send them. Anything else is
+// raw lines.
+func (b *body) look() error {
+	n := 0
+	for object := range objects(b.data) {
+		n, b.json = n+1, object != nil
 	}
-	defer b.budget.give(len(b.data))
-	var lines bytes.Buffer
-	values, listed := json.NewDecoder(bytes.NewReader(b.data)), false
-	for value := json.RawMessage(nil); ; {
-		rest := bytes.TrimLeft(b.data[values.InputOffset():], " \t\r\n")
-		if !listed && len(rest) == 0 {
-			b.data, b.object = lines.Bytes(), true
-			return nil
-		}
-		if opens := !listed && rest[0] == '['; opens || listed && !values.More() {
-			if _, err := values.Token(); err != nil {
-				return nil
+	if n == 0 {
+		return errEmpty
+	}
+	return nil
+}
+
+// objects cuts JSON into the objects of which it consists, be they in lists or not. Where it consists of anything else the last
+// one is nil. They are cut out of data, which may be too much to be held twice.
+func objects(data []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		const outside = "[{"
+		data := bytes.TrimPrefix(data, []byte("\ufeff")) // as programs of Windows write it
+		for next := outside; ; data = data[1:] {
+			data = bytes.TrimLeft(data, " \t\r\n")
+			if len(data) == 0 && next == outside {
+				return
 			}
-			listed = opens
-			continue
+			if len(data) == 0 || !strings.Contains(next, string(data[:1])) {
+				yield(nil)
+				return
+			}
+			switch data[0] {
+			case '[':
+				next = "{]"
+			case ',':
+				next = "{"
+			case ']':
+				next = outside
+			case '{':
+				n := closed(data)
+				if object := data[:n]; !json.Valid(object) {
+					yield(nil)
+					return
+				} else if !yield(object) {
+					return
+				}
+				if data = data[n-1:]; next != outside {
+					next = ",]"
+				}
+			}
 		}
-		if values.Decode(&value) != nil || value[0] != '{' {
-			return nil
-		}
-		_ = json.Compact(&lines, value) // it is JSON
-		lines.WriteByte('\n')
 	}
+}
+
+// closed gives the length of the object with which data begins, if that is JSON.
+func closed(data []byte) int {
+	depth, text := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(data)
 }
 
 // fill reads to the end, within all the limits. The memory follows what came.
@@ -175,7 +219,13 @@ func (b *body) fill(r io.Reader) error {
 
 // digest tells one body from another, whatever its encoding. The same bytes of another type are other
 // messages.
-func (b *body) digest() [16]byte { return digest(strconv.FormatBool(b.object), string(b.data)) }
+func (b *body) digest() [16]byte {
+	kind := strconv.FormatBool(b.object)
+	if b.json {
+		kind = "json"
+	}
+	return digest(kind, string(b.data))
+}
 
 // release gives back what the body took of the budget.
 func (b *body) release() {
@@ -205,14 +255,25 @@ func (b *body) check() error {
 	return nil
 }
 
-// messages cuts the body into messages, of which none is empty. A raw line ends at its line feed; a
-// carriage return before it belongs to the message, as over TCP.
+// messages cuts the body into messages, of which none is empty, and each is good until the next one. A raw line ends at its line
+// feed; a carriage return before it belongs to the message, as over TCP.
 func (b *body) messages() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for line := range bytes.Lines(b.data) {
-			line = bytes.TrimSuffix(line, []byte("\n"))
-			if b.object {
+		each := bytes.Lines(b.data)
+		if b.json {
+			each = objects(b.data)
+		}
+		var compact bytes.Buffer
+		for line := range each {
+			switch {
+			case b.json:
+				compact.Reset()
+				_ = json.Compact(&compact, line) // it is JSON
+				line, _ = unwrap(compact.Bytes())
+			case b.object:
 				line, _ = unwrap(bytes.TrimSpace(line)) // checked
+			default:
+				line = bytes.TrimSuffix(line, []byte("\n"))
 			}
 			if len(line) > 0 && string(line) != "\r" && !yield(line) {
 				return

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,12 @@ func TestHTTPTakesWhatIsAMessage(t *testing.T) {
 			[]string{"Content-Type", "application/json"},
 			[]string{"<13>one", `{"log":"<13>two","stream":"stdout"}`, `{"id":"1 \n"}`},
 		},
+		{
+			"JSON behind a byte order mark", "\ufeff[{\"id\": \"[1}\\\"\"}]{\"id\":\"2\"}{}",
+			[]string{"Content-Type", "application/json; charset=utf-8"},
+			[]string{`{"id":"[1}\""}`, `{"id":"2"}`, "{}"},
+		},
+		{"a list that breaks off", `[{"id":"1"},`, []string{"Content-Type", "application/json"}, []string{`[{"id":"1"},`}},
 		{"an empty message", `{"message": ""}`, []string{"Content-Type", nd}, nil},
 		{
 			"objects", `{"id": "1", "riskEventType": "x"}` + "\r\n\n" + ` {"message": "<13>one\ntwo"} ` + "\n" + `{"message":"m","id":"2"}` + "\n" + `{"message":5}` + "\n" + `{"message":""}`,
@@ -344,23 +351,59 @@ func FuzzUnwrap(f *testing.F) {
 	})
 }
 
-// FuzzUnfold: JSON becomes a line of each object, or stays what it was.
-func FuzzUnfold(f *testing.F) {
-	for _, s := range []string{`{"message":"x"}`, "[{},\n{\"a\":[{}]}] {\"b\":1}", `[{}`, `[[{}]]`, `[1]`, `[{}]]`, ` `} {
+// TestJSONIsHeldOnce: whoever may send so much may send it as JSON, too, though all that may be held is held by it.
+func TestJSONIsHeldOnce(t *testing.T) {
+	text := "[" + strings.Repeat(`{"message": "<13>one"},`, 10_000) + `{"message": "<13>two"}]`
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/ingest", strings.NewReader(text))
+	r.Header.Set("Content-Type", "application/json")
+	b := body{limit: len(text), budget: &budget{left: len(text)}}
+	if err := b.read(r); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for range b.messages() {
+		n++
+	}
+	if b.release(); n != 10_001 || b.budget.left != len(text) {
+		t.Errorf("%d messages, want 10001; %d of %d bytes are given back", n, b.budget.left, len(text))
+	}
+}
+
+// FuzzObjects: each is an object that is there, and around them nothing is but lists; what encoding/json takes for such JSON is cut.
+func FuzzObjects(f *testing.F) {
+	for _, s := range []string{`{"message":"x"}`, "[{},\n{\"a\":[{}]}] {\"b\":1}", `[{}`, `[[{}]]`, `[1]`, `[{}]]`, `[{},]`, `[,{}]`, `{},{}`, `{"a":"\"}"}`, "{\"a\":\"\xff\"}", ` `} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b := body{budget: &budget{left: len(data)}, data: data}
-		if err := b.unfold(); err != nil || b.budget.left != len(data) {
-			t.Fatalf("unfold(%q): %v, %d left", data, err, b.budget.left)
-		}
-		if !b.object && !bytes.Equal(b.data, data) {
-			t.Errorf("unfold(%q) leaves %q", data, b.data)
-		}
-		if b.object {
-			if err := b.check(); err != nil && !errors.Is(err, errEmpty) {
-				t.Errorf("unfold(%q) is %q: %v", data, b.data, err)
+		var got []json.RawMessage
+		whole := true
+		for o := range objects(data) {
+			if whole = o != nil; whole {
+				got = append(got, o)
 			}
+		}
+		var want []json.RawMessage
+		values, valid := json.NewDecoder(bytes.NewReader(data)), true
+		for valid {
+			var value json.RawMessage
+			if err := values.Decode(&value); err != nil {
+				valid = errors.Is(err, io.EOF)
+				break
+			}
+			if list := []json.RawMessage{}; value[0] == '[' && json.Unmarshal(value, &list) == nil {
+				want = append(want, list...)
+			} else {
+				want = append(want, value)
+			}
+		}
+		for _, value := range want {
+			valid = valid && value[0] == '{'
+		}
+		if whole != valid {
+			t.Fatalf("objects(%q): whole is %t, want %t", data, whole, valid)
+		}
+		if whole && !slices.EqualFunc(got, want, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
+			t.Errorf("objects(%q) are %q, want %q", data, got, want)
 		}
 	})
 }
