@@ -72,8 +72,6 @@ type web struct {
 	maxBody  int
 	bodies   budget
 	requests *prometheus.CounterVec
-
-	elsewhere http.CrossOriginProtection
 }
 
 // token is what one sender shows.
@@ -164,7 +162,7 @@ func (w *web) ingest(ctx, late context.Context, rw http.ResponseWriter, r *http.
 		return outcome{status: http.StatusMethodNotAllowed, detail: "messages are taken by POST"}
 	case !ok:
 		return outcome{status: http.StatusUnauthorized, detail: "want Authorization: Bearer with a token of this input"}
-	case len(w.tokens) == 0 && w.elsewhere.Check(r) != nil:
+	case len(w.tokens) == 0 && ofPage(r):
 		return outcome{status: http.StatusForbidden, detail: "it is a page in somebody's browser that sends this, and the input asks for no token"}
 	case !keyed:
 		return outcome{status: http.StatusBadRequest, detail: fmt.Sprintf("want one Idempotency-Key of 1 to %d bytes, or none", maxKey)}
@@ -189,6 +187,12 @@ func (w *web) ingest(ctx, late context.Context, rw http.ResponseWriter, r *http.
 		d.request = &Part{Of: digest(w.name, name, key), Body: b.digest()}
 	}
 	return d.deliver(late, b)
+}
+
+// ofPage says whether a page in a browser sends a request. It has no business here wherever it is from: the input shows none, and
+// who owns a name may have it mean this machine.
+func ofPage(r *http.Request) bool {
+	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
 }
 
 // idempotencyKey is what a sender calls its request, so that it can repeat it; "" where it can't.

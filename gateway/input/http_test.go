@@ -315,19 +315,25 @@ func TestHTTPRefusesConnectionsOverTheLimit(t *testing.T) {
 	}
 }
 
-// TestHTTPTakesNothingOfPages: without tokens whoever reaches it may send, but not a page of elsewhere that is open in a browser
-// of this machine.
+// TestHTTPTakesNothingOfPages: without tokens whoever reaches it may send, but not a page that is open in a browser of this
+// machine, whatever it calls this machine.
 func TestHTTPTakesNothingOfPages(t *testing.T) {
 	cfg := push()
 	cfg.Tokens = nil
 	b := newBox()
 	url, _ := startHTTP(t, cfg, b.accept, NewMetrics(nil))
-	for status, headers := range map[int][]string{
-		http.StatusForbidden: {"Origin", "https://elsewhere.example", "Sec-Fetch-Site", "cross-site"},
-		http.StatusOK:        {"User-Agent", "curl/8.0"},
+	for _, tt := range []struct {
+		status  int
+		headers []string
+	}{
+		{http.StatusForbidden, []string{"Origin", "https://elsewhere.example", "Sec-Fetch-Site", "cross-site"}},
+		{http.StatusForbidden, []string{"Origin", "null"}},
+		{http.StatusForbidden, []string{"Origin", strings.TrimSuffix(url, "/api/v1/ingest")}}, // whose name was made to mean this machine
+		{http.StatusForbidden, []string{"Sec-Fetch-Site", "same-origin"}},
+		{http.StatusOK, []string{"User-Agent", "curl/8.0"}},
 	} {
-		if got := request(t, http.DefaultClient, "POST", url, strings.NewReader("<13>x"), headers...); got.Status != status {
-			t.Errorf("with %q: %d, want %d", headers, got.Status, status)
+		if got := request(t, http.DefaultClient, "POST", url, strings.NewReader("<13>x"), tt.headers...); got.Status != tt.status {
+			t.Errorf("with %q: %d, want %d", tt.headers, got.Status, tt.status)
 		}
 	}
 	if got := b.texts(); len(got) != 1 {
