@@ -14,9 +14,13 @@ import (
 	"github.com/sluice-siem/sluice/gateway/durable"
 )
 
-// sumHead begins the last part of a checkpoint, behind which is the SHA-256 of all before it. For Badger, which keeps none, it is
-// one more part with a list of keys: an empty one, with a field of a number that it doesn't know and therefore skips.
-const sumHead = "\x23\x00\x00\x00\x00\x00\x00\x00" + "\xc2\x3e\x20"
+// summed is the first part of a checkpoint that has a sum, and sumHead begins the last one, behind which is the SHA-256 of all
+// before it. For Badger, which keeps none, they are parts with a list of keys, too: empty ones, with a field of a number that it
+// doesn't know and therefore skips.
+const (
+	summed  = "\x03\x00\x00\x00\x00\x00\x00\x00" + "\xc2\x3e\x00"
+	sumHead = "\x23\x00\x00\x00\x00\x00\x00\x00" + "\xc2\x3e\x20"
+)
 
 // Checkpoint writes the committed state to path, which is replaced when the copy is complete and
 // synced, and gives the sequence it has seen. It may run beside decisions: it sees one moment.
@@ -27,7 +31,11 @@ func (x *Index) Checkpoint(path string) (sequence uint64, err error) {
 	}
 	err = durable.Write(path, func(f io.Writer) error {
 		w, sum := bufio.NewWriterSize(f, 1<<20), sha256.New()
-		if _, err := x.db.Backup(io.MultiWriter(w, sum), 0); err != nil {
+		both := io.MultiWriter(w, sum)
+		if _, err := io.WriteString(both, summed); err != nil {
+			return err
+		}
+		if _, err := x.db.Backup(both, 0); err != nil {
 			return cmp.Or(w.Flush(), err) // Badger says no more than that it was stopped where the disk is full
 		}
 		if _, err := w.Write(sum.Sum([]byte(sumHead))); err != nil {
@@ -71,6 +79,9 @@ func (x *Index) load(f *os.File) (err error) {
 	if err != nil {
 		return err
 	}
+	if info.Size() == 0 {
+		return errors.New("it is empty")
+	}
 	last := int64(0) // where the last part begins
 	for at := int64(0); at < info.Size(); {
 		last = at
@@ -99,11 +110,17 @@ func (x *Index) load(f *os.File) (err error) {
 // proveSum compares what is before the last part of a checkpoint with the sum that is in it. A checkpoint of before sums were
 // written has none, and is taken for whole.
 func proveSum(f *os.File, last int64) error {
-	want := make([]byte, len(sumHead)+sha256.Size)
-	if n, err := f.ReadAt(want, last); n < len(want) && !errors.Is(err, io.EOF) {
+	head, want := make([]byte, len(summed)), make([]byte, len(sumHead)+sha256.Size)
+	if _, err := f.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if _, err := f.ReadAt(want, last); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if !bytes.HasPrefix(want, []byte(sumHead)) {
+		if bytes.HasPrefix(head, []byte(summed)) {
+			return errors.New("it breaks off before its checksum")
+		}
 		return nil
 	}
 	sum := sha256.New()

@@ -2,6 +2,7 @@ package dedup_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,8 +13,8 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 )
 
-// sumPart is how many bytes of a checkpoint are its sum.
-const sumPart = 8 + 35
+// headPart and sumPart are how many bytes of a checkpoint say that it has a sum, and are its sum.
+const headPart, sumPart = 8 + 3, 8 + 35
 
 // TestADamagedCheckpointIsTold: whatever is in a checkpoint's file, it is loaded or damaged.
 func TestADamagedCheckpointIsTold(t *testing.T) {
@@ -57,7 +58,15 @@ func TestADamagedCheckpointIsTold(t *testing.T) {
 			t.Errorf("byte %d is another: %v, want ErrDamaged", at, err)
 		}
 	}
-	old := whole[:len(whole)-sumPart] // as it was written before it had a sum
+	for at := 0; at < len(whole); at += 8 + int(binary.LittleEndian.Uint64(whole[at:])) {
+		if err := restored(t, whole[:at]); !errors.Is(err, dedup.ErrDamaged) {
+			t.Errorf("cut at byte %d, where a part ends: %v, want ErrDamaged", at, err)
+		}
+	}
+	if err := restored(t, whole[headPart:]); !errors.Is(err, dedup.ErrDamaged) {
+		t.Errorf("without a beginning: %v, want ErrDamaged", err)
+	}
+	old := whole[headPart : len(whole)-sumPart] // as it was written before it had a sum
 	if err := restored(t, old); err != nil {
 		t.Errorf("without a sum: %v", err)
 	}
