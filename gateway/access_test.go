@@ -165,12 +165,9 @@ func TestALimitedOperator(t *testing.T) {
 	restarted(t, g, c, whole, part)
 }
 
-// TestOverTLS: passwords and sessions travel encrypted, with the certificate of the configuration, and the cookie is one
-// that browsers take over TLS alone.
-func TestOverTLS(t *testing.T) {
-	t.Parallel()
-	lender := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is for 127.0.0.1, and its client trusts it
-	defer lender.Close()
+// certificate writes the lender's into files.
+func certificate(t *testing.T, lender *httptest.Server) config.HTTPS {
+	t.Helper()
 	dir := t.TempDir()
 	files := config.HTTPS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 	pair := lender.TLS.Certificates[0]
@@ -182,6 +179,16 @@ func TestOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return files
+}
+
+// TestOverTLS: passwords and sessions travel encrypted, with the certificate of the configuration, and the cookie is one
+// that browsers take over TLS alone.
+func TestOverTLS(t *testing.T) {
+	t.Parallel()
+	lender := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is for 127.0.0.1, and its client trusts it
+	defer lender.Close()
+	files := certificate(t, lender)
 	var log bytes.Buffer
 	c := frontDoor(t, func(c *config.Config) { c.HTTP = config.HTTP{Listen: "127.0.0.1:0", TLS: files} })
 	if _, err := access.Open(access.Options{Access: c.Access, DataDir: c.DataDir, Log: slog.New(slog.NewTextHandler(&log, nil))}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -43,12 +44,18 @@ func TestShippedAlarmsNameWhatThereIs(t *testing.T) {
 // scraped are the metrics of a gateway that has delivered one alert and looked at its equations.
 func scraped(t *testing.T) map[string]bool {
 	t.Helper()
+	lender := httptest.NewTLSServer(nil)
+	defer lender.Close()
+	files := certificate(t, lender)
 	c := with(func(c *config.Config) {
 		c.DataDir = t.TempDir()
 		for i := range c.Inputs {
 			c.Inputs[i].Listen, _, _ = strings.Cut(c.Inputs[i].Listen, "://")
 			c.Inputs[i].Listen += "://127.0.0.1:0"
 		}
+		secure := c.Inputs[0]
+		secure.Name, secure.Listen, secure.TLS = "secure", "tls://127.0.0.1:0", config.TLS{Cert: files.Cert, Key: files.Key}
+		c.Inputs = append(c.Inputs, secure)
 		c.HTTP.Listen, c.Model.Enabled = "", true
 	})
 	reg := prometheus.NewRegistry()
