@@ -224,7 +224,7 @@ func (b *body) digest() [16]byte {
 	if b.json {
 		kind = "json"
 	}
-	return digest(kind, string(b.data))
+	return digest([]byte(kind), b.data)
 }
 
 // release gives back what the body took of the budget.
@@ -292,15 +292,19 @@ func unwrap(line []byte) ([]byte, error) {
 	if line[0] != '{' { // what Go says of an array speaks of Go
 		return nil, fmt.Errorf("it begins with %q", line[0])
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(line, &object); err != nil {
+	if err := json.Unmarshal(line, &struct{}{}); err != nil { // of which nothing is kept, however many members there are
 		return nil, err
 	}
-	var text *string
-	if member, ok := object["message"]; ok && len(object) == 1 && json.Unmarshal(member, &text) == nil && text != nil {
-		return []byte(*text), nil
+	values := json.NewDecoder(bytes.NewReader(line))
+	_, _ = values.Token() // its brace
+	if key, _ := values.Token(); key != "message" {
+		return line, nil
 	}
-	return line, nil
+	var text *string
+	if err := values.Decode(&text); err != nil || text == nil || values.More() {
+		return line, nil
+	}
+	return []byte(*text), nil
 }
 
 // counted counts what is read.

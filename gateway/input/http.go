@@ -184,7 +184,7 @@ func (w *web) ingest(ctx, late context.Context, rw http.ResponseWriter, r *http.
 		may: w.speakers.grant(w.identify(r, name)),
 	}
 	if key != "" {
-		d.request = &Part{Of: digest(w.name, name, key), Body: b.digest()}
+		d.request = &Part{Of: digest([]byte(w.name), []byte(name), []byte(key)), Body: b.digest()}
 	}
 	return d.deliver(late, b)
 }
@@ -207,10 +207,11 @@ func idempotencyKey(r *http.Request) (key string, ok bool) {
 }
 
 // digest is of texts, none of which can end in the next one.
-func digest(texts ...string) (d [16]byte) {
+func digest(texts ...[]byte) (d [16]byte) {
 	h := sha256.New()
 	for _, s := range texts {
-		_, _ = fmt.Fprintf(h, "%d %s", len(s), s) // a hash never fails
+		_, _ = fmt.Fprintf(h, "%d ", len(s)) // a hash never fails
+		h.Write(s)
 	}
 	copy(d[:], h.Sum(nil))
 	return d

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -372,6 +373,25 @@ func TestJSONIsHeldOnce(t *testing.T) {
 	}
 	if b.release(); n != 10_001 || b.budget.left != len(text) {
 		t.Errorf("%d messages, want 10001; %d of %d bytes are given back", n, b.budget.left, len(text))
+	}
+}
+
+// TestBodiesCostWhatTheySay: what is made of a body while it is looked at is little beside it, whatever is in it.
+func TestBodiesCostWhatTheySay(t *testing.T) {
+	const size = 4 << 20
+	line := []byte("{" + strings.Repeat(`"":0,`, size/5) + `"":0}`)
+	for what, do := range map[string]func(){
+		"a line of many members": func() { _, _ = unwrap(line) },
+		"JSON":                   func() { _ = (&body{data: line}).look() },
+		"what is sent again":     func() { (&body{data: line}).digest() },
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		do()
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > size/4 {
+			t.Errorf("%s takes %d bytes beside its own %d", what, took, len(line))
+		}
 	}
 }
 
