@@ -77,6 +77,11 @@ func (s *server) run(ctx context.Context, accept Accept) error {
 	defer func() { _ = s.listener.Close() }()
 	var peers sync.WaitGroup
 	defer peers.Wait()
+	if s.certs != nil {
+		keeping, done := context.WithCancel(ctx)
+		defer done()
+		peers.Go(func() { s.certs.keep(keeping) })
+	}
 	slots := make(chan struct{}, s.limit)
 	for {
 		conn, err := s.listener.Accept()

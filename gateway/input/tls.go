@@ -1,6 +1,7 @@
 package input
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -16,8 +17,8 @@ import (
 )
 
 // certs is what an input's PEM files say. The files are looked at when somebody connects, at most
-// once a second, and read again when they have changed; while what they hold is unusable, the last
-// usable certificates serve.
+// once a second, and by an input once a minute, and read again when they have changed; while what they
+// hold is unusable, the last usable certificates serve.
 type certs struct {
 	cfg     config.TLS
 	auth    tls.ClientAuthType
@@ -111,6 +112,20 @@ func (c *certs) server() *tls.Config {
 func (c *certs) watch() {
 	if c.expires != nil {
 		c.expires.Set(float64(c.current.Certificates[0].Leaf.NotAfter.Unix()))
+	}
+}
+
+// keep looks at the files until ctx ends, for senders stay connected longer than a certificate is good.
+func (c *certs) keep(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.server()
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

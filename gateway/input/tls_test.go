@@ -2,6 +2,7 @@ package input
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -214,6 +215,36 @@ func TestTLSEndsHandshakesThatDoNotCome(t *testing.T) {
 		in.serve(t.Context(), near, newBox().accept)
 		if lived := time.Since(begun); lived != 10*time.Second {
 			t.Errorf("the connection lived %v, want 10s", lived)
+		}
+	})
+}
+
+// TestARenewedCertificateIsSeenWithoutSenders: they stay connected for weeks, in which the alarm must not go on.
+func TestARenewedCertificateIsSeenWithoutSenders(t *testing.T) {
+	s := newShop(t)
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMetrics(nil)
+		certs, err := openCerts(s.files, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		certs.expires = m.expires.WithLabelValues("front")
+		front := &server{name: "front", limit: 1, log: quiet(), count: m.of("front"), listener: newPipes(), certs: certs}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- front.run(ctx, nil) }()
+		s.servers.issue(t, "renewed.test", s.files.Cert, s.files.Key)
+		pair, err := tls.LoadX509KeyPair(s.files.Cert, s.files.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute + time.Second)
+		if got, want := testutil.ToFloat64(m.expires), float64(pair.Leaf.NotAfter.Unix()); got != want {
+			t.Errorf("it ends at %.0f, want %.0f", got, want)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }
