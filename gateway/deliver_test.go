@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -157,6 +159,21 @@ func TestWhatIsRefusedIsKept(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int64{ledger.Delivered: 5, ledger.DeadLettered: 1}, terms(d)); diff != "" {
 		t.Errorf("counted after the retry (-want +got):\n%s", diff)
+	}
+}
+
+// TestDeadLettersDoNotFillTheLog: the first ten are told of; all are kept.
+func TestDeadLettersDoNotFillTheLog(t *testing.T) {
+	d := deliveryTo(t, &picky{take: func(string) target.Result { return target.Rejected }}, 30)
+	var log bytes.Buffer
+	d.log = slog.New(slog.NewTextHandler(&log, nil))
+	d.finish()
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := d.letters.List("siem")
+	if told := strings.Count(log.String(), "kept as a dead letter"); told != 10 || len(ids) != 20 || err != nil {
+		t.Errorf("%d are told of and %d kept, want 10 and 20: %v", told, len(ids), err)
 	}
 }
 
