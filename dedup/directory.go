@@ -101,6 +101,16 @@ func (d directory) one(a, b device) bool {
 	return alikeInShort(a, b) && (a.domain == b.domain || d.between(a.domain, b.domain) == together)
 }
 
+// holds: a part of a word is a spelling of the machine or thing: of a distinguished name, a path, a URL or the principal name
+// of a service.
+func (d directory) holds(word string, o device) bool {
+	const between = `=,:/\`
+	return strings.ContainsAny(word, between) && slices.ContainsFunc(
+		strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(between, r) }),
+		func(part string) bool { return d.one(parseDevice(part), o) },
+	)
+}
+
 // longestNetBIOS is where a machine's name is cut to be its NetBIOS name.
 const longestNetBIOS = 15
 

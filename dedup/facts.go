@@ -70,7 +70,7 @@ const unresolved = "unknown"
 // nobody tells what is written where there is no account, by the services or by collectors that leave no field empty.
 func nobody(account string) bool {
 	switch fold(strings.Trim(account, " ()<>[]")) {
-	case "", "-", "n/a", "none", "null", unresolved, "s-1-0-0": // the last is Windows' own nobody
+	case "", "-", "n/a", "none", "null", "somebody", "someone", unresolved, "s-1-0-0": // the last is Windows' own nobody
 		return true
 	}
 	return false

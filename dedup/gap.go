@@ -15,12 +15,16 @@ func (x span) meets(y span) bool { return x.from < y.to && y.from < x.to }
 // knows: another victim, another new member of a group, another machine that was attacked. That somebody is named in a place
 // where the other text has nothing is no more than a list that has grown.
 func (s scale) differ(a, b *facts) bool {
-	left := 8 // people to be looked at: whoever writes longer lists doesn't hold us up
+	if a.n.Service > b.n.Service {
+		a, b = b, a // texts can often be aligned in two ways, and it mustn't matter which came first
+	}
+	const most = 4 // people of either to be looked at: whoever writes longer lists doesn't hold us up
+	leftOfA, leftOfB := most, most
 	for _, g := range s.gaps(a.text, b.text) {
 		if a.text.breaksOff(g[0], b.text, g[1]) || b.text.breaksOff(g[1], a.text, g[0]) {
 			continue
 		}
-		mine, theirs := s.onlyNamedIn(a, g[0], b, &left), s.onlyNamedIn(b, g[1], a, &left)
+		mine, theirs := s.onlyNamedIn(a, g[0], b, &leftOfA), s.onlyNamedIn(b, g[1], a, &leftOfB)
 		for _, x := range mine {
 			if slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) <= stranger }) {
 				return true
@@ -38,11 +42,14 @@ func (s scale) differ(a, b *facts) bool {
 func (s scale) onlyNamedIn(a *facts, gap span, b *facts, left *int) (out []name) {
 	about := append(slices.Clone(b.accounts), b.text.persons[:min(len(b.text.persons), 16)]...)
 	for i, p := range a.text.persons {
-		if !a.text.spans[i].meets(gap) || *left == 0 {
+		if *left == 0 {
+			break
+		}
+		if !a.text.spans[i].meets(gap) || b.text.hasWords(p) {
 			continue
 		}
 		*left--
-		if !b.text.hasWords(p) && !s.spells(p, about) && (foreign(p) || !s.spells(p, a.accounts)) {
+		if !s.spells(p, about) && (foreign(p) || !s.spells(p, a.accounts)) {
 			out = append(out, p)
 		}
 	}
@@ -70,28 +77,29 @@ func (s scale) faces(persons []name, f, other *facts, gap span) bool {
 	}
 	account, sure := parseName(f.text.words[gap.from]), slices.Contains(f.text.things, f.text.machines[gap.from])
 	return slices.ContainsFunc(persons, func(p name) bool {
-		return (sure || p.account || p.titled) && !s.spells(p, other.accounts) && s.directory.kin(p, account) <= stranger
+		return (sure || p.account || p.titled) && !slices.Contains(p.words, account.base) && // SQL Service and svc_sql
+			!s.spells(p, other.accounts) && s.directory.kin(p, account) <= stranger
 	})
 }
 
 // twoThings: a single word stands where the other text has one too, and both are put together of several, as the names of
-// machines and accounts are. A distinguished name or a path holds the shorter spelling.
+// machines and accounts are.
 func (s scale) twoThings(a *facts, mine span, b *facts, theirs span) bool {
 	if !s.isOther(a, b, mine) || !s.isOther(b, a, theirs) {
 		return false
 	}
 	x, y := a.text.words[mine.from], b.text.words[theirs.from]
-	holds := func(long, short string) bool {
-		return slices.Contains(strings.FieldsFunc(long, func(r rune) bool { return strings.ContainsRune(`=,/\`, r) }), short)
-	}
-	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && !holds(x, y) && !holds(y, x) &&
-		!s.directory.one(a.text.machines[mine.from], b.text.machines[theirs.from]) && s.directory.kin(parseName(x), parseName(y)) <= stranger
+	m, n := a.text.machines[mine.from], b.text.machines[theirs.from]
+	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && !s.directory.one(m, n) &&
+		!s.directory.holds(x, n) && !s.directory.holds(y, m) && s.directory.kin(parseName(x), parseName(y)) <= stranger
 }
 
-// isOther: the gap is a single word that is no initial, count or address, and not what either notification is about.
+// isOther: the gap is a single word that is no initial, count or address, not what either notification is about, and nowhere
+// in the other text, which may list the same in another order.
 func (s scale) isOther(f, other *facts, gap span) bool {
 	word := f.text.words[gap.from]
-	if gap.to-gap.from != 1 || len(word) < 3 || !strings.ContainsFunc(word, unicode.IsLetter) || isAddress(word) {
+	if gap.to-gap.from != 1 || len(word) < 3 || !strings.ContainsFunc(word, unicode.IsLetter) || isAddress(word) || nobody(word) ||
+		other.text.known.has(plain(word)) {
 		return false
 	}
 	return !s.spells(parseName(word), append(slices.Clone(f.accounts), other.accounts...))

@@ -29,7 +29,9 @@ func (s scale) contradict(a, b *facts) bool {
 	odd := func(some, others []device) bool {
 		return slices.ContainsFunc(some, func(x device) bool {
 			return !slices.ContainsFunc(others, func(y device) bool {
-				return !isGUID(x.short) && !isGUID(y.short) && s.directory.kin(parseName(x.String()), parseName(y.String())) > stranger
+				v, w := x.String(), y.String()
+				return !isGUID(x.short) && !isGUID(y.short) && (s.directory.kin(parseName(v), parseName(w)) > stranger ||
+					s.directory.holds(v, y) || s.directory.holds(w, x))
 			})
 		})
 	}

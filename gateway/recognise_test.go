@@ -421,6 +421,39 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of CN=svc-mail,OU=Mail,DC=harbour,DC=example from APPSRV."), 12*s), true,
 		},
 		{
+			"one wording, a service by its principal name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) asked for a ticket for MSSQLSvc/db-01.ad.harbour.example:1433 from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk asked for a ticket for db-01 from APPSRV."), 12*s), true,
+		},
+		{
+			"one wording, a service by its principal name, without a hyphen", remote("nfalk", "APPSRV", "Nora Falk (Pilot) asked for a ticket for MSSQLSvc/sql01.ad.harbour.example:1433 from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk asked for a ticket for sql01 from APPSRV."), 12*s), true,
+		},
+		{
+			"one wording, another service by its principal name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) asked for a ticket for MSSQLSvc/sql01.ad.harbour.example:1433 from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk asked for a ticket for sql02 from APPSRV."), 12*s), false,
+		},
+		{
+			"one wording, a machine in a URL", remote("nfalk", "APPSRV", "Nora Falk (Pilot) asked http://srv-ca.ad.harbour.example/certsrv for a certificate from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk asked srv-ca for a certificate from APPSRV."), 12*s), true,
+		},
+		{
+			"one wording, a service by its display name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of svc_sql from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of SQL Server Service Account from APPSRV."), 12*s), true,
+		},
+		{
+			"a list of machines in another order", remote("nfalk", "APPSRV", "Nora Falk (Pilot) ran commands from APPSRV on srv-print, srv-file and srv-mail."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands from APPSRV on srv-file, srv-mail and srv-print."), 12*s), true,
+		},
+		{
+			"a word for nobody in the place of a victim", remote("nfalk", "APPSRV", "Nora Falk (Pilot) reset the password of Ida Brook (Nurse) from APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk reset the password of someone from APPSRV."), 12*s), true,
+		},
+		{
+			"a long list of victims, and another one", remote("nfalk", "APPSRV", "Nora Falk (Pilot) failed to log on from APPSRV as "+
+				"Ida Brook, Omar Haddad, Nils Berg, Eva Lund, Jan Voss, Uta Kern, Ole Dahl, Mia Roth, Leo Bach, Tom Stone."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk failed to log on from APPSRV as Zoë Quist."), 12*s), false,
+		},
+		{
 			"one wording, a second machine of one name", remote("nfalk", "APPSRV", "Nora Falk (Pilot) ran commands on srv-mail from APPSRV."),
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands on srv-mail-old from APPSRV."), 12*s), false,
 		},
