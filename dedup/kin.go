@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // kinship says how two spellings stand to each other.
@@ -228,15 +229,10 @@ func truncated(a, b string) bool {
 }
 
 // foreign says that a name is written in a script that folding does not bring to ASCII.
-func foreign(n name) bool {
-	for _, s := range append([]string{n.local}, n.words...) {
-		for i := range len(s) {
-			if s[i] >= 0x80 {
-				return true
-			}
-		}
-	}
-	return false
+func foreign(n name) bool { return beyondASCII(n.local) || slices.ContainsFunc(n.words, beyondASCII) }
+
+func beyondASCII(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // kinLists compares two lists of words, the longer first: equal in any order is the same person, a

@@ -78,19 +78,34 @@ func (p prose) counts() []string {
 	})
 }
 
-// onlyIn lists the things that a's text names and b's doesn't, without what may spell the account of either.
+// onlyIn lists the first things that a's text names and b's doesn't, without what may spell the account of either.
 func (s scale) onlyIn(a, b *facts) []device {
+	const most = 16 // which tell as much as hundreds
 	var out []device
+	accounts := append(slices.Clone(a.accounts), b.accounts...)
 	for _, t := range a.text.things {
-		if slices.ContainsFunc(b.text.machines, func(o device) bool { return s.directory.one(t, o) }) {
+		if len(out) == most {
+			break
+		}
+		if s.namesThing(b.text, t) {
 			continue
 		}
-		accounts := append(slices.Clone(a.accounts), b.accounts...)
 		if k, _, _ := s.closest([]name{parseName(t.String())}, accounts); k < likely {
 			out = append(out, t)
 		}
 	}
 	return out
+}
+
+// namesThing: the text names the machine or thing, in whatever spelling.
+func (s scale) namesThing(p prose, t device) bool {
+	return p.mayName(t) && (t.domain == "" && len(t.short) < longestNetBIOS ||
+		slices.ContainsFunc(p.machines, func(o device) bool { return s.directory.one(t, o) }))
+}
+
+// mayName is false where no word is a spelling of d, for sure: comparing each with hundreds takes long.
+func (p prose) mayName(d device) bool {
+	return len(d.short) >= longestNetBIOS || p.known.has(plain(d.short))
 }
 
 // oneWording: most words of the shorter text are in the other one.
@@ -137,7 +152,7 @@ func (s scale) weighParticulars(v *verdict, a, b *facts) {
 	case x.generic || y.generic:
 	case len(x.words) >= 4 && s.sameWords(a, b):
 		v.add("text", pointsDeviceText, "the texts are the same")
-	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x.specific, y.specific) || s.within(y.specific, x.specific)):
+	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x, y) || s.within(y, x)):
 		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
 	case s.sameStory(a, b) || s.sameStory(b, a):
 		v.add("text", pointsDeviceText, "the texts are the same but for the account")
@@ -192,16 +207,17 @@ func (s scale) sameStory(a, b *facts) bool {
 	return words >= 4 && particular
 }
 
-// within says whether all of some are in all; a single one says enough only where there is no other.
-func (s scale) within(some, all []device) bool {
-	return s.shared(some, all) == len(some) && (len(some) >= 2 || len(some) == len(all))
+// within says whether all particulars of some are in all; a single one says enough only where there is no other.
+func (s scale) within(some, all prose) bool {
+	n := len(some.specific)
+	return s.shared(some, all) == n && (n >= 2 || n == len(all.specific))
 }
 
-// shared counts the words of some that are in all, machines in whatever spelling.
-func (s scale) shared(some, all []device) int {
+// shared counts the particulars of some that are in all, machines in whatever spelling.
+func (s scale) shared(some, all prose) int {
 	n := 0
-	for _, w := range some {
-		if slices.ContainsFunc(all, func(o device) bool { return s.directory.one(w, o) }) {
+	for _, w := range some.specific {
+		if all.mayName(w) && slices.ContainsFunc(all.specific, func(o device) bool { return s.directory.one(w, o) }) {
 			n++
 		}
 	}
@@ -216,7 +232,7 @@ func (s scale) weighText(v *verdict, a, b prose) {
 	if len(a.specific) > len(b.specific) {
 		a, b = b, a
 	}
-	shared := s.shared(a.specific, b.specific)
+	shared := s.shared(a, b)
 	share := float64(shared) / float64(len(a.specific))
 	v.add("text", int(math.Round(pointsText*(2*share-1))), "%d of %d particulars of the shorter text are in the other", shared, len(a.specific))
 }

@@ -82,8 +82,11 @@ func readProse(text string, by formats.Service) prose {
 		}
 	}
 	flush()
-	p.addForeign()
-	p.person = p.firstPerson()
+	latin := p.latin()
+	if latin {
+		p.addForeign()
+	}
+	p.person = p.firstPerson(latin)
 	p.known = p.plainWords()
 	who, what, performed := strings.Cut(text, " performed ")
 	p.generic = performed && strings.Contains(what, "suspicious ")
@@ -116,11 +119,8 @@ func trimMarks(word string) string {
 	return strings.TrimFunc(word, func(r rune) bool { return unicode.IsPunct(r) && r != '$' || r == '\'' })
 }
 
-// addForeign adds the words in another script than the text's, which are names that have no blank: 王伟.
+// addForeign adds the words in another script than the text's, which is Latin: names that have no blank, as 王伟 is.
 func (p *prose) addForeign() {
-	if !p.latin() {
-		return
-	}
 	for i, w := range p.words {
 		one := span{i, i + 1}
 		if n := parseName(w); foreign(n) && !slices.ContainsFunc(p.spans, one.meets) {
@@ -133,7 +133,7 @@ func (p *prose) addForeign() {
 func (p *prose) latin() bool {
 	ascii := 0
 	for _, w := range p.words {
-		if !foreign(name{local: w}) {
+		if !beyondASCII(w) {
 			ascii++
 		}
 	}
@@ -141,9 +141,9 @@ func (p *prose) latin() bool {
 }
 
 // firstPerson finds a name with a job title behind it, or one in another script than the text's.
-func (p *prose) firstPerson() []name {
+func (p *prose) firstPerson(latin bool) []name {
 	for _, n := range p.persons {
-		if n.titled || foreign(n) && p.latin() {
+		if n.titled || latin && foreign(n) {
 			return []name{n}
 		}
 	}
