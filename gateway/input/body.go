@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -135,41 +136,59 @@ func (b *body) look() error {
 // one is nil. They are cut out of data, which may be too much to be held twice.
 func objects(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
+		const outside = "[{"
 		data := bytes.TrimPrefix(data, []byte("\ufeff")) // as programs of Windows write it
-		tokens := json.NewDecoder(bytes.NewReader(data))
-		tokens.UseNumber()
-		start, depth, listed := int64(0), 0, false
-		for {
-			token, err := tokens.Token()
-			switch {
-			case errors.Is(err, io.EOF) && depth == 0 && !listed:
+		for next := outside; ; data = data[1:] {
+			data = bytes.TrimLeft(data, " \t\r\n")
+			if len(data) == 0 && next == outside {
 				return
-			case err == nil && token == json.Delim('{'):
-				if depth++; depth == 1 {
-					start = tokens.InputOffset() - 1
+			}
+			if len(data) == 0 || !strings.Contains(next, string(data[:1])) {
+				yield(nil)
+				return
+			}
+			switch data[0] {
+			case '[':
+				next = "{]"
+			case ',':
+				next = "{"
+			case ']':
+				next = outside
+			case '{':
+				n := closed(data)
+				if object := data[:n]; !json.Valid(object) {
+					yield(nil)
+					return
+				} else if !yield(object) {
+					return
 				}
-				continue
-			case err == nil && token == json.Delim('}'):
-				depth--
-			case err == nil && depth > 0:
-			case token == json.Delim(']'), token == json.Delim('[') && !listed:
-				listed = !listed
-				continue
-			default:
-				yield(nil)
-				return
-			}
-			if depth > 0 {
-				continue
-			}
-			if object := data[start:tokens.InputOffset()]; !json.Valid(object) { // it is too deep
-				yield(nil)
-				return
-			} else if !yield(object) {
-				return
+				if data = data[n-1:]; next != outside {
+					next = ",]"
+				}
 			}
 		}
 	}
+}
+
+// closed gives the length of the object with which data begins, if that is JSON.
+func closed(data []byte) int {
+	depth, text := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(data)
 }
 
 // fill reads to the end, within all the limits. The memory follows what came.
