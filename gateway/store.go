@@ -100,6 +100,9 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 }
 
 func (s *store) checkStream(ctx context.Context) error {
+	if first, last := s.stream.Missing(); last > 0 {
+		s.found(true, "stream", "batches %d to %d can't be found behind one that is damaged", first, last)
+	}
 	first, last := s.stream.Bounds()
 	entries := 0
 	for m, err := range s.stream.Salvage(ctx, first) {

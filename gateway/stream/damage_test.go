@@ -146,6 +146,9 @@ func TestGoesOnBehindADamagedLength(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = openStream(t, o)
+	if first, last := s.Missing(); first != 11 || last != 20 {
+		t.Errorf("%d to %d are missing, want 11 to 20", first, last)
+	}
 	_, last := s.Bounds()
 	if a := appendEntries(t, s, 200, 10); a.Sequence != last+1 {
 		t.Errorf("appended as %d behind %d", a.Sequence, last)

@@ -45,13 +45,14 @@ type Stream struct {
 	mu      sync.Mutex // guards what follows
 	engine  *engine
 	closed  bool
-	first   uint64 // sequence of the oldest message; last+1 while there is none
-	last    uint64 // sequence of the newest message, 0 before the first
-	total   uint64 // entries ever appended
-	hash    Hash   // of the last message
-	count   int    // entries in the last message
-	bytes   int64  // that the messages take
-	head    head   // newest messages, decoded, for the readers that are at the end
+	first   uint64    // sequence of the oldest message; last+1 while there is none
+	last    uint64    // sequence of the newest message, 0 before the first
+	total   uint64    // entries ever appended
+	hash    Hash      // of the last message
+	count   int       // entries in the last message
+	bytes   int64     // that the messages take
+	head    head      // newest messages, decoded, for the readers that are at the end
+	missing [2]uint64 // first and last message that couldn't be found at the opening, though they had been there
 	readers map[string]*Reader
 	changed chan struct{} // closed, and made anew, when an append or Close wakes the readers
 }
@@ -87,7 +88,7 @@ func Open(ctx context.Context, o Options) (*Stream, error) {
 	}
 	var e *engine
 	if err == nil {
-		e, err = startWhole(ctx, o)
+		e, s.missing, err = startWhole(ctx, o)
 	}
 	if err != nil {
 		_ = locked.Close()
@@ -102,25 +103,29 @@ func Open(ctx context.Context, o Options) (*Stream, error) {
 
 // startWhole starts a server that is of one mind about where the stream ends. Behind a message whose length is damaged it
 // reads nothing, but expects what its notes say; started once more it has the notes' end, and what is missing is lost.
-func startWhole(ctx context.Context, o Options) (*engine, error) {
-	e, err := start(ctx, o, o.Log)
-	if err != nil {
-		return nil, err
+func startWhole(ctx context.Context, o Options) (e *engine, missing [2]uint64, err error) {
+	if e, err = start(ctx, o, o.Log); err != nil {
+		return nil, missing, err
 	}
 	state, err := e.state(ctx)
 	if err != nil {
-		return nil, errors.Join(err, e.stop())
+		return nil, missing, errors.Join(err, e.stop())
 	}
 	if expected := e.expected(ctx, state.LastSeq); expected != state.LastSeq {
 		o.Log.Error("a file of the stream is damaged: messages behind it can't be found",
 			"files", filepath.Join(streamDir(o.Dir), "msgs"), "found_to", state.LastSeq, "noted_to", expected)
+		missing = [2]uint64{state.LastSeq + 1, expected}
 		if err := e.stop(); err != nil {
-			return nil, err
+			return nil, missing, err
 		}
-		return start(ctx, o, o.Log)
+		e, err = start(ctx, o, o.Log)
 	}
-	return e, nil
+	return e, missing, err
 }
+
+// Missing are the first and the last message that couldn't be found when the stream was opened, behind one whose length is
+// damaged: 0 where none is missing. It is told once, as the next opening knows nothing of them.
+func (s *Stream) Missing() (first, last uint64) { return s.missing[0], s.missing[1] }
 
 // measure learns the bounds and, from the last message, what was counted.
 func (s *Stream) measure(ctx context.Context) error {
