@@ -268,3 +268,28 @@ func TestHardPressed(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLogSaysOnceThatSendersWait: however often the stream is tried again, for the log may be on the same disk.
+func TestTheLogSaysOnceThatSendersWait(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	p, _ := newPipelineIn(t, t.TempDir(), with(), slog.New(slog.NewTextHandler(&log, nil)), time.Now())
+	p.space.dir = filepath.Join(t.TempDir(), "gone")
+	ctx, stop := context.WithCancel(t.Context())
+	waits := &incoming{of: &request{left: 1, done: make(chan error, 1)}, entry: entryOf("test", normalize([]byte("noise"), monday))}
+	done := make(chan error, 1)
+	go func() { done <- p.decide(ctx, []*incoming{waits}) }()
+	for range 5 {
+		p.room <- struct{}{} // which has room for one: the others are taken when it was tried in vain
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := <-waits.of.done; !errors.Is(err, ErrStopping) {
+		t.Errorf("who waited is told %v, want %v", err, ErrStopping)
+	}
+	if n := strings.Count(log.String(), "senders wait"); n != 1 {
+		t.Errorf("the log says %d times that senders wait, want once:\n%s", n, log.String())
+	}
+}

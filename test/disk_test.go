@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestDiskFull fills the disk under the state while somebody sends. The gateway makes the sender wait
@@ -61,10 +60,6 @@ func TestDiskFull(t *testing.T) {
 		return errors.New("the gateway doesn't say that the disk is full")
 	}); err != nil {
 		t.Fatal(err)
-	}
-	time.Sleep(2500 * time.Millisecond) // in which it is tried again
-	if n := strings.Count(d.text(), "the stream takes nothing, senders wait"); n > 1 {
-		t.Errorf("the log, which may be on the same disk, says %d times in a few seconds that senders wait", n)
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)

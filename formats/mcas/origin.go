@@ -90,5 +90,5 @@ func raised(id string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return cef.Time(strconv.FormatInt(seconds, 10))
+	return cef.Plausible(time.Unix(seconds, 0))
 }

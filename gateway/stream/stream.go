@@ -36,6 +36,7 @@ type Stream struct {
 	options Options
 	log     *slog.Logger
 	locked  *os.File
+	missing [2]uint64 // first and last message that couldn't be found at the opening, though they had been there
 
 	appending sync.Mutex // one append, reopening or measuring at a time; guards broken and phantom
 	broken    error      // why no append is possible before the stream is opened anew
@@ -45,14 +46,13 @@ type Stream struct {
 	mu      sync.Mutex // guards what follows
 	engine  *engine
 	closed  bool
-	first   uint64    // sequence of the oldest message; last+1 while there is none
-	last    uint64    // sequence of the newest message, 0 before the first
-	total   uint64    // entries ever appended
-	hash    Hash      // of the last message
-	count   int       // entries in the last message
-	bytes   int64     // that the messages take
-	head    head      // newest messages, decoded, for the readers that are at the end
-	missing [2]uint64 // first and last message that couldn't be found at the opening, though they had been there
+	first   uint64 // sequence of the oldest message; last+1 while there is none
+	last    uint64 // sequence of the newest message, 0 before the first
+	total   uint64 // entries ever appended
+	hash    Hash   // of the last message
+	count   int    // entries in the last message
+	bytes   int64  // that the messages take
+	head    head   // newest messages, decoded, for the readers that are at the end
 	readers map[string]*Reader
 	changed chan struct{} // closed, and made anew, when an append or Close wakes the readers
 }
