@@ -198,11 +198,11 @@ func (h *harness) powerCut() (bool, error) {
 	if !h.power {
 		return false, nil
 	}
-	midway, err := h.disk.Follow(filepath.Join(h.dir, trace), h.dir)
-	if err == nil && !midway {
+	err := h.disk.Follow(filepath.Join(h.dir, trace), h.dir)
+	if err == nil {
 		err = h.disk.Check()
 	}
-	if err != nil || !midway && h.rng.IntN(4) == 0 {
+	if err != nil || h.rng.IntN(4) == 0 {
 		return false, err
 	}
 	h.cuts++

@@ -77,7 +77,7 @@ func (m *machine) start(more ...string) *process {
 func (m *machine) follow(p *process) {
 	m.t.Helper()
 	<-p.done
-	if _, err := m.disk.Follow(filepath.Join(m.dir, trace), m.dir); err != nil {
+	if err := errors.Join(m.disk.Follow(filepath.Join(m.dir, trace), m.dir), m.disk.Check()); err != nil {
 		m.t.Fatal(err)
 	}
 }

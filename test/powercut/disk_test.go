@@ -112,6 +112,76 @@ func TestWhatMayBeLeft(t *testing.T) {
 	}
 }
 
+// TestKilledInACall: what a process did in the call that it was killed in, the next process finds and makes safe.
+func TestKilledInACall(t *testing.T) {
+	a, b := strings.Repeat("a", 2*sector), strings.Repeat("b", 2*sector)
+	made := fmt.Sprintf(`1 openat(AT_FDCWD, "disk/f", O_RDWR|O_CREAT|O_CLOEXEC, 0600) = 3
+1 write(3, %q, 1024) = 1024
+1 fsync(3) = 0
+`, a)
+	const (
+		cut  = " <unfinished ...>\n"
+		next = `1 openat(AT_FDCWD, "disk", O_RDONLY|O_CLOEXEC) = 4
+1 fsync(4) = 0
+`
+	)
+	over := fmt.Sprintf("1 pwrite64(3, %q, 1024, 0", b)
+	sync := `1 openat(AT_FDCWD, "disk/f", O_RDWR|O_CLOEXEC) = 3` + "\n1 fsync(3) = 0\n"
+	for _, tt := range []struct {
+		name, call, next string
+		now              map[string]string
+		want             string
+	}{
+		{"written", over + cut, sync, map[string]string{"f": b}, "f:bb"},
+		{"written, and the recorder saw it die", over + ") = ? <unavailable>\n", sync, map[string]string{"f": b}, "f:bb"},
+		{"half of it", over + cut, sync, map[string]string{"f": b[:sector] + a[sector:]}, "f:ba"},
+		{"not written", over + cut, sync, map[string]string{"f": a}, "f:aa"},
+		{"behind the end", fmt.Sprintf("1 pwrite64(3, %q, 1024, 1024", b) + cut, sync, map[string]string{"f": a + b}, "f:aabb"},
+		{"not behind the end", fmt.Sprintf("1 pwrite64(3, %q, 1024, 1024", b) + cut, sync, map[string]string{"f": a}, "f:aa"},
+		{"shortened", "1 ftruncate(3, 512" + cut, sync, map[string]string{"f": a[:sector]}, "f:a"},
+		{"not shortened", "1 ftruncate(3, 512" + cut, sync, map[string]string{"f": a}, "f:aa"},
+		{"emptied", `1 openat(AT_FDCWD, "disk/f", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0600` + cut, sync, map[string]string{"f": ""}, "f:"},
+		{"made", `1 openat(AT_FDCWD, "disk/g", O_RDWR|O_CREAT|O_CLOEXEC, 0600` + cut, next, map[string]string{"f": a, "g": ""}, "f:aa g:"},
+		{"not made", `1 openat(AT_FDCWD, "disk/g", O_RDWR|O_CREAT|O_CLOEXEC, 0600` + cut, next, map[string]string{"f": a}, "f:aa"},
+		{"removed", `1 unlinkat(AT_FDCWD, "disk/f", 0` + cut, next, nil, ""},
+		{"not removed", `1 unlinkat(AT_FDCWD, "disk/f", 0` + cut, next, map[string]string{"f": a}, "f:aa"},
+		{"renamed", `1 renameat(AT_FDCWD, "disk/f", AT_FDCWD, "disk/g"` + cut, next, map[string]string{"g": a}, "g:aa"},
+		{"not renamed", `1 renameat(AT_FDCWD, "disk/f", AT_FDCWD, "disk/g"` + cut, next, map[string]string{"f": a}, "f:aa"},
+		{"linked", `1 linkat(AT_FDCWD, "disk/f", AT_FDCWD, "disk/g", 0` + cut, next, map[string]string{"f": a, "g": a}, "f:aa g:aa"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			root := empty(t)
+			d, err := New(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, data := range tt.now {
+				if err := os.WriteFile(filepath.Join(root, name), []byte(data), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := d.Follow(record(t, made+tt.call), filepath.Dir(root)); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Check(); err != nil {
+				t.Error(err)
+			}
+			if err := d.Follow(record(t, tt.next), filepath.Dir(root)); err != nil {
+				t.Fatal(err)
+			}
+			for seed := range uint64(20) {
+				after, err := d.top.left(nil, rand.New(rand.NewPCG(seed, 0)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := after.listing(); got != tt.want {
+					t.Fatalf("what is left = %q, want %q", got, tt.want)
+				}
+			}
+		})
+	}
+}
+
 // TestCut: a page that a process wrote to memory is sure where it called msync for it, and the directory is
 // replaced by what is left.
 func TestCut(t *testing.T) {
@@ -187,7 +257,7 @@ func follow(t *testing.T, root, trace string) *Disk {
 	t.Helper()
 	d, err := New(root)
 	if err == nil {
-		_, err = d.Follow(trace, filepath.Dir(root))
+		err = d.Follow(trace, filepath.Dir(root))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,29 +48,101 @@ type call struct {
 	text  string // as far as it is known
 }
 
-// Follow takes in what a process did that has ended, dir being its working directory. It says whether the
-// process was killed in the middle of a call, which may have happened or not.
-func (d *Disk) Follow(trace, dir string) (midway bool, err error) {
+// Follow takes in what a process did that has ended, dir being its working directory. What became of the calls that
+// it was killed in the middle of, the directory tells: nobody may have worked on it since.
+func (d *Disk) Follow(trace, dir string) error {
 	text, err := os.ReadFile(trace)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if dir, err = filepath.Abs(dir); err == nil {
 		dir, err = filepath.EvalSymlinks(dir)
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	d.open, d.mapped, d.pending = map[int]*handle{}, map[uint64]mapping{}, map[string]*call{}
 	for line := range strings.Lines(string(text)) {
 		if err := d.line(strings.TrimSuffix(line, "\n"), dir); err != nil {
-			return false, fmt.Errorf("%w: %.300s", err, line)
+			return fmt.Errorf("%w: %.300s", err, line)
 		}
 	}
-	for _, c := range d.pending {
-		midway = midway || c.wrote != nil || strings.Contains("openat mkdirat unlinkat renameat renameat2 linkat", c.name)
+	for _, c := range slices.SortedFunc(maps.Values(d.pending), func(a, b *call) int { return a.begun - b.begun }) {
+		d.calls++
+		if c.wrote != nil {
+			err = d.settleWrite(c)
+		} else {
+			err = d.settleName(c, dir)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %.300s", err, c.text)
+		}
 	}
-	return midway, nil
+	return nil
+}
+
+// settleWrite ends a write that the process died in. As much of it happened as is there: whoever syncs the file
+// from now on makes that safe, though the writer was never told.
+func (d *Disk) settleWrite(c *call) error {
+	file, i := c.wrote, c.index()
+	defer func() { file.size = file.whole() }()
+	now, err := d.now(file)
+	if err != nil {
+		return err
+	}
+	w := &file.writes[i]
+	w.ended = d.calls
+	happened := 0
+	for happened < len(w.data) && w.at+int64(happened) < int64(len(now)) && now[w.at+int64(happened)] == w.data[happened] {
+		happened++
+	}
+	w.data = w.data[:happened]
+	if happened == 0 && (!w.resize || int64(len(now)) != w.at) {
+		file.writes = slices.Delete(file.writes, i, i+1)
+	}
+	return nil
+}
+
+// now is what is in a file; nothing where it has no name any more.
+func (d *Disk) now(file *inode) (data []byte, err error) {
+	d.top.walk(d.root, func(n *inode, path string) {
+		if n == file && data == nil && err == nil {
+			data, err = os.ReadFile(path)
+		}
+	})
+	return data, err
+}
+
+// settleName ends a call about names that the process died in.
+func (d *Disk) settleName(c *call, cwd string) error {
+	switch c.name {
+	case "openat", "mkdirat", "unlinkat", "renameat", "renameat2", "linkat":
+	default:
+		return nil
+	}
+	i := 0
+	if c.name == "linkat" {
+		i = 2 // it makes the second one
+	}
+	dir, base, err := d.find(c, i, cwd)
+	if err != nil || dir == nil {
+		return err
+	}
+	var there fs.FileInfo
+	d.top.walk(d.root, func(n *inode, path string) {
+		if n == dir && err == nil {
+			there, err = os.Lstat(filepath.Join(path, base))
+		}
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	before := dir.names[base]
+	emptied := c.name == "openat" && before != nil && there != nil && there.Size() == 0 && before.size > 0
+	if (before != nil) == (there != nil) && !emptied {
+		return nil
+	}
+	return d.name(c, "0", cwd)
 }
 
 // line takes in one line of the recording: a call, its beginning or its end.
@@ -253,11 +328,7 @@ func (d *Disk) wrote(c *call, result string) error {
 		return err
 	}
 	file := c.wrote
-	i := len(file.writes) - 1
-	for i >= 0 && file.writes[i].begun != c.begun {
-		i--
-	}
-	w := &file.writes[i]
+	w := &file.writes[c.index()]
 	w.ended = d.calls
 	h := d.open[c.number(0)]
 	switch {
@@ -277,6 +348,11 @@ func (d *Disk) wrote(c *call, result string) error {
 		file.sync(d.calls + 1)
 	}
 	return nil
+}
+
+// index is the place of the call's write among those of its file.
+func (c *call) index() int {
+	return slices.IndexFunc(c.wrote.writes, func(w write) bool { return w.begun == c.begun })
 }
 
 // whole is the size with all writes.
