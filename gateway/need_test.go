@@ -37,7 +37,7 @@ func measureNeed(t testing.TB, n, once int, take func(i int) bool) needed {
 			continue
 		}
 		taken++
-		m := &incoming{of: &request{left: 1 << 30}, entry: entryOf("bench", normalize([]byte(passing(i)), monday))}
+		m := &incoming{of: &request{left: 1 << 30}, entry: entryOf("bench", normalize([]byte(passing(i)), longAfter))}
 		messages = append(messages, m)
 		if len(messages) < once && taken < n {
 			continue
