@@ -75,7 +75,7 @@ func parseQuiet(text string) (Quiet, error) {
 	case "auto":
 		return Auto, nil
 	}
-	d, err := parseDuration(text)
+	d, err := ParseDuration(text)
 	if err != nil || d < minQuiet {
 		return 0, fmt.Errorf("found %s, expected auto, off, or a duration such as 30m, of %s or more", quote(text), show(minQuiet))
 	}
@@ -85,9 +85,9 @@ func parseQuiet(text string) (Quiet, error) {
 // maxDuration is a hundred years, so that sums of durations and dates don't overflow.
 const maxDuration = 36500 * 24 * time.Hour
 
-// parseDuration reads what [time.ParseDuration] does (15m, 1h30m), and before it whole days of 24
+// ParseDuration reads what [time.ParseDuration] does (15m, 1h30m), and before it whole days of 24
 // hours (30d, 1d12h), which operators think in and Go has no unit for.
-func parseDuration(text string) (time.Duration, error) {
+func ParseDuration(text string) (time.Duration, error) {
 	wrong := fmt.Errorf("found %s, expected a duration such as 90s, 10m, 72h or 30d", quote(text))
 	unsigned, negative := strings.CutPrefix(text, "-")
 	days, rest, found := strings.Cut(unsigned, "d")

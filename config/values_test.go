@@ -41,9 +41,9 @@ func TestDurations(t *testing.T) {
 		{"ten", 0, false},
 	}
 	for _, tt := range tests {
-		got, err := parseDuration(tt.text)
+		got, err := ParseDuration(tt.text)
 		if got != tt.want || (err == nil) != tt.ok {
-			t.Errorf("parseDuration(%q) = %v, %v, want %v, ok %v", tt.text, got, err, tt.want, tt.ok)
+			t.Errorf("ParseDuration(%q) = %v, %v, want %v, ok %v", tt.text, got, err, tt.want, tt.ok)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func convert(text string, t reflect.Type) (any, error) {
 	}
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
-		return parseDuration(text)
+		return ParseDuration(text)
 	case t == reflect.TypeFor[Quiet]():
 		return parseQuiet(text)
 	case t == reflect.TypeFor[Size]():

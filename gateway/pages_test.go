@@ -194,6 +194,10 @@ func TestPagesAreWhole(t *testing.T) {
 			t.Errorf("do=%s: %d %s", do, answer.StatusCode, page)
 		}
 	}
+	twice := strings.Replace(form, "times=1", "times=two", 1)
+	if answer, page := ask(http.MethodPost, "/policies/new", twice+"&do=save"); answer.StatusCode == http.StatusOK || !strings.Contains(page, "times: found &#34;two&#34;") {
+		t.Errorf("times that are no number: %d %s", answer.StatusCode, page)
+	}
 	if all := admin.ask(http.StatusOK, http.MethodGet, "/policies", ""); strings.Contains(all, "Downloads") {
 		t.Errorf("it was saved: %s", all)
 	}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/sluice-siem/sluice/dedup"
@@ -71,6 +72,29 @@ func TestWhoMayUndo(t *testing.T) {
 		answer := w.askAs(h, http.MethodGet, "/api/v1/alerts/a1/history", "")
 		if err := json.Unmarshal(answer.Body.Bytes(), &history); err != nil || len(history) != 1 || history[0].CanUndo != may {
 			t.Errorf("%s is told %s, want it can be undone: %v", role, answer.Body, may)
+		}
+	}
+}
+
+// TestHowLongAPolicyCounts is said as everywhere else, in days too.
+func TestHowLongAPolicyCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, tt := range []struct {
+		within string
+		status int
+		want   string
+	}{
+		{"90m", http.StatusCreated, `"within":"1h30m0s"`},
+		{"1d12h", http.StatusCreated, `"within":"36h0m0s"`},
+		{"7d", http.StatusCreated, `"within":"168h0m0s"`},
+		{"8d", http.StatusUnprocessableEntity, "within is at most 7 days"},
+		{"1w", http.StatusUnprocessableEntity, `found \"1w\", expected a duration such as 90s, 10m, 72h or 30d`},
+		{"-1h", http.StatusUnprocessableEntity, `found \"-1h\", expected more than 0s`},
+	} {
+		answer := w.send(http.MethodPost, api.Prefix+"/policies", `{"name":"x","severity":"low","filter":"action = delete","times":10,"within":"`+tt.within+`","enabled":false}`, nil)
+		if answer.Code != tt.status || !strings.Contains(answer.Body.String(), tt.want) {
+			t.Errorf("within %s: %d %s, want %d and %s", tt.within, answer.Code, answer.Body, tt.status, tt.want)
 		}
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/model"
 )
@@ -46,7 +46,7 @@ type PolicyFields struct {
 	Category    string        `json:"category,omitempty" maxLength:"256"`
 	Filter      string        `json:"filter" doc:"Which activities, in the filter language." maxLength:"65536"`
 	Times       int           `json:"times,omitempty" doc:"Raise an alert when one user did so many; 1 for each." minimum:"1" maximum:"100000" default:"1"`
-	Within      string        `json:"within,omitempty" doc:"In so long, such as 10m or 24h." maxLength:"32" example:"1h"`
+	Within      string        `json:"within,omitempty" doc:"In so long, such as 10m, 24h or 7d, which is the most." maxLength:"32" example:"1h"`
 	Outside     *model.Hours  `json:"outside,omitempty" doc:"Only activities outside of these hours."`
 	Beyond      *model.Beyond `json:"beyond,omitempty" doc:"Instead of a number: what is usual for the user and the peers."`
 	Enabled     bool          `json:"enabled"`
@@ -86,9 +86,11 @@ func (f PolicyFields) policy(id, owner string, revision int64) (model.ActivityPo
 		return p, nil
 	}
 	var err error
-	if p.Within, err = time.ParseDuration(f.Within); err != nil || p.Within <= 0 {
-		wrong := fmt.Sprintf("found %q, expected a duration such as 10m or 24h", f.Within)
-		return p, huma.Error422UnprocessableEntity("within: "+wrong, &huma.ErrorDetail{Message: wrong, Location: "body.within"})
+	if p.Within, err = config.ParseDuration(f.Within); err == nil && p.Within <= 0 {
+		err = fmt.Errorf("found %q, expected more than 0s", f.Within)
+	}
+	if err != nil {
+		return p, huma.Error422UnprocessableEntity("within: "+err.Error(), &huma.ErrorDetail{Message: err.Error(), Location: "body.within"})
 	}
 	return p, nil
 }

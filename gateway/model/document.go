@@ -404,6 +404,12 @@ func (p *ActivityPolicy) check() error {
 	if i := slices.IndexFunc(f, func(c filter.Condition) bool { return c.Field == "time" || c.Field == "alert" }); i >= 0 {
 		return fmt.Errorf("%w: the filter asks for the %s, which a policy that judges what comes in doesn't know", ErrInvalid, f[i].Field)
 	}
+	activity := func(field string) []string { return map[string][]string{"kind": {string(formats.Activity)}}[field] }
+	if i := slices.IndexFunc(f, func(c filter.Condition) bool {
+		return c.Field == "kind" && !filter.Filter{c}.Match(time.Time{}, activity)
+	}); i >= 0 {
+		return fmt.Errorf("%w: by %s no activity fits, and a policy judges nothing else", ErrInvalid, f[i:i+1])
+	}
 	switch {
 	case len(f) == 0:
 		return fmt.Errorf("%w: a policy without a filter would raise an alert for everything", ErrInvalid)
@@ -412,7 +418,7 @@ func (p *ActivityPolicy) check() error {
 	case p.Times < 1 || p.Times > mostTimes && (p.Beyond == nil || p.Beyond.What != beyondVolume) || p.Times > mostVolume:
 		return fmt.Errorf("%w: times is from 1 to %d, and with volume to %d, not %d", ErrInvalid, mostTimes, mostVolume, p.Times)
 	case p.Within < 0 || p.Within > mostWithin:
-		return fmt.Errorf("%w: within is at most %s, not %s", ErrInvalid, mostWithin, p.Within)
+		return fmt.Errorf("%w: within is at most 7 days, not %s", ErrInvalid, p.Within)
 	case p.Times > 1 && p.Within < time.Second && (p.Beyond == nil || p.Beyond.What != beyondVolume):
 		return fmt.Errorf("%w: %d times within how long?", ErrInvalid, p.Times)
 	}

@@ -123,9 +123,9 @@ func (p *policyPage) read(of func(string) string) error {
 		p.Times = n
 	}
 	if p.Lasts = cmp.Or(of("within"), p.Lasts); p.Lasts != "" {
-		d, err := time.ParseDuration(p.Lasts)
-		if err != nil || d <= 0 {
-			return fmt.Errorf("within: found %.20q, expected a duration such as 10m or 24h", p.Lasts)
+		d, err := config.ParseDuration(p.Lasts)
+		if err != nil {
+			return fmt.Errorf("within: %w", err)
 		}
 		p.Within = d
 	}
@@ -163,7 +163,11 @@ func policyDeed(v *visit) (*done, error) {
 			fields[key] = form.Get(key)
 		}
 	}
-	if n, err := strconv.Atoi(form.Get("times")); err == nil {
+	if s := form.Get("times"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return nil, wrong("times: found %.20q, expected a number from 1 on", s)
+		}
 		fields["times"] = n
 	}
 	fields["enabled"] = form.Get("enabled") != ""
