@@ -165,7 +165,7 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 		batch = left
 		out.failed()
 		d.metrics.retried.WithLabelValues(d.name).Inc()
-		d.pause(ctx, &pause, len(left), err)
+		d.pause(ctx, &pause, d.waiting, err)
 	}
 	if len(batch) == 0 {
 		last := entries[len(entries)-1].At
@@ -188,22 +188,31 @@ func (d *delivery) throttle(ctx context.Context, n int) bool {
 	return ctx.Err() == nil
 }
 
-// pause says why a delivery failed, and waits until it is tried again.
-func (d *delivery) pause(ctx context.Context, pause *backoff, left int, err error) {
+// pause says why a delivery failed and what waits for the target, and waits until it is tried again.
+func (d *delivery) pause(ctx context.Context, pause *backoff, waiting func(context.Context) []any, err error) {
 	p := target.PauseOf(err)
 	d.trouble.Store(&trouble{time.Now(), fmt.Sprint(err)})
-	attrs := []any{"attempt", pause.tries + 1, "waiting_entries", left, "err", err}
+	attrs := func() []any { return append([]any{"attempt", pause.tries + 1, "err", err}, waiting(ctx)...) }
 	switch tell := pause.tries == 0 || pause.tries%10 == 9; {
 	case p.Blocked:
 		if d.blocked.CompareAndSwap(false, true) || tell {
-			d.log.Error("the target takes nothing until somebody mends it; everything for it is kept, and it is tried again", attrs...)
+			d.log.Error("the target takes nothing until somebody mends it; everything for it is kept, and it is tried again", attrs()...)
 		}
 		d.metrics.blocked.WithLabelValues(d.name).Set(1)
 		p.After = max(p.After, min(longestBackoff<<min(pause.tries, 2), probe))
 	case tell:
-		d.log.Warn("delivery failed, trying again", attrs...)
+		d.log.Warn("delivery failed, trying again", attrs()...)
 	}
 	pause.wait(ctx, p.After)
+}
+
+// waiting is for the log how much waits for the target; nothing where that can't be told now.
+func (d *delivery) waiting(ctx context.Context) []any {
+	lag, err := d.reader.Lag(ctx, time.Now())
+	if err != nil {
+		return nil
+	}
+	return []any{"waiting_entries", lag.Entries}
 }
 
 // unblock notes that the target takes something again.

@@ -251,7 +251,7 @@ func TestPausesAreAsLongAsAskedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := &delivery{name: "siem", log: slog.New(slog.DiscardHandler), metrics: newMetrics(prometheus.NewRegistry())}
 				start := time.Now()
-				d.pause(t.Context(), &backoff{tries: tt.tries}, 1, tt.err)
+				d.pause(t.Context(), &backoff{tries: tt.tries}, func(context.Context) []any { return nil }, tt.err)
 				if got := time.Since(start); got < tt.least || got > tt.most {
 					t.Errorf("paused for %v, want %v to %v", got, tt.least, tt.most)
 				}

@@ -21,10 +21,6 @@ func (o *outage) over(ctx context.Context, d *delivery) {
 	if o.since.IsZero() {
 		return
 	}
-	now := time.Now()
-	attrs := []any{"after", now.Sub(o.since).Round(100 * time.Millisecond).String()}
-	if lag, err := d.reader.Lag(ctx, now); err == nil {
-		attrs = append(attrs, "waiting_entries", lag.Entries)
-	}
-	d.log.Info("delivering again", attrs...)
+	after := time.Since(o.since).Round(100 * time.Millisecond).String()
+	d.log.Info("delivering again", append([]any{"after", after}, d.waiting(ctx)...)...)
 }
