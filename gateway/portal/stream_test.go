@@ -76,6 +76,9 @@ func TestOneLookSaysWhetherItWorks(t *testing.T) {
 			"<b>25.0/s</b> <small>came in the last minute: 4.0/s forwarded, 0.1/s suppressed", "400 came, 12.5/s", "300 delivered, 1\u202f234/s",
 			`100 <small class="rate">0.05/s</small>`,
 		}, nil},
+		{"numbers, which no line ends within", Status{Targets: []Target{{Name: "siem", Delivered: 22989, Waiting: 26590}}}, []string{
+			"<td class=\"nowrap\">22\u202f989 ", "<td class=\"nowrap\">26\u202f590</td>",
+		}, nil},
 		{"nobody's messages", Status{Services: []Service{unknown}}, []string{`<span class="none">not kept</span>`}, []string{"never"}},
 		{"silent", Status{Services: []Service{silent}}, []string{"Look here", "Defender for Identity has gone silent"}, []string{"It works"}},
 		{"blocked", Status{Targets: []Target{blocked}}, []string{"Look here", "siem takes nothing until somebody mends it: 401: &lt;b&gt;token"}, []string{"It works", "<b>token"}},

@@ -155,7 +155,7 @@ func cut(n int, s string) string {
 }
 
 // count writes a number with thousands apart.
-func count(n int64) string {
+func count(n any) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "\u202f" + text[i:] // a narrow space
