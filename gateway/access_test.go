@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -321,4 +322,52 @@ func TestAViewEndsAfterItsRequests(t *testing.T) {
 	if !served || answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
 		t.Errorf("served %v: %d %v %s", served, answer.Code, answer.Header(), answer.Body)
 	}
+}
+
+// TestATokenThatIsNotMadeIsNotInTheAuditLog as if it were: who asks for more than they have is there as refused.
+func TestATokenThatIsNotMadeIsNotInTheAuditLog(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	})
+	g := startTimed(t, c, 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	admin := g.caller(access.Admin)
+	text := overSocket(t, c.DataDir, http.StatusUnprocessableEntity, http.MethodPost, "/tokens", `{"name":"typo","role":"viewer","services":["defender"]}`)
+	if !strings.Contains(text, "expected one of defender_for_identity") {
+		t.Error(text)
+	}
+	overSocket(t, c.DataDir, http.StatusCreated, http.MethodPost, "/tokens", `{"name":"mended","role":"viewer","services":["defender_for_identity"]}`)
+	audit := ""
+	eventually(t, "the token that was made is in the audit log", func() bool {
+		audit = admin.ask(http.StatusOK, http.MethodGet, "/audit", "")
+		return strings.Contains(audit, "mended: viewer")
+	})
+	if strings.Contains(audit, "typo") {
+		t.Errorf("the audit log has a token that wasn't made: %s", audit)
+	}
+}
+
+// overSocket asks the API over the control socket.
+func overSocket(t *testing.T, dataDir string, status int, method, path, body string) string {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return DialControl(ctx, dataDir) },
+	}}
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://sluice/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != status {
+		t.Fatalf("%s %s answers %d %s (%v), want %d", method, path, answer.StatusCode, text, err, status)
+	}
+	return string(text)
 }

@@ -94,36 +94,53 @@ func (t *tokens) save() error {
 // ErrToken says why a token can't be made.
 var ErrToken = errors.New("no token is made")
 
-// Create makes a token for p that may at most what p may, and gives it with its text, which nobody is told again.
-func (d *Door) Create(p Principal, name string, role Role, scope Scope, expires time.Time) (Token, string, error) {
+// CheckToken says why [Door.Create] would make no such token; nil where it would.
+func (d *Door) CheckToken(p Principal, name string, role Role, scope Scope, expires time.Time) error {
 	now := d.now()
-	narrowed := scope.Within(p.Scope)
 	refused := Allow(p, createToken)
 	switch {
 	case refused != nil:
-		return Token{}, "", refused
+		return refused
 	case strings.TrimSpace(name) == "" || len(name) > mostName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return Token{}, "", fmt.Errorf("%w: found the name %.100q, expected a line of 1 to %d bytes", ErrToken, name, mostName)
+		return fmt.Errorf("%w: found the name %.100q, expected a line of 1 to %d bytes", ErrToken, name, mostName)
 	case lesser(role, p.Role) != role:
-		return Token{}, "", &RefusalError{Text: fmt.Sprintf("%s is %s, whose tokens may no more: found role %s", p.By(), an(p.Role), role)}
-	case !scope.Whole() && narrowed.Key() != scope.Key():
-		return Token{}, "", &RefusalError{Text: fmt.Sprintf("%s sees %s, and a token that sees %s would see more", p.By(), p.Scope, scope)}
+		return &RefusalError{Text: fmt.Sprintf("%s is %s, whose tokens may no more: found role %s", p.By(), an(p.Role), role)}
+	case !scope.Whole() && scope.Within(p.Scope).Key() != scope.Key():
+		return &RefusalError{Text: fmt.Sprintf("%s sees %s, and a token that sees %s would see more", p.By(), p.Scope, scope)}
 	case scope.fault() != "":
-		return Token{}, "", fmt.Errorf("%w: %s", ErrToken, scope.fault())
+		return fmt.Errorf("%w: %s", ErrToken, scope.fault())
 	case role == Ingest && !scope.Whole():
-		return Token{}, "", fmt.Errorf("%w: found a limit with the role ingest, which sees nothing: what an input may tell is its services' in the configuration", ErrToken)
+		return fmt.Errorf("%w: found a limit with the role ingest, which sees nothing: what an input may tell is its services' in the configuration", ErrToken)
 	case !expires.After(now) || expires.After(now.Add(LongestToken)):
-		return Token{}, "", fmt.Errorf("%w: found the end %s, expected one that is to come, within %d days", ErrToken, expires.UTC().Format(time.RFC3339), int(LongestToken.Hours()/24))
+		return fmt.Errorf("%w: found the end %s, expected one that is to come, within %d days", ErrToken, expires.UTC().Format(time.RFC3339), int(LongestToken.Hours()/24))
+	}
+	d.tokens.mu.Lock()
+	defer d.tokens.mu.Unlock()
+	return d.tokens.room()
+}
+
+// room is called with mu held.
+func (t *tokens) room() error {
+	if len(t.list) >= mostTokens {
+		return fmt.Errorf("%w: there are %d, and can be no more: revoke some", ErrToken, len(t.list))
+	}
+	return nil
+}
+
+// Create makes a token for p that may at most what p may, and gives it with its text, which nobody is told again.
+func (d *Door) Create(p Principal, name string, role Role, scope Scope, expires time.Time) (Token, string, error) {
+	if err := d.CheckToken(p, name, role, scope, expires); err != nil {
+		return Token{}, "", err
 	}
 	t := d.tokens
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.list) >= mostTokens {
-		return Token{}, "", fmt.Errorf("%w: there are %d, and can be no more: revoke some", ErrToken, len(t.list))
+	if err := t.room(); err != nil {
+		return Token{}, "", err
 	}
 	secret := "sluice_" + newSecret()
 	made := kept{Token{
-		ID: digest(newSecret())[:16], Name: name, Role: role, Scope: narrowed, Creator: p.ID, By: p.By(), Created: now.UTC().Truncate(time.Second), Expires: expires.UTC().Truncate(time.Second),
+		ID: digest(newSecret())[:16], Name: name, Role: role, Scope: scope.Within(p.Scope), Creator: p.ID, By: p.By(), Created: d.now().UTC().Truncate(time.Second), Expires: expires.UTC().Truncate(time.Second),
 	}, digest(secret)}
 	t.list = append(t.list, made)
 	if err := t.save(); err != nil {

@@ -68,18 +68,29 @@ func (s *service) createToken(ctx context.Context, in *tokenInput) (*body[newTok
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	scope := access.Scope{Services: in.Body.Services, Applications: in.Body.Applications}
-	now := s.Now()
+	expires := s.Now().Add(time.Duration(in.Body.Days) * 24 * time.Hour)
+	if err := s.Door.CheckToken(p, in.Body.Name, role, scope, expires); err != nil {
+		if refused, ok := errors.AsType[*access.RefusalError](err); ok {
+			s.Door.Denied(ctx, p, "create-token", refused.Text) // whoever asks for more than they have is worth a line
+		}
+		return nil, noToken(err)
+	}
 	if err := s.note(ctx, "create_token", fmt.Sprintf("%s: %s, sees %s, for %d days", in.Body.Name, role, scope.Within(p.Scope), in.Body.Days)); err != nil {
 		return nil, err // before: a token that nobody knows of would be worse than a line for one that wasn't made
 	}
-	t, secret, err := s.Door.Create(p, in.Body.Name, role, scope, now.Add(time.Duration(in.Body.Days)*24*time.Hour))
+	t, secret, err := s.Door.Create(p, in.Body.Name, role, scope, expires)
+	return bodyOf(newToken{t, secret}, noToken(err))
+}
+
+// noToken is the problem document for a token that isn't made.
+func noToken(err error) error {
 	if refused, ok := errors.AsType[*access.RefusalError](err); ok {
-		return nil, huma.Error403Forbidden(refused.Text)
+		return huma.Error403Forbidden(refused.Text)
 	}
 	if errors.Is(err, access.ErrToken) {
-		return nil, huma.Error422UnprocessableEntity(err.Error())
+		return huma.Error422UnprocessableEntity(err.Error())
 	}
-	return bodyOf(newToken{t, secret}, err)
+	return err
 }
 
 func (s *service) revokeToken(ctx context.Context, in *One) (*body[access.Token], error) {
