@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -96,5 +97,16 @@ func TestHowLongAPolicyCounts(t *testing.T) {
 		if answer.Code != tt.status || !strings.Contains(answer.Body.String(), tt.want) {
 			t.Errorf("within %s: %d %s, want %d and %s", tt.within, answer.Code, answer.Body, tt.status, tt.want)
 		}
+	}
+}
+
+// TestTheAuditLogHasTextAsItWasWritten, so that it is found by what was typed.
+func TestTheAuditLogHasTextAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(http.MethodPost, api.Prefix+"/alerts/comment", `{"alerts":["a1"],"text":"severity >= medium & <seen>"}`, nil)
+	found := w.ask(http.MethodGet, api.Prefix+"/audit?filter="+url.QueryEscape(`act = comment and details contains "severity >= medium & <seen>"`), "").Body.String()
+	if !strings.Contains(found, `"text":"severity >= medium & <seen>"`) {
+		t.Errorf("found %s", found)
 	}
 }

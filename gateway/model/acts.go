@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -101,11 +102,20 @@ func (DropPolicy) verb() string { return "drop_policy" }
 
 // Record is the act as the stream has it, by whoever it is.
 func Record(by string, a Act) (stream.Act, error) {
-	args, err := json.Marshal(a)
+	args, err := Args(a)
 	if err != nil {
 		return stream.Act{}, fmt.Errorf("record %s: %w", a.verb(), err)
 	}
 	return stream.Act{By: by, Verb: a.verb(), Args: args}, nil
+}
+
+// Args is what an act is about as JSON. Its text stands as it was written, < and > too: the audit log shows it and is searched.
+func Args(v any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
 // read is the act that the stream has; nil for a verb that this program doesn't know.
