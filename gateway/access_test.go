@@ -324,6 +324,52 @@ func TestAViewEndsAfterItsRequests(t *testing.T) {
 	}
 }
 
+// TestTheAuditLogSaysFromWhere: of what is done, exported and refused, by whatever way, except over the control socket, which
+// is on this machine.
+func TestTheAuditLogSaysFromWhere(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	})
+	g := startTimed(t, c, 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	admin, viewer := g.caller(access.Admin), g.caller(access.Viewer)
+	one := incident{number: 1, user: "ida.brook", host: "WS-17"}
+	g.send(one.mcas(), one.mdi())
+	alert := admin.until(1)[0].ID
+	eventually(t, "both services tell of it", func() bool { return len(admin.alerts("")[0].Sightings) == 2 })
+	admin.ask(http.StatusOK, http.MethodPost, "/alerts/close", `{"alerts":["`+alert+`"],"classification":"benign"}`)
+	admin.ask(http.StatusOK, http.MethodGet, "/alerts/export", "")
+	viewer.ask(http.StatusForbidden, http.MethodGet, "/audit", "")
+	var whole struct {
+		Sightings []struct {
+			Notifications []struct {
+				Key    string `json:"event_key"`
+				Action string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(admin.ask(http.StatusOK, http.MethodGet, "/alerts/"+alert, "")), &whole); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range whole.Sightings {
+		for _, n := range s.Notifications {
+			if n.Action == "suppress" {
+				admin.ask(http.StatusOK, http.MethodPost, "/alerts/"+alert+"/notifications/"+n.Key+"/forward", `{}`)
+			}
+		}
+	}
+	overSocket(t, c.DataDir, http.StatusOK, http.MethodPost, "/alerts/comment", `{"alerts":["`+alert+`"],"text":"here"}`)
+	for act, want := range map[string]string{
+		"close": `,"from":"127.0.0.1"}`, "export": `"text":"alerts as ndjson: all","from":"127.0.0.1"}`, "denied": `,"from":"127.0.0.1"}`,
+		"forward_after_all": `{"why":"","from":"127.0.0.1"}`, "comment": `"text":"here"}`,
+	} {
+		eventually(t, act+" is in the audit log with "+want, func() bool {
+			return strings.Contains(admin.ask(http.StatusOK, http.MethodGet, "/audit?filter=act+%3D+"+act, ""), want)
+		})
+	}
+}
+
 // TestATokenThatIsNotMadeIsNotInTheAuditLog as if it were: who asks for more than they have is there as refused.
 func TestATokenThatIsNotMadeIsNotInTheAuditLog(t *testing.T) {
 	t.Parallel()

@@ -3,12 +3,12 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -29,11 +29,14 @@ func (g *Gateway) ForwardAfterAll(ctx context.Context, alert dedup.AlertID, key 
 	if len(why) > maxWhy {
 		return stream.Position{}, fmt.Errorf("the reason has %d bytes, more than %d: %w", len(why), maxWhy, stream.ErrTooLarge)
 	}
-	args, err := json.Marshal(struct {
+	args, err := model.Args(struct {
 		Why string `json:"why"`
 	}{why})
 	if err != nil {
 		return stream.Position{}, fmt.Errorf("encode the reason: %w", err)
+	}
+	if args, err = asked(ctx, args); err != nil {
+		return stream.Position{}, err
 	}
 	act := &stream.Act{By: by, Verb: "forward_after_all", Args: args}
 	if err := checkAct(act); err != nil {

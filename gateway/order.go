@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/policy"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
@@ -64,11 +66,34 @@ func (g *Gateway) Record(ctx context.Context, a stream.Act) (stream.Position, er
 	if err := checkAct(&a); err != nil {
 		return stream.Position{}, err
 	}
-	a.Args = bytes.Clone(a.Args) // the entry keeps it
+	args, err := asked(ctx, a.Args)
+	if err != nil {
+		return stream.Position{}, err
+	}
+	a.Args = args // the entry keeps it
 	return g.pipeline.give(ctx, &incoming{order: func(_ *dedup.Batch, e *stream.Entry, t time.Time) ([]*stream.Entry, error) {
 		acted(e, &a, t)
 		return []*stream.Entry{e}, nil
 	}})
+}
+
+// asked is a copy of an act's arguments that tells, beside them, from which address it was asked for: the audit log shows them
+// as they are. Who reaches the control socket has none.
+func asked(ctx context.Context, args []byte) ([]byte, error) {
+	who, _ := access.From(ctx)
+	if who.From == "" || !bytes.HasPrefix(args, []byte("{")) {
+		return bytes.Clone(args), nil
+	}
+	from, err := json.Marshal(struct {
+		From string `json:"from"`
+	}{who.From})
+	if err != nil {
+		return nil, fmt.Errorf("encode the address of who asks: %w", err)
+	}
+	if bytes.Equal(args, []byte("{}")) {
+		return from, nil
+	}
+	return append(append(bytes.Clone(args[:len(args)-1]), ','), from[1:]...), nil
 }
 
 func checkAct(a *stream.Act) error {

@@ -24,7 +24,7 @@ type Event struct {
 	What string // log_in, log_in_failed, log_out, denied
 	By   string // who; empty where nobody knows
 	Text string // how it went
-	From string // the address
+	From string // the address; empty where the context tells who asks, and so from where
 	Left int    // how many of the kind before it were too many to be noted
 }
 
@@ -112,8 +112,17 @@ func (d *Door) Guard(next http.Handler) http.Handler {
 // errNobody says how to be somebody.
 var errNobody = errors.New("found no session and no valid token, expected a log-in at /login, or the header Authorization: Bearer TOKEN with a token of sluice token create")
 
-// Principal is who sends a request. The error says what is missing; it is a *RefusalError where nothing else would help.
+// Principal is who sends a request, and from where. The error says what is missing; it is a *RefusalError where nothing else
+// would help.
 func (d *Door) Principal(r *http.Request) (Principal, error) {
+	p, err := d.principal(r)
+	if err == nil {
+		p.From = d.address(r)
+	}
+	return p, err
+}
+
+func (d *Door) principal(r *http.Request) (Principal, error) {
 	if !d.private(r) {
 		return Principal{}, &RefusalError{Text: "what isn't encrypted is answered on loopback addresses only: ask by https://, or on the gateway's own machine"}
 	}
@@ -144,7 +153,7 @@ func (d *Door) Principal(r *http.Request) (Principal, error) {
 
 // Denied notes that somebody was refused an operation.
 func (d *Door) Denied(ctx context.Context, p Principal, operation, why string) {
-	d.notes.note(ctx, Event{What: "denied", By: p.By(), Text: operation + ": " + why})
+	d.notes.note(With(ctx, p), Event{What: "denied", By: p.By(), Text: operation + ": " + why})
 }
 
 // private says whether nobody on the way can read along: TLS, a proxy that spoke it, or no way at all.

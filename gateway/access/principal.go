@@ -29,6 +29,7 @@ type Principal struct {
 	Scope   Scope     `json:"scope"`
 	How     string    `json:"how"`
 	Expires time.Time `json:"expires,omitzero"` // of the session or token
+	From    string    `json:"-"`                // the address that asks; empty over the control socket
 }
 
 // By is how acts name who did them: what is shown, and where that may be another's too, what is theirs alone.
