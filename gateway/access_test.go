@@ -42,6 +42,17 @@ func (g *timed) caller(role access.Role, services ...string) caller {
 // ask gives the answer, whose status has to be that.
 func (c caller) ask(status int, method, path, body string) string {
 	c.g.t.Helper()
+	return c.send(status, method, path, body, "")
+}
+
+// tagged asks on the condition of an entity tag.
+func (c caller) tagged(status int, method, path, tag string) string {
+	c.g.t.Helper()
+	return c.send(status, method, path, "", tag)
+}
+
+func (c caller) send(status int, method, path, body, ifMatch string) string {
+	c.g.t.Helper()
 	r, err := http.NewRequestWithContext(c.g.t.Context(), method, "http://"+c.g.watch.listeners[0].Addr().String()+"/api/v1"+path, strings.NewReader(body))
 	if err != nil {
 		c.g.t.Fatal(err)
@@ -49,6 +60,9 @@ func (c caller) ask(status int, method, path, body string) string {
 	r.Header.Set("Authorization", "Bearer "+c.token)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if ifMatch != "" {
+		r.Header.Set("If-Match", ifMatch)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"html"
 	"io"
@@ -203,5 +204,41 @@ func TestPagesAreWhole(t *testing.T) {
 	}
 	if answer, page := ask(http.MethodPost, "/policies/new", form+"&do=save"); answer.StatusCode != http.StatusOK || !strings.Contains(page, "Downloads") {
 		t.Errorf("do=save: %d %s", answer.StatusCode, page)
+	}
+}
+
+// TestWhoForgetsASharedQuery: whoever saved it, and an admin without a limit, for some leave without tidying up. Nobody else is
+// offered to.
+func TestWhoForgetsASharedQuery(t *testing.T) {
+	t.Parallel()
+	g := startTimed(t, frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	}), 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	gone, viewer, admin := g.caller(access.Operator), g.caller(access.Viewer), g.caller(access.Admin)
+	var q struct{ ID string }
+	if err := json.Unmarshal([]byte(gone.ask(http.StatusCreated, http.MethodPost, "/queries", `{"name":"left behind","of":"alerts","filter":"status = open","shared":true}`)), &q); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		who    caller
+		status int
+	}{{viewer, http.StatusConflict}, {admin, http.StatusOK}} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.watch.urls[0]+"/alerts", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+tt.who.token)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		offered := strings.Contains(string(page), "Forget the query left behind")
+		if err != nil || !strings.Contains(string(page), "left behind") || offered != (tt.status == http.StatusOK) {
+			t.Errorf("%v: the page offers to forget it: %v", err, offered)
+		}
+		tt.who.tagged(tt.status, http.MethodDelete, "/queries/"+q.ID, `"1"`)
 	}
 }

@@ -40,6 +40,9 @@ func (p Principal) By() string {
 	return p.Name + " (" + p.ID + ")"
 }
 
+// KeepsOrder says whether somebody answers for what all share: an admin without a limit, who may also take away what others left.
+func (p Principal) KeepsOrder() bool { return p.Role == Admin && p.Scope.Whole() }
+
 // Local is whoever reaches the control socket: the gateway's own user on its own machine, who could read the files.
 func Local() Principal { return Principal{ID: "local", Name: "local", Role: Admin, How: ByControl} }
 

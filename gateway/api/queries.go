@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/model"
 )
 
@@ -17,7 +18,7 @@ func (s *service) queries(api huma.API) {
 	huma.Register(api, rereadable(op("GET", "/queries/{id}", "get-query", "One saved query", tag, http.StatusNotFound)), s.oneQuery)
 	huma.Register(api, created(op("POST", "/queries", "create-query", "Save a query", tag, failures...)), s.createQuery)
 	huma.Register(api, op("PUT", "/queries/{id}", "replace-query", "Change a saved query", tag, failures...), s.replaceQuery)
-	huma.Register(api, op("DELETE", "/queries/{id}", "delete-query", "Forget a saved query", tag, failures...), s.deleteQuery)
+	huma.Register(api, op("DELETE", "/queries/{id}", "delete-query", "Forget a saved query; an unlimited admin any that is shared", tag, failures...), s.deleteQuery)
 }
 
 func created(o huma.Operation) huma.Operation {
@@ -112,7 +113,8 @@ func (s *service) replaceQuery(ctx context.Context, in *struct {
 }
 
 func (s *service) deleteQuery(ctx context.Context, in *Edit) (*done, error) {
-	return s.actIf(ctx, in.by, model.DropQuery{ID: in.ID}, func() error {
+	who, _ := access.From(ctx)
+	return s.actIf(ctx, in.by, model.DropQuery{ID: in.ID, Shared: who.KeepsOrder()}, func() error {
 		old, err := s.queryOf(ctx, in.by, in.ID)
 		if err != nil {
 			return err

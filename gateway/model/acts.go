@@ -73,7 +73,8 @@ type (
 	}
 	// DropQuery forgets a saved query.
 	DropQuery struct {
-		ID string `json:"id"`
+		ID     string `json:"id"`
+		Shared bool   `json:"shared,omitempty"` // another's too, if it is shared: who keeps order for all may
 	}
 	// SavePolicy keeps an activity policy.
 	SavePolicy struct {

@@ -73,6 +73,7 @@ const (
 // What may be kept.
 const (
 	mostQueries  = 2000
+	mostOwn      = 200 // queries of one operator, so that nobody takes all the room
 	mostPolicies = 200
 	mostTimes    = 1000               // that are counted one by one
 	mostVolume   = 1_000_000          // in a day
@@ -190,6 +191,15 @@ func readDocuments[T any](ctx context.Context, q querier, query string, args ...
 
 // checkDocument says whether an act on documents can be done. It is asked again when the act is folded.
 func (m *Model) checkDocument(ctx context.Context, by string, a Act) error {
+	if s, ok := a.(SaveQuery); ok && s.Query.ID == "" {
+		var own int
+		if err := m.reader.QueryRowContext(ctx, "SELECT count(*) FROM documents WHERE kind = ? AND owner = ?", kindQuery, by).Scan(&own); err != nil {
+			return fmt.Errorf("count documents: %w", err)
+		}
+		if own >= mostOwn {
+			return fmt.Errorf("%w: %d queries are yours, and can be no more: forget some", ErrRefused, own)
+		}
+	}
 	return checkDocument(ctx, m.reader, by, a)
 }
 
@@ -199,9 +209,9 @@ func checkDocument(ctx context.Context, q querier, by string, a Act) error {
 		if err := a.Query.check(); err != nil {
 			return err
 		}
-		return checkOwned[SavedQuery](ctx, q, by, owned{kindQuery, a.Query.ID, a.Query.Revision, false, mostQueries})
+		return checkOwned[SavedQuery](ctx, q, by, owned{kind: kindQuery, id: a.Query.ID, revision: a.Query.Revision, most: mostQueries})
 	case DropQuery:
-		return checkOwned[SavedQuery](ctx, q, by, owned{kindQuery, a.ID, 0, true, 0})
+		return checkOwned[SavedQuery](ctx, q, by, owned{kind: kindQuery, id: a.ID, drop: true, shared: a.Shared})
 	case SavePolicy:
 		if err := a.Policy.check(); err != nil {
 			return err
@@ -211,7 +221,7 @@ func checkDocument(ctx context.Context, q querier, by string, a Act) error {
 		if slices.ContainsFunc(builtIn(), func(p ActivityPolicy) bool { return p.ID == a.ID }) {
 			return fmt.Errorf("%w: policy %s comes with Sluice; switch it off instead", ErrRefused, a.ID)
 		}
-		return checkOwned[ActivityPolicy](ctx, q, by, owned{kindPolicy, a.ID, 0, true, 0})
+		return checkOwned[ActivityPolicy](ctx, q, by, owned{kind: kindPolicy, id: a.ID, drop: true})
 	}
 	return fmt.Errorf("%w: %s is no act on documents", ErrRefused, a.verb())
 }
@@ -221,7 +231,8 @@ type owned struct {
 	kind, id string
 	revision int64
 	drop     bool
-	most     int // of the kind
+	shared   bool // others' too, if they are shared
+	most     int  // of the kind
 }
 
 // checkOwned says whether somebody may do that. What others keep for themselves isn't there.
@@ -253,7 +264,7 @@ func checkOwned[T SavedQuery | ActivityPolicy](ctx context.Context, q querier, b
 	switch {
 	case owner != by && !shared:
 		return fmt.Errorf("%s %s: %w", o.kind, o.id, ErrNotFound)
-	case owner != by:
+	case owner != by && !o.shared:
 		return fmt.Errorf("%w: %s %s is %s's", ErrRefused, o.kind, o.id, owner)
 	case !o.drop && revision != o.revision:
 		return fmt.Errorf("%w: %s %s has revision %d and not %d", ErrChanged, o.kind, o.id, revision, o.revision)
@@ -265,7 +276,7 @@ func checkOwned[T SavedQuery | ActivityPolicy](ctx context.Context, q querier, b
 func checkPolicy(ctx context.Context, q querier, by string, p *ActivityPolicy) error {
 	i := slices.IndexFunc(builtIn(), func(o ActivityPolicy) bool { return o.ID == p.ID && p.ID != "" })
 	if i < 0 {
-		return checkOwned[ActivityPolicy](ctx, q, by, owned{kindPolicy, p.ID, p.Revision, false, mostPolicies})
+		return checkOwned[ActivityPolicy](ctx, q, by, owned{kind: kindPolicy, id: p.ID, revision: p.Revision, most: mostPolicies})
 	}
 	was, err := document[ActivityPolicy](ctx, q, kindPolicy, p.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {

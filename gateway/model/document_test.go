@@ -50,6 +50,8 @@ func TestSavedQueries(t *testing.T) {
 		{"olaf", model.SaveQuery{Query: edited}, model.ErrNotFound},
 		{"olaf", model.DropQuery{ID: shared}, model.ErrRefused},
 		{"olaf", model.DropQuery{ID: mine}, model.ErrNotFound},
+		{"olaf", model.DropQuery{ID: mine, Shared: true}, model.ErrNotFound},
+		{"olaf", model.DropQuery{ID: shared, Shared: true}, nil},
 		{"ida", model.DropQuery{ID: "suggested-downloads"}, model.ErrRefused},
 		{"ida", model.SaveQuery{Query: model.SavedQuery{ID: "suggested-downloads", Revision: 1, Name: "x", Of: "alerts"}}, model.ErrRefused},
 		{"ida", model.SaveQuery{Query: model.SavedQuery{Name: "x", Of: "alerts", Filter: "colour = red"}}, model.ErrRefused},
@@ -69,6 +71,23 @@ func TestSavedQueries(t *testing.T) {
 	s.does("ida", model.DropQuery{ID: mine})
 	if _, err := s.model.Query(t.Context(), mine); !errors.Is(err, model.ErrNotFound) {
 		t.Errorf("after it was dropped: %v", err)
+	}
+}
+
+// TestNobodyTakesAllTheRoom: who has saved many queries can save no more, and others still can.
+func TestNobodyTakesAllTheRoom(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	save := model.SaveQuery{Query: model.SavedQuery{Name: "x", Of: "alerts", Filter: "status = open"}}
+	for range 200 {
+		s.records("ida", save)
+	}
+	last := s.does("olaf", save)
+	if err := s.model.Check(t.Context(), "ida", save); !errors.Is(err, model.ErrRefused) || !strings.Contains(err.Error(), "200 queries are yours") {
+		t.Errorf("ida may save one more: %v", err)
+	}
+	if err := s.model.Check(t.Context(), "olaf", model.SaveQuery{Query: model.SavedQuery{ID: last, Revision: 1, Name: "y", Of: "alerts"}}); err != nil {
+		t.Errorf("olaf may not change his: %v", err)
 	}
 }
 

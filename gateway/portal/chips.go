@@ -19,7 +19,7 @@ type list struct {
 	Filter  filter.Filter
 	Wrong   string // what is wrong with the filter
 	Sort    string
-	Saved   []model.SavedQuery
+	Saved   []saved
 	Total   model.Total
 	Next    string // cursor of the next page
 	Counted []facet
@@ -79,7 +79,7 @@ func (l *list) Fresh(pairs ...string) (string, error) {
 
 // Keeps says whether there is a filter to be saved: of a list that has saved ones, and not one of those.
 func (l *list) Keeps() bool {
-	return l.Text != "" && l.Wrong == "" && l.Saved != nil && !slices.ContainsFunc(l.Saved, func(q model.SavedQuery) bool { return q.Filter == l.Text })
+	return l.Text != "" && l.Wrong == "" && l.Saved != nil && !slices.ContainsFunc(l.Saved, func(q saved) bool { return q.Filter == l.Text })
 }
 
 // Example is a filter of this list.
@@ -217,12 +217,23 @@ func toggled(f filter.Filter, field, value string) (next filter.Filter, was bool
 	return next, was
 }
 
-// saved are the queries for one kind of list, one's own first.
-func (v *visit) saved(of string) ([]model.SavedQuery, error) {
+// saved is a saved query, and whether who looks may forget it.
+type saved struct {
+	model.SavedQuery
+	Drop bool
+}
+
+// saved are the queries for one kind of list, those that were saved first.
+func (v *visit) saved(of string) ([]saved, error) {
 	all, err := v.m.Queries(v.r.Context(), v.who.By())
-	out := slices.DeleteFunc(all, func(q model.SavedQuery) bool { return q.Of != of })
-	slices.SortStableFunc(out, func(a, b model.SavedQuery) int {
+	slices.SortStableFunc(all, func(a, b model.SavedQuery) int {
 		return cmp.Compare(map[bool]int{true: 1}[a.Built], map[bool]int{true: 1}[b.Built])
 	})
+	out := []saved{}
+	for _, q := range all {
+		if q.Of == of {
+			out = append(out, saved{q, !q.Built && (q.Owner == v.who.By() || v.who.KeepsOrder())})
+		}
+	}
 	return out, err
 }
