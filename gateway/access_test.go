@@ -431,3 +431,31 @@ func overSocket(t *testing.T, dataDir string, status int, method, path, body str
 	}
 	return string(text)
 }
+
+// TestAnswersAreKeptNowhere, by browsers and proxies, and are no pages for them.
+func TestAnswersAreKeptNowhere(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	})
+	g := startTimed(t, c, 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	viewer := g.caller(access.Viewer)
+	for _, path := range []string{"/alerts", "/alerts/export?format=csv", "/activities/export", "/users", "/audit", "/nowhere"} {
+		for _, token := range []string{viewer.token, ""} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.watch.urls[0]+"/api/v1"+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.Header.Get("Cache-Control") != "no-store" || answer.Header.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%s: %d with %v", path, answer.StatusCode, answer.Header)
+			}
+		}
+	}
+}

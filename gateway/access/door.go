@@ -91,9 +91,12 @@ func Open(o Options) (*Door, error) {
 
 func (d *Door) now() time.Time { return d.options.Now() }
 
-// Guard lets in who has a session or shows a token, and tells next who it is. Others get a problem document.
+// Guard lets in who has a session or shows a token, and tells next who it is. Others get a problem document. No browser or proxy
+// keeps an answer, which is nobody else's, or takes words of an alert in it for a page.
 func (d *Door) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		p, err := d.Principal(r)
 		var refused *RefusalError
 		switch {
