@@ -22,12 +22,17 @@ import (
 var errTried = errors.New("it was a trial")
 
 // Try implements [portal.Gateway]. The line is matched and decided in its turn among the messages, against all that is
-// known now.
+// known now. It is cut where the input would that takes the longest.
 func (p pages) Try(ctx context.Context, line string) (portal.Trial, error) {
+	var most int
+	for i := range p.g.config.Inputs {
+		most = max(most, int(p.g.config.Inputs[i].MaxMessage))
+	}
 	now := time.Now()
-	raw := []byte(line)
+	raw := []byte(line[:min(len(line), most)])
 	m, _ := syslog.Parse(raw, now) // an empty line is an unknown one
 	t := portal.Trial{Header: headerOf(&m, raw), Said: normalize(raw, now)}
+	t.Said.Truncated = len(raw) < len(line)
 	if event, err := cef.Parse(string(raw[m.Body:])); err == nil && m.StartsEvent(raw[m.Body:]) {
 		t.Fields = fieldsOf(&event)
 	}

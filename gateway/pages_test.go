@@ -242,3 +242,38 @@ func TestWhoForgetsASharedQuery(t *testing.T) {
 		tt.who.tagged(tt.status, http.MethodDelete, "/queries/"+q.ID, `"1"`)
 	}
 }
+
+// TestATrialIsOfWhatAnInputTakes: what every input would cut is cut here, too, and what is no line at all is not read.
+func TestATrialIsOfWhatAnInputTakes(t *testing.T) {
+	t.Parallel()
+	g := startTimed(t, frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	}), 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	admin := g.caller(access.Admin)
+	for _, tt := range []struct {
+		bytes, status int
+		want          string
+	}{
+		{64 << 10, http.StatusOK, "&#34;truncated&#34;:false"},
+		{64<<10 + 1, http.StatusOK, "&#34;truncated&#34;:true"},
+		{1 << 20, http.StatusUnprocessableEntity, "request body too large"},
+	} {
+		form := url.Values{"line": {strings.Repeat("x", tt.bytes)}}.Encode()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.watch.urls[0]+"/policies/try", strings.NewReader(form))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+admin.token)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if err != nil || answer.StatusCode != tt.status || !strings.Contains(string(page), tt.want) {
+			t.Errorf("%d bytes: %d %.3000s (%v), want %d and %s", tt.bytes, answer.StatusCode, page, err, tt.status, tt.want)
+		}
+	}
+}

@@ -186,7 +186,10 @@ type tryPage struct {
 
 // try shows the form, and every step for the line that was pasted.
 func try(v *visit) (any, error) {
-	p := &tryPage{Line: v.r.PostFormValue("line")}
+	if err := v.r.ParseForm(); err != nil {
+		return nil, wrong("the form can't be read: %v", err)
+	}
+	p := &tryPage{Line: v.r.PostForm.Get("line")}
 	if p.Line == "" {
 		return p, nil
 	}

@@ -39,7 +39,6 @@ func (p *portal) page(name, operation string, show view) http.HandlerFunc {
 // told on the same page.
 func (p *portal) deed(do func(*visit) (*done, error), name, operation string, show view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 		v, ok := p.enter(w, r, name, operation)
 		if !ok {
 			return
@@ -61,6 +60,7 @@ func (p *portal) deed(do func(*visit) (*done, error), name, operation string, sh
 
 // enter lets in who may see a page.
 func (p *portal) enter(w http.ResponseWriter, r *http.Request, name, operation string) (*visit, bool) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	who, err := p.Door.Principal(r)
 	var refused *access.RefusalError
 	switch {
