@@ -140,9 +140,9 @@ func (s *Scorer) alertItem(u *user, a *Alert) item {
 		h.Fresh++
 		words = fmt.Sprintf("the user's first of this type, which %d of %d others had in %d days", all, s.whole.members-1, kept)
 	} else if before := h.Values[at].Days; h.Values[at].Last != day {
-		words = fmt.Sprintf("the user had one of this type on %.0f days before", before)
+		words = "the user had one of this type " + daysBefore(before)
 	} else if before > 1 {
-		words = fmt.Sprintf("the user had another of this type that day, and one on %.0f days before", before-1)
+		words = "the user had another of this type that day, and one " + daysBefore(before-1)
 	} else {
 		words = "the user had another of this type that day, the first"
 	}
@@ -162,6 +162,14 @@ func (s *Scorer) alertItem(u *user, a *Alert) item {
 	}
 	it.reweigh(a)
 	return it
+}
+
+// daysBefore says on how many days there was one, of a count that fades: there was one at least.
+func daysBefore(n float32) string {
+	if n < 1.5 {
+		return "on 1 day before"
+	}
+	return fmt.Sprintf("on %.0f days before", n)
 }
 
 // forgetAlerts lets go the types of alerts that a user had long ago.

@@ -193,8 +193,8 @@ func TestAlertsOfOneType(t *testing.T) {
 	}{
 		{"a", day(21, 9), "the user's first of this type"},
 		{"b", day(21, 10), "the user had another of this type that day, the first"},
-		{"c", day(22, 9), "the user had one of this type on 1 days before"},
-		{"d", day(22, 10), "the user had another of this type that day, and one on 1 days before"},
+		{"c", day(22, 9), "the user had one of this type on 1 day before"},
+		{"d", day(22, 10), "the user had another of this type that day, and one on 1 day before"},
 	} {
 		if got := words(tt.id, tt.at); !strings.Contains(got, tt.want) {
 			t.Errorf("alert %s: %q, want %q", tt.id, got, tt.want)
