@@ -1,12 +1,17 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/api"
 	"github.com/sluice-siem/sluice/gateway/model"
@@ -83,5 +88,25 @@ func TestWritesAsWhoMay(t *testing.T) {
 	w.do(model.Mark{Alerts: []string{"a1"}, Read: true}) // which waits until all before it is folded
 	if got := w.ask(http.MethodGet, api.Prefix+"/audit/export?format=csv&filter=act+%3D+export", "").Body.String(); !strings.Contains(got, "severity") {
 		t.Errorf("the audit log doesn't know of the export: %s", got)
+	}
+}
+
+// TestWhoAsksForMoreThanTheyHave gets no token, and is told of.
+func TestWhoAsksForMoreThanTheyHave(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var noted []access.Event
+	door, err := access.Open(access.Options{
+		Access: config.Default().Access, DataDir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
+		Note: func(_ context.Context, e access.Event) { noted = append(noted, e) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := api.New(api.Options{Model: w.model, Recorder: w, Log: slog.New(slog.DiscardHandler), Door: door})
+	got := w.askAs(api.As(access.Principal{ID: "eva", Role: access.Operator, How: access.ByPassword}, handler), http.MethodPost, api.Prefix+"/tokens", `{"name":"more","role":"admin"}`)
+	want := []access.Event{{What: "denied", By: "eva", Text: "create-token: eva is an operator, whose tokens may no more: found role admin"}}
+	if diff := cmp.Diff(want, noted); got.Code != http.StatusForbidden || diff != "" {
+		t.Errorf("%d %s, noted (-want +got):\n%s", got.Code, got.Body, diff)
 	}
 }
