@@ -99,8 +99,10 @@ func alike(a, b name) kinship {
 		return same
 	case a.opaque && b.opaque:
 		return kinNumbers(a.local, b.local)
-	case a.opaque || b.opaque || foreign(a) != foreign(b):
+	case a.opaque || b.opaque:
 		return incomparable
+	case foreign(a) != foreign(b):
+		return kinRoman(a, b)
 	}
 	return kinWords(a, b)
 }
