@@ -11,11 +11,11 @@ import (
 const maxEnvelopes = 3
 
 // Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
-// members, or a JSON string. The message may have headers of its own, of which m tells; it counts only where an event begins
+// members, a list with that object, or a JSON string. The message may have headers of its own, of which m tells; it counts only where an event begins
 // behind them. Not ok means that content is no such envelope.
 func Unwrap(content []byte, received time.Time) (event []byte, m Message, ok bool) {
 	content = bytes.TrimLeft(bytes.TrimPrefix(content, []byte("@cee:")), " ") // what rsyslog puts before JSON
-	if len(content) == 0 || content[0] != '{' && content[0] != '"' {
+	if len(content) == 0 || content[0] != '{' && content[0] != '"' && content[0] != '[' {
 		return nil, m, false
 	}
 	// Both services' names spare other objects the decoding.
@@ -32,6 +32,13 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 	switch content[0] {
 	case '"':
 		return opened(content, false, received, most)
+	case '[':
+		// One message, perhaps behind a time, as Fluent Bit writes it.
+		var list []json.RawMessage
+		if json.Unmarshal(content, &list) != nil || len(list) == 0 || len(list) > 2 || len(list) == 2 && !digit(list[0][0]) {
+			return nil, m, false
+		}
+		return opened(list[len(list)-1], false, received, most)
 	case '{':
 	default:
 		return nil, m, false
@@ -44,10 +51,16 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 	for _, value := range object {
 		tagged = tagged || string(value) == `"`+tag+`"` || string(value) == `"`+tag+`:"`
 	}
+	if original := originalOf(object); original != nil {
+		if event, m, ok = opened(original, tagged, received, most); ok {
+			return event, m, true
+		}
+	}
 	// The members in which log shippers put the message that they took in, or of it what stood behind its tag. Others quote what
 	// somebody wrote, such as a request, and so may these beside a text in one that comes before them.
 	for _, name := range [...]string{
-		"_raw", "message", "Message", "MESSAGE", "msg", "full_message", "short_message", "SyslogMessage", "log", "raw", "event",
+		"_raw", "rawmsg", "message", "Message", "MESSAGE", "msg", "full_message", "short_message", "SyslogMessage", "log", "raw", "event",
+		"body", "Body", "stringValue", "textPayload", "payload", "result", "_source", "records",
 	} {
 		value := object[name]
 		if event, m, ok = opened(value, tagged, received, most); ok || len(value) > len(`""`) && value[0] == '"' {
@@ -55,6 +68,18 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 		}
 	}
 	return nil, m, false
+}
+
+// originalOf returns the member in which the Elastic Common Schema has the whole message, of which message may be what was read.
+func originalOf(object map[string]json.RawMessage) json.RawMessage {
+	if original := object["event.original"]; original != nil {
+		return original
+	}
+	var event struct{ Original json.RawMessage }
+	if json.Unmarshal(object["event"], &event) != nil {
+		return nil
+	}
+	return event.Original
 }
 
 // opened reads a JSON value that may be a message, or an envelope in an envelope.

@@ -13,6 +13,7 @@
 package syslog
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
 	"time"
@@ -130,6 +131,11 @@ func (p *parser) header(at int) (Message, bool) {
 	if body, ok := p.dated(at, next, &m); ok {
 		m.Body = body
 		return m, true
+	}
+	if named := m; m.Form == Priority && !startsContent(p.line[next:]) {
+		if named.Body = p.tag(p.host(next, &named), &named); hasTag(p.line[named.Body:]) || bytes.HasPrefix(p.line[named.Body:], []byte{'{'}) {
+			return named, true
+		}
 	}
 	m.Body = skipMarks(p.line, next)
 	return m, m.Form == Priority

@@ -25,6 +25,8 @@ func TestParse(t *testing.T) {
 	sensor := syslog.Message{Priority: 36, Time: sent, Host: "HBDC02", App: "CEF", Proc: "4120", MsgID: "DnsReconnaissanceSecurityAlert", Form: syslog.RFC5424}
 	without := func(m syslog.Message) syslog.Message { m.Priority = -1; return m }
 	bsd := syslog.Message{Priority: 36, Time: second, Host: "HBDC02", App: "CEF", Form: syslog.RFC3164}
+	timeless := bsd
+	timeless.Time = time.Time{}
 	agent := syslog.Message{Priority: -1, Time: sent, Host: "hb-agent", App: "CEF", Form: syslog.ISO}
 	hostless := agent
 	hostless.Host = ""
@@ -55,6 +57,20 @@ func TestParse(t *testing.T) {
 		{"bsd without priority", "Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, without(bsd)},
 		{"bsd with year", "<36>Mar  6 2023 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
 		{"bsd with an address for a host", "<36>Mar  6 08:59:12 2001:db8::7 ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = "2001:db8::7"; return m }()},
+		{"bsd with the year behind the time", "<36>Mar  6 08:59:12 2023 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd with the day of the week", "<36>Mon Mar  6 08:59:12 2023 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd in another language", "<36>Mär  6 08:59:12 HBDC02 ", "CEF:0" + mdi, timeless},
+		{"bsd in another language, abbreviated", "<36>févr. 6 08:59:12 HBDC02 ", "CEF:0" + mdi, timeless},
+		{"bsd in figures and another language", "<36>3月  6 08:59:12 HBDC02 ", "CEF:0" + mdi, timeless},
+		{"bsd with a zone at the time", "<36>Mar  6 08:59:12+01:00 HBDC02 ", "CEF:0" + mdi, timeless},
+		{"a mail's time", "<36>Mon, 06 Mar 2023 09:59:12 +0100 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"a date in figures", "<36>2023-03-06 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"a date in figures with a zone", "<36>2023-03-06 09:59:12+01:00 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"a date that may be two", "<36>03/06/2023 08:59:12 AM HBDC02 ", "CEF:0" + mdi, timeless},
+		{"seconds", "<36>1678093152 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"milliseconds without priority", "1678093152000 HBDC02 ", "CEF:0" + mdi, without(bsd)},
+		{"priority and host", "<36>HBDC02 ", "CEF:0" + mdi, func() syslog.Message { m := timeless; m.Form = syslog.Priority; return m }()},
+		{"priority and tag", "<36>relayd[7]: ", "CEF:0" + mdi, syslog.Message{Priority: 36, App: "relayd", Proc: "7", Form: syslog.Priority}},
 		{"bsd without host", "<36>Mar  6 08:59:12 ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = ""; return m }()},
 		{"agent with host", "2023-03-06T08:59:12.044Z hb-agent ", mcas, agent},
 		{"agent with a zone without colon", "2023-03-06T09:59:12.044+0100 hb-agent ", mcas, agent},

@@ -6,21 +6,26 @@ import (
 	"github.com/leodido/go-syslog/v4/rfc3164"
 )
 
-// dated reads a header with a BSD or RFC 3339 time and perhaps host and tag. from is where the
+// dated reads a header with a BSD, RFC 3339 or other time and perhaps host and tag. from is where the
 // message begins and at where its priority, if any, ends.
 func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	n, when, year := bsdStamp(p.line[at:], p.received)
 	m.Form = RFC3164
 	if n == 0 {
-		end := wordEnd(p.line[at:])
-		if when, ok = stamp(p.line[at : at+end]); !ok {
+		n = wordEnd(p.line[at:])
+		if when, ok = stamp(p.line[at : at+n]); ok {
+			m.Form = ISO
+		} else if n, when = otherStamp(p.line[at:]); n == 0 {
 			m.Form = ""
 			if m.Priority >= 0 {
 				m.Form = Priority
 			}
 			return 0, false
 		}
-		n, m.Form = end, ISO
+		year = true
+	} else if rest := p.line[at+n:]; shaped(rest, " 20dd ") || shaped(rest, "+dd") || shaped(rest, "-dd") {
+		n, when = otherStamp(p.line[at:])
+		year = true
 	}
 	m.Time = when
 	next := skipBlanks(p.line, at+n+closed(p.line[at+n:]))
