@@ -32,6 +32,12 @@ func TestParseFields(t *testing.T) {
 		{"cut in a key", "msg=a externalI", []cef.Field{{"msg", "a externalI"}}},
 		{"ad namespace", "ad.Task=7 msg=x", []cef.Field{{"ad.Task", "7"}, {"msg", "x"}}},
 		{"key of the service", "shost=a shostfqdn=a.b.example", []cef.Field{{"shost", "a"}, {"shostfqdn", "a.b.example"}}},
+		{"full names", "externalId=7 startTime=1 message=a cnt=2 b sourceUserName= deviceCustomString1Label=url deviceCustomString1=x", []cef.Field{
+			{"externalId", "7"}, {"start", "1"}, {"msg", "a"}, {"cnt", "2 b"}, {"suser", ""}, {"cs1Label", "url"}, {"cs1", "x"},
+		}},
+		{"full name in a text", "start=1 msg=a sourceUserName=b startTime=2 cnt=3", []cef.Field{
+			{"start", "1"}, {"msg", "a sourceUserName=b startTime=2"}, {"cnt", "3"},
+		}},
 		{"text without a key", "nothing here cnt=1", nil},
 	}
 	for _, tt := range tests {
@@ -59,6 +65,8 @@ func TestParseHeader(t *testing.T) {
 	for text, named := range map[string][3]string{ // name, severity, msg
 		"CEF:0|V|P|1|c|HR | Mass download|3|msg=a":    {"HR | Mass download", "3", "a"},
 		"CEF:0|V|P|1|c|a|b|c|Very-High|msg=a|5|":      {"a|b|c", "Very-High", "a|5|"},
+		"CEF:0|V|P|1|c|Tier|0|3|msg=a":                {"Tier|0", "3", "a"},
+		"CEF:0|V|P|1|c|n|3|text | msg=a":              {"n", "3", ""},
 		"CEF:0|V|P|1|c|n|unusual|msg=a |5| cnt=1":     {"n", "unusual", "a |5|"},
 		"CEF:0|V|P|1|c|n|" + strings.Repeat("x|", 20): {"n", "x", ""},
 	} {

@@ -55,22 +55,29 @@ func ParseInto(e *Event, s string) error {
 		at = end + 1
 	}
 	at = e.nameOn(s, at)
-	e.Extension = appendExtension(e.Extension, s[at:])
+	e.Extension = appendExtension(e.Extension, s[at:], Known)
+	if inFull(e.Extension, s[at:]) {
+		e.Extension = appendExtension(e.Extension[:0], s[at:], func(key string) bool { return Known(short(key)) })
+		for i := range e.Extension {
+			e.Extension[i].Key = short(e.Extension[i].Key)
+		}
+	}
 	return nil
 }
 
-// nameOn takes what stands for the severity for a part of the name while it is none and the severity comes after it: a
-// policy's name is text of people, who write bars. It returns where the extension begins, at unless it did that.
+// nameOn takes what stands for the severity for a part of the name while it is none and the severity comes after it, or while
+// no extension begins behind it: a policy's name is text of people, who write bars. It returns where the extension begins, at unless it did that.
 func (e *Event) nameOn(s string, at int) int {
 	const most = 16 // bars in a name
 	name, severity, next := e.Name, e.Severity, at
 	for range most {
-		if _, ok := rank(severity); ok {
+		end := barAfter(s, next)
+		extension := end < 0 || strings.IndexByte(s[next:end], '=') >= 0
+		if _, ok := rank(severity); ok && extension {
 			e.Name, e.Severity, e.Shifted = name, severity, next != at
 			return next
 		}
-		end := barAfter(s, next)
-		if end < 0 || strings.IndexByte(s[next:end], '=') >= 0 { // that is the extension
+		if extension {
 			return at
 		}
 		name, severity, next = name+"|"+severity, unescapeHeader(s[next:end]), end+1
@@ -106,9 +113,9 @@ func unescapeHeader(s string) string {
 	return string(b)
 }
 
-// appendExtension cuts s at its keys and appends the fields to the empty fields. It takes one pass: the
+// appendExtension cuts s at its known keys and appends the fields to the empty fields. It takes one pass: the
 // search back from an equals sign stops at the equals sign before it at the latest.
-func appendExtension(fields []Field, s string) []Field {
+func appendExtension(fields []Field, s string, known func(key string) bool) []Field {
 	first := len(s) - len(strings.TrimLeft(s, " \t"))
 	if first == len(s) {
 		return fields
@@ -136,7 +143,7 @@ func appendExtension(fields []Field, s string) []Field {
 			if key != first {
 				return fields // text without a key in front is no extension
 			}
-		case key == value || s[key-1] != ' ' && s[key-1] != '\t' || !Known(s[key:equals]):
+		case key == value || s[key-1] != ' ' && s[key-1] != '\t' || !known(s[key:equals]):
 			continue
 		default:
 			fields[len(fields)-1].Value = s[value : key-1]

@@ -1,0 +1,61 @@
+package cef
+
+import (
+	"slices"
+	"strings"
+)
+
+// inFull tells whether an extension has its keys under their full names, as Logstash's codec writes them where it isn't told
+// otherwise: one that has the usual keys, too, only has a text in which somebody wrote such a name.
+func inFull(ext []Field, s string) bool {
+	return (strings.Contains(s, "startTime=") || strings.Contains(s, "deviceCustomString1=") || strings.Contains(s, "sourceUserName=")) &&
+		!slices.ContainsFunc(ext, func(f Field) bool {
+			switch f.Key {
+			case "start", "suser", "msg", "cs1":
+				return true
+			}
+			return false
+		})
+}
+
+// short is the key of a full name in the CEF guide, of those that the services write; of any other key it is the key.
+func short(name string) string {
+	for _, custom := range [...][2]string{
+		{"deviceCustomString", "cs"}, {"deviceCustomNumber", "cn"}, {"deviceCustomIPv6Address", "c6a"},
+	} {
+		if number, ok := strings.CutPrefix(name, custom[0]); ok {
+			return custom[1] + number
+		}
+	}
+	switch name {
+	case "applicationProtocol":
+		return "app"
+	case "baseEventCount":
+		return "cnt"
+	case "destinationHostName":
+		return "dhost"
+	case "destinationUserName":
+		return "duser"
+	case "deviceAddress":
+		return "dvc"
+	case "deviceReceiptTime":
+		return "rt"
+	case "endTime":
+		return "end"
+	case "eventOutcome":
+		return "outcome"
+	case "message":
+		return "msg"
+	case "requestUrl":
+		return "request"
+	case "sourceAddress":
+		return "src"
+	case "sourceHostName":
+		return "shost"
+	case "sourceUserName":
+		return "suser"
+	case "startTime":
+		return "start"
+	}
+	return name
+}
