@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,6 +21,8 @@ type facts struct {
 	text       prose
 	principals []name // the accounts that are spelt as principal names, which no two people share
 	best       []name // by which accounts are compared first
+
+	tenant string // whose alert it is, where more than one organisation sends here; folded, empty where nothing tells
 
 	ids     []string // what may be another service's id, in the URL and the fields
 	parties parties  // what related compares
@@ -50,9 +53,27 @@ func (s scale) facts(n *formats.Notification) facts {
 	for _, a := range n.Addresses {
 		f.addresses = append(f.addresses, canonical(a))
 	}
+	f.tenant = tenantOf(n)
 	f.sketch()
 	f.best = s.bestNames(&f)
 	return f
+}
+
+// tenantOf is the tenant's ID, which Identity Protection has in a field and the portals in a page's address.
+func tenantOf(n *formats.Notification) string {
+	for _, key := range [...]string{"tenantId", "azureTenantId"} {
+		if id := fold(n.Extra[key]); isGUID(id) {
+			return id
+		}
+	}
+	page, err := url.Parse(n.URL)
+	if err != nil {
+		return ""
+	}
+	if id := fold(page.Query().Get("tid")); isGUID(id) {
+		return id
+	}
+	return ""
 }
 
 // canonical is an address in the one spelling of RFC 5952, without a zone, and an IPv4 address as that; anything else as

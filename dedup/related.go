@@ -81,9 +81,12 @@ func longWords(list []string, s string) []string {
 	return list
 }
 
-// related is false where two notifications have nobody in common for sure. It is what keeps a storm of
+// related is false where two notifications are of two tenants, or have nobody in common for sure. It is what keeps a storm of
 // one type from being weighed each with each.
 func related(a, b *facts) bool {
+	if a.tenant != b.tenant && a.tenant != "" && b.tenant != "" {
+		return false
+	}
 	if a.open || b.open || a.parties.meet(&b.parties) {
 		return true
 	}

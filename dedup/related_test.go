@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sluice-siem/sluice/formats"
+	"github.com/sluice-siem/sluice/formats/catalog"
 )
 
 // idsOf are the words of the fields that may be another service's ID.
@@ -42,5 +43,31 @@ func TestNoIDOfAProgram(t *testing.T) {
 	})
 	if want := []string{page}; !slices.Equal(got, want) {
 		t.Errorf("IDs %v, want %v", got, want)
+	}
+}
+
+func TestTwoTenantsHaveNobodyInCommon(t *testing.T) {
+	const page = "https://security.microsoft.com/alerts/x?tid="
+	cat, err := catalog.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := scale{catalog: cat}
+	const ours, theirs = "6f0e8c1b-58a4-4c71-9a0d-1f2e3d4c5b6a", "00e8c1b6-58a4-4c71-9a0d-1f2e3d4c5b6a"
+	for _, tt := range []struct {
+		name string
+		a, b formats.Notification
+		want bool
+	}{
+		{"one tenant", formats.Notification{URL: page + ours}, formats.Notification{URL: page + "6F0E8C1B-58A4-4C71-9A0D-1F2E3D4C5B6A"}, true},
+		{"two tenants", formats.Notification{URL: page + ours}, formats.Notification{URL: page + theirs}, false},
+		{"two by a field", formats.Notification{URL: page + ours}, formats.Notification{Extra: map[string]string{"azureTenantId": theirs}}, false},
+		{"one without", formats.Notification{URL: page + ours}, formats.Notification{URL: "https://hill.portal.cloudappsecurity.com/#/alerts/7"}, true},
+		{"one with another thing there", formats.Notification{URL: page + ours}, formats.Notification{URL: page + "7"}, true},
+	} {
+		x, y := s.facts(&tt.a), s.facts(&tt.b)
+		if got := related(&x, &y); got != tt.want {
+			t.Errorf("%s: related %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
