@@ -24,7 +24,10 @@ const (
 func (d directory) kin(a, b name) kinship {
 	a, b = initialled(a, b), initialled(b, a)
 	k := alike(a, b)
-	if k <= incomparable {
+	switch {
+	case k == incomparable && a.account && b.account && administers(a) != administers(b):
+		return namesake
+	case k <= incomparable:
 		return k
 	}
 	switch d.between(a.domain, b.domain) {
@@ -42,6 +45,15 @@ func (d directory) kin(a, b name) kinship {
 	case together:
 	}
 	return min(k, told(a, b))
+}
+
+// administers: the account is an administrator's for sure, whosoever. A single letter may stand for much else.
+func administers(n name) bool {
+	switch n.role {
+	case "adm", "priv", "t0", "t1", "t2":
+		return true
+	}
+	return false
 }
 
 // told compares what tells the accounts of one name apart.
@@ -147,7 +159,7 @@ func kinWords(a, b name) kinship {
 			local = b.words[0]
 		}
 		k := abbreviation(local, a.words)
-		if k == stranger && complements(local, a.words) {
+		if k == stranger && (complements(local, a.words) || syllables(local, a.words)) {
 			return incomparable
 		}
 		return k
@@ -218,6 +230,33 @@ func complements(local string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool {
 		return len(w) > 1 && len(rest) > 1 && strings.Contains(rest[1:], w[:1]) && strings.HasSuffix(rest, w[:1])
 	})
+}
+
+// syllables: an account made of one whole word and the first letters of the other one's syllables may be theirs, as wangxm is
+// often Wang Xiaoming's; nothing shows it.
+func syllables(local string, words []string) bool {
+	local = strings.TrimRightFunc(local, unicode.IsDigit)
+	return slices.ContainsFunc(words, func(whole string) bool {
+		letters, ok := strings.CutPrefix(local, whole)
+		if !ok {
+			letters, ok = strings.CutSuffix(local, whole)
+		}
+		return ok && len(whole) >= 2 && slices.ContainsFunc(words, func(w string) bool { return w != whole && syllabled(letters, w) })
+	})
+}
+
+// syllabled: two or three letters, of which the first begins the word and the others one of its syllables, in their order.
+func syllabled(letters, word string) bool {
+	if len(letters) < 2 || len(letters) > 3 || word == "" || letters[0] != word[0] {
+		return false
+	}
+	next := 1
+	for i := 2; i+1 < len(word) && next < len(letters); i++ {
+		if word[i] == letters[next] && !strings.ContainsRune("aeiou", rune(word[i])) && strings.ContainsRune("aeiouhy", rune(word[i+1])) {
+			next++
+		}
+	}
+	return next == len(letters)
 }
 
 // longestSAM is where Active Directory cuts a sAMAccountName.
