@@ -62,6 +62,7 @@ func ParseInto(e *Event, s string) error {
 			e.Extension[i].Key = short(e.Extension[i].Key)
 		}
 	}
+	unquote(e.Extension)
 	return nil
 }
 
@@ -155,6 +156,23 @@ func appendExtension(fields []Field, s string, known func(key string) bool) []Fi
 		fields[len(fields)-1].Value = s[value:]
 	}
 	return fields
+}
+
+// unquote takes the quotation marks off the values of a relay that puts them around every value.
+func unquote(fields []Field) {
+	const few = 3 // fields, of which each may have its own reason
+	if len(fields) < few {
+		return
+	}
+	for _, f := range fields {
+		if v := strings.TrimSpace(f.Value); len(v) < 2 || v[0] != '"' || v[len(v)-1] != '"' {
+			return
+		}
+	}
+	for i := range fields {
+		v := strings.TrimSpace(fields[i].Value)
+		fields[i].Value = v[1 : len(v)-1]
+	}
 }
 
 // keyChar tells the bytes of a key: those of the dictionary, and what extended keys add.

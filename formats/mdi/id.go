@@ -14,7 +14,7 @@ func plainURL(s string) string {
 }
 
 // alertID returns the alert's id, the last part of the URL's path, in lower case and without the aa
-// that the Microsoft 365 Defender portal puts before it; "" if that part is no id. whole tells that
+// that the Microsoft 365 Defender portal puts before it, or other two letters before a whole GUID; "" if that part is no id. whole tells that
 // the URL wasn't cut: only then a GUID may be a digit short, as one in the documentation is.
 func alertID(link string, whole bool) string {
 	_, path, ok := strings.Cut(link, "://")
@@ -34,8 +34,8 @@ func alertID(link string, whole bool) string {
 	switch {
 	case guid(id, 0):
 		return id
-	case len(bare) < len(id) && guid(bare, 0):
-		return bare
+	case len(id) > 2 && 'a' <= id[0] && id[0] <= 'z' && 'a' <= id[1] && id[1] <= 'z' && guid(id[2:], 0):
+		return id[2:]
 	case whole && len(bare) < len(id) && guid(bare, 1) && strings.IndexByte(bare, '-') >= 7:
 		return bare
 	case whole && guid(id, 1):
