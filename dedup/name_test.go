@@ -59,6 +59,12 @@ func TestKin(t *testing.T) {
 		{"Cyrillic account", "ЕЖукова", "elena.zhukova@x.example", likely},
 		{"Cyrillic and initials behind the surname", "Белая Мария Ивановна", "belaya.mi@x.example", likely},
 		{"Cyrillic and an initial", "Юрий Щербаков", "y.shcherbakov@x.example", likely},
+		{"Cyrillic, written in Ukrainian", "Ольга Шевченко", "olha.shevchenko@x.example", incomparable},
+		{"Cyrillic, with a c", "Илья Муромцев", "ilia.muromcev@x.example", incomparable},
+		{"Serbian and another person", "Ђорђе Петровић", "dmitry.tsoy@x.example", stranger},
+		{"Greek b", "Ευαγγελία Μπακογιάννη", "evangelia.bakogianni@x.example", likely},
+		{"Cyrillic, with a soft sign", "Наталья Хрущёва", "natalia.khrushcheva@x.example", likely},
+		{"Cyrillic signs that stand for no letter", "ь ъ", "j.a@x.example", incomparable},
 		{"Cyrillic, another first name", "Елена Жукова", "irina.zhukova@x.example", stranger},
 		{"Cyrillic, another surname", "Елена Жукова", "elena.zhuravleva@x.example", stranger},
 		{"Cyrillic, a short form of the first name", "Александр Волков", "alex.volkov@x.example", incomparable},
@@ -172,8 +178,9 @@ func TestProseMentions(t *testing.T) {
 }
 
 func FuzzKin(f *testing.F) {
-	for _, s := range []string{"jdoe", `A\b`, "@", "#ext#@", "x(y@z)", "Ü", ", ,", "''", "a.b.c.d.e.f.g@h"} {
+	for _, s := range []string{"jdoe", `A\b`, "@", "#ext#@", "x(y@z)", "Ü", ", ,", "''", "a.b.c.d.e.f.g@h", "ь ъ ж", "Ан Ю", "ψ.ου"} {
 		f.Add(s, "jane.doe@x.example")
+		f.Add(s, "j a")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if len(a)+len(b) > 200 {

@@ -31,7 +31,12 @@ func (n name) romanised() (name, bool) {
 	ok := true
 	roman := func(s string) string {
 		var b strings.Builder
-		for _, r := range strings.ReplaceAll(s, "ου", "u") {
+		for _, start := range [...][2]string{{"μπ", "b"}, {"ντ", "d"}, {"γκ", "g"}} {
+			if rest, ok := strings.CutPrefix(s, start[0]); ok {
+				s = start[1] + rest
+			}
+		}
+		for _, r := range strings.NewReplacer("ου", "u", "ευ", "ev", "αυ", "av", "γγ", "ng").Replace(s) {
 			latin, known := romanLetter(r)
 			ok = ok && known
 			b.WriteString(latin)
@@ -39,6 +44,7 @@ func (n name) romanised() (name, bool) {
 		return usualRoman(b.String())
 	}
 	n.local, n.base, n.words = roman(n.local), roman(n.base), mapped(n.words, roman)
+	n.words = slices.DeleteFunc(n.words, func(w string) bool { return w == "" }) // a sign that stands alone
 	return n, ok
 }
 
@@ -81,6 +87,8 @@ func romanLetter(r rune) (latin string, ok bool) {
 		return "ny", true
 	case 'ћ':
 		return "c", true
+	case 'ђ':
+		return "dj", true
 	case 'џ':
 		return "dzh", true
 	case 'ъ', 'ь':
@@ -116,6 +124,8 @@ func usualRoman(s string) string {
 			{"iya", "ya"},
 			{"ija", "ya"},
 			{"iia", "ya"},
+			{"yu", "yu"},
+			{"ya", "ya"},
 			{"ju", "yu"},
 			{"iu", "yu"},
 			{"ja", "ya"},
@@ -169,17 +179,18 @@ func otherSounds(a, b []string) bool {
 		a, b = b, a
 	}
 	return slices.ContainsFunc(a, func(w string) bool {
-		return !slices.ContainsFunc(b, func(o string) bool { return mayBeOneSound(consonants(w), consonants(o)) })
+		return !slices.ContainsFunc(b, func(o string) bool { return mayBeOneSound(w, o) })
 	})
 }
 
-// mayBeOneSound compares what consonants leaves of two words: one more, one less or another one may be another way to
-// write them, and what one begins with, a short form.
-func mayBeOneSound(a, b string) bool {
+// mayBeOneSound compares the consonants of two words: one more, one less or another one may be another way to write them, and
+// what one begins with, a short form. Of those that have hardly any, the first letter tells, too.
+func mayBeOneSound(v, w string) bool {
+	a, b := consonants(v), consonants(w)
 	if len(a) > len(b) {
 		a, b = b, a
 	}
-	if a == b || len(a) >= 2 && strings.HasPrefix(b, a) {
+	if a == b || strings.HasPrefix(b, a) && (len(a) >= 2 || len(b) == 2 && v[0] == w[0]) {
 		return true
 	}
 	if len(b) < 3 || len(b)-len(a) > 1 {
@@ -192,15 +203,16 @@ func mayBeOneSound(a, b string) bool {
 	return a[first:] == b[first+1:] || len(a) == len(b) && a[first+1:] == b[first+1:]
 }
 
-// consonants leaves out of a word what vowels it has, and what may be written as two letters or one.
+// consonants leaves out of a word its vowels, what may be one, and what may be written as two letters.
 func consonants(s string) string {
+	s = strings.ReplaceAll(s, "ts", "c")
 	out := make([]byte, 0, len(s))
 	for i := range len(s) {
 		c := s[i]
 		switch c {
 		case 'a', 'e', 'i', 'o', 'u', 'y', 'j', 'h', '-', '\'':
 			continue
-		case 'c', 'q':
+		case 'q':
 			c = 'k'
 		}
 		if len(out) == 0 || out[len(out)-1] != c {
