@@ -82,7 +82,9 @@ func (m *Model) openTables(ctx context.Context) error {
 	}
 	err := m.openProved(ctx)
 	if !restored && isUnfit(err) {
-		m.log.Warn("the model can't be used: it is set aside and made anew", "err", err)
+		m.log.Warn("the model can't be used: it is set aside and made anew, from its snapshot if that fits, and from the stream; "+
+			"alerts, closures and audit lines that are older than both are in the file that is set aside, and nowhere else",
+			"set_aside", m.path()+aside, "err", err)
 		if err := SetAside(m.path()); err != nil {
 			return err
 		}
