@@ -51,8 +51,8 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 	for _, value := range object {
 		tagged = tagged || string(value) == `"`+tag+`"` || string(value) == `"`+tag+`:"`
 	}
-	if original := originalOf(object); original != nil {
-		if event, m, ok = opened(original, tagged, received, most); ok {
+	for _, path := range [...][2]string{{"event", "original"}, {"body", "stringValue"}, {"result", "_raw"}} {
+		if event, m, ok = opened(inner(object, path), tagged, received, most); ok {
 			return event, m, true
 		}
 	}
@@ -60,7 +60,7 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 	// somebody wrote, such as a request, and so may these beside a text in one that comes before them.
 	for _, name := range [...]string{
 		"_raw", "rawmsg", "message", "Message", "MESSAGE", "msg", "full_message", "short_message", "SyslogMessage", "log", "raw", "event",
-		"body", "Body", "stringValue", "textPayload", "payload", "result", "_source", "records",
+		"textPayload", "_source", "records",
 	} {
 		value := object[name]
 		if event, m, ok = opened(value, tagged, received, most); ok || len(value) > len(`""`) && value[0] == '"' {
@@ -70,16 +70,18 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 	return nil, m, false
 }
 
-// originalOf returns the member in which the Elastic Common Schema has the whole message, of which message may be what was read.
-func originalOf(object map[string]json.RawMessage) json.RawMessage {
-	if original := object["event.original"]; original != nil {
-		return original
+// inner returns what a member of a member has. So the Elastic Common Schema names the whole message, of which message may be
+// what was read; OpenTelemetry the text of a log record; and Splunk what a search found. A body or a result with other members,
+// or that is a text itself, is what somebody sent to a program or got from it.
+func inner(object map[string]json.RawMessage, path [2]string) json.RawMessage {
+	if value := object[path[0]+"."+path[1]]; value != nil {
+		return value
 	}
-	var event struct{ Original json.RawMessage }
-	if json.Unmarshal(object["event"], &event) != nil {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object[path[0]], &members) != nil {
 		return nil
 	}
-	return event.Original
+	return members[path[1]]
 }
 
 // opened reads a JSON value that may be a message, or an envelope in an envelope.
