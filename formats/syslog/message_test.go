@@ -59,6 +59,12 @@ func TestParse(t *testing.T) {
 		{"bsd with an address for a host", "<36>Mar  6 08:59:12 2001:db8::7 ", "CEF:0" + mdi, func() syslog.Message { m := bsd; m.Host = "2001:db8::7"; return m }()},
 		{"bsd with the year behind the time", "<36>Mar  6 08:59:12 2023 HBDC02 ", "CEF:0" + mdi, bsd},
 		{"bsd with the day of the week", "<36>Mon Mar  6 08:59:12 2023 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd with one figure for the hour, and the year", "<36>Mar 16 8:59:12 2023 ", "CEF:0" + mdi, func() syslog.Message {
+			m := bsd
+			m.Time, m.Host = time.Date(2023, 3, 16, 8, 59, 12, 0, time.UTC), ""
+			return m
+		}()},
+		{"bsd with one figure for the hour, and a zone", "<36>Mar 16 8:59:12+01:00 ", "CEF:0" + mdi, func() syslog.Message { m := timeless; m.Host = ""; return m }()},
 		{"bsd in another language", "<36>Mär  6 08:59:12 HBDC02 ", "CEF:0" + mdi, timeless},
 		{"bsd in another language, abbreviated", "<36>févr. 6 08:59:12 HBDC02 ", "CEF:0" + mdi, timeless},
 		{"bsd in figures and another language", "<36>3月  6 08:59:12 HBDC02 ", "CEF:0" + mdi, timeless},

@@ -24,8 +24,9 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 		}
 		year = true
 	} else if rest := p.line[at+n:]; shaped(rest, " 20dd ") || shaped(rest, "+dd") || shaped(rest, "-dd") {
-		n, when = otherStamp(p.line[at:])
-		year = true
+		if whole, at := otherStamp(p.line[at:]); whole > 0 {
+			n, when, year = whole, at, true
+		}
 	}
 	m.Time = when
 	next := skipBlanks(p.line, at+n+closed(p.line[at+n:]))

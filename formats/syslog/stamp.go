@@ -19,7 +19,7 @@ func otherStamp(b []byte) (n int, t time.Time) {
 	for range mostWords {
 		word := b[n : n+wordEnd(b[n:])]
 		switch {
-		case shaped(word, "dd:dd:dd") && numbered > 0:
+		case isClock(word) && numbered > 0:
 			n += behindClock(b[n:])
 			return n, dateOf(b[:n])
 		case !isDate(word):
@@ -33,12 +33,15 @@ func otherStamp(b []byte) (n int, t time.Time) {
 			return 0, t
 		}
 	}
-	if numbered > 0 && shaped(b[n:], "dd:dd:dd") {
+	if numbered > 0 && isClock(b[n:]) {
 		n += behindClock(b[n:])
 		return n, dateOf(b[:n])
 	}
 	return 0, t
 }
+
+// isClock tells a time of day at the beginning of b. Some leave out the zero before an hour.
+func isClock(b []byte) bool { return shaped(b, "dd:dd:dd") || shaped(b, "d:dd:dd") }
 
 // isDate tells a word that may be part of a date: a month or a day in letters of any language, figures, or both.
 func isDate(word []byte) bool {
