@@ -8,14 +8,10 @@ import (
 // inFull tells whether an extension has its keys under their full names, as Logstash's codec writes them where it isn't told
 // otherwise: one that has the usual keys, too, only has a text in which somebody wrote such a name.
 func inFull(ext []Field, s string) bool {
-	return (strings.Contains(s, "startTime=") || strings.Contains(s, "deviceCustomString1=") || strings.Contains(s, "sourceUserName=")) &&
-		!slices.ContainsFunc(ext, func(f Field) bool {
-			switch f.Key {
-			case "start", "suser", "msg", "cs1":
-				return true
-			}
-			return false
-		})
+	if slices.ContainsFunc(ext, func(f Field) bool { return f.Key == "start" || f.Key == "suser" || f.Key == "msg" || f.Key == "cs1" }) {
+		return false
+	}
+	return strings.Contains(s, "startTime=") || strings.Contains(s, "deviceCustomString1=") || strings.Contains(s, "sourceUserName=")
 }
 
 // short is the key of a full name in the CEF guide, of those that the services write; of any other key it is the key.

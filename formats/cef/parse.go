@@ -72,8 +72,9 @@ func (e *Event) nameOn(s string, at int) int {
 	const most = 16 // bars in a name
 	name, severity, next := e.Name, e.Severity, at
 	for range most {
-		end := barAfter(s, next)
-		extension := end < 0 || strings.IndexByte(s[next:end], '=') >= 0
+		column, _, _ := strings.Cut(s[next:], "=") // or what is before the first value
+		end := barAfter(column, 0)
+		extension := end < 0
 		if _, ok := rank(severity); ok && extension {
 			e.Name, e.Severity, e.Shifted = name, severity, next != at
 			return next
@@ -81,7 +82,7 @@ func (e *Event) nameOn(s string, at int) int {
 		if extension {
 			return at
 		}
-		name, severity, next = name+"|"+severity, unescapeHeader(s[next:end]), end+1
+		name, severity, next = name+"|"+severity, unescapeHeader(column[:end]), next+end+1
 	}
 	return at
 }
