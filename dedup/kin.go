@@ -25,7 +25,7 @@ func (d directory) kin(a, b name) kinship {
 	a, b = initialled(a, b), initialled(b, a)
 	k := alike(a, b)
 	switch {
-	case k == incomparable && a.account && b.account && administers(a) != administers(b):
+	case k == incomparable && a.account && b.account && (administers(a) && plainly(b) || administers(b) && plainly(a)):
 		return namesake
 	case k <= incomparable:
 		return k
@@ -55,6 +55,9 @@ func administers(n name) bool {
 	}
 	return false
 }
+
+// plainly: the account is somebody's own as its name says. A number may be an administrator's account as well.
+func plainly(n name) bool { return !n.opaque && !administers(n) }
 
 // told compares what tells the accounts of one name apart.
 func told(a, b name) kinship {
