@@ -78,6 +78,8 @@ func formalName(word string) string {
 		return "joseph"
 	case "ken", "kenny":
 		return "kenneth"
+	case "kostas", "costas", "kostis":
+		return "konstantinos"
 	case "larry", "laurence":
 		return "lawrence"
 	case "maggie", "meg", "peggy":

@@ -36,7 +36,10 @@ func (n name) romanised() (name, bool) {
 				s = start[1] + rest
 			}
 		}
-		for _, r := range strings.NewReplacer("ου", "u", "ευ", "ev", "αυ", "av", "γγ", "ng").Replace(s) {
+		for _, pair := range [...][2]string{{"ου", "u"}, {"ευ", "ev"}, {"αυ", "av"}, {"γγ", "ng"}} {
+			s = strings.ReplaceAll(s, pair[0], pair[1])
+		}
+		for _, r := range s {
 			latin, known := romanLetter(r)
 			ok = ok && known
 			b.WriteString(latin)
@@ -114,6 +117,7 @@ func usualRoman(s string) string {
 		for _, p := range [...][2]string{
 			{"shch", "sh"},
 			{"sch", "sh"},
+			{"tch", "ch"},
 			{"kh", "h"},
 			{"ph", "f"},
 			{"tz", "ts"},
@@ -173,13 +177,16 @@ func initials(words []string) []string {
 	return append(slices.Clone(words[:last]), words[last][:1], words[last][1:])
 }
 
-// otherSounds: a word of the shorter name sounds like none of the longer one, however either is written.
+// otherSounds: a word of the shorter name sounds like none of the longer one, however either is written, nor a short form like
+// what it stands for.
 func otherSounds(a, b []string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
 	return slices.ContainsFunc(a, func(w string) bool {
-		return !slices.ContainsFunc(b, func(o string) bool { return mayBeOneSound(w, o) })
+		return !slices.ContainsFunc(b, func(o string) bool {
+			return mayBeOneSound(w, o) || mayBeOneSound(usualRoman(formalName(w)), usualRoman(formalName(o)))
+		})
 	})
 }
 
@@ -205,14 +212,16 @@ func mayBeOneSound(v, w string) bool {
 
 // consonants leaves out of a word its vowels, what may be one, and what may be written as two letters.
 func consonants(s string) string {
-	s = strings.ReplaceAll(s, "ts", "c")
+	for _, hissing := range [...]string{"ts", "ch"} { // ch is also a French sh
+		s = strings.ReplaceAll(s, hissing, "s")
+	}
 	out := make([]byte, 0, len(s))
 	for i := range len(s) {
 		c := s[i]
 		switch c {
 		case 'a', 'e', 'i', 'o', 'u', 'y', 'j', 'h', '-', '\'':
 			continue
-		case 'q':
+		case 'c', 'q':
 			c = 'k'
 		}
 		if len(out) == 0 || out[len(out)-1] != c {
