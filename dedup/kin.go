@@ -235,8 +235,8 @@ func complements(local string, words []string) bool {
 	})
 }
 
-// syllables: an account made of one whole word and the first letters of the other one's syllables may be theirs, as wangxm is
-// often Wang Xiaoming's; nothing shows it.
+// syllables: an account made of a Chinese or Korean surname and the first letters of the first name's syllables may be theirs, as
+// wangxm is often Wang Xiaoming's; nothing shows it. Elsewhere such letters are initials: smithjd is not Jordan Smith.
 func syllables(local string, words []string) bool {
 	local = strings.TrimRightFunc(local, unicode.IsDigit)
 	return slices.ContainsFunc(words, func(whole string) bool {
@@ -244,8 +244,23 @@ func syllables(local string, words []string) bool {
 		if !ok {
 			letters, ok = strings.CutSuffix(local, whole)
 		}
-		return ok && len(whole) >= 2 && slices.ContainsFunc(words, func(w string) bool { return w != whole && syllabled(letters, w) })
+		return ok && oneSyllable(whole) && slices.ContainsFunc(words, func(w string) bool { return w != whole && syllabled(letters, w) })
 	})
+}
+
+// oneSyllable: a word sounds like one syllable of Chinese or Korean: a consonant at most, or one with an h, vowels, and what such a syllable ends
+// with.
+func oneSyllable(word string) bool {
+	const vowels = "aeiouwy"
+	first := strings.IndexAny(word, vowels)
+	if first < 0 || first > 1 && (first > 2 || word[1] != 'h') {
+		return false
+	}
+	switch strings.TrimLeft(word[first:], vowels) {
+	case "", "n", "ng", "k", "rk", "m", "l":
+		return len(word) > 1
+	}
+	return false
 }
 
 // syllabled: two or three letters, of which the first begins the word and the others one of its syllables, in their order.
