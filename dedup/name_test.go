@@ -78,6 +78,7 @@ func TestKin(t *testing.T) {
 		{"Cyrillic, a nickname", "Александр Волков", "sasha.volkov@x.example", incomparable},
 		{"Cyrillic, another's nickname", "Александр Волков", "tanya.volkova@x.example", stranger},
 		{"Cyrillic, written in French", "Сергей Шевченко", "sergei.chevtchenko@x.example", incomparable},
+		{"Cyrillic, an English j", "Джон Смит", "john.smith@x.example", incomparable},
 		{"Cyrillic, a k written as c", "Эрик Кан", "eric.kan@x.example", incomparable},
 		{"Cyrillic and another abbreviation", "Елена Жукова", "ivolkov", incomparable},
 		{"Greek", "Γιώργος Παπαδόπουλος", "giorgos.papadopoulos@x.example", likely},

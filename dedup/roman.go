@@ -212,6 +212,7 @@ func mayBeOneSound(v, w string) bool {
 
 // consonants leaves out of a word its vowels, what may be one, and what may be written as two letters.
 func consonants(s string) string {
+	s = strings.ReplaceAll(s, "dzh", "j")
 	for _, hissing := range [...]string{"ts", "ch"} { // ch is also a French sh
 		s = strings.ReplaceAll(s, hissing, "s")
 	}
