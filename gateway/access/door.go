@@ -173,10 +173,11 @@ func (d *Door) secure(r *http.Request) bool {
 	return r.TLS != nil || d.proxied(r) && r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// proxied says whether a proxy that is believed asks for somebody.
+// proxied says whether a proxy that is believed asks for somebody. It may add its line behind one of the browser's own, which says
+// what it likes, or nothing.
 func (d *Door) proxied(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && r.Header.Get("X-Forwarded-For") != "" && d.believed(peer.Addr())
+	return err == nil && len(r.Header.Values("X-Forwarded-For")) > 0 && d.believed(peer.Addr())
 }
 
 func (d *Door) believed(a netip.Addr) bool {

@@ -3,6 +3,7 @@ package access_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -515,6 +516,44 @@ func TestCookies(t *testing.T) {
 	// A proxy that is believed and was asked without TLS gets nothing.
 	if status, body := b.do(http.MethodGet, "/me", nil, http.Header{"X-Forwarded-For": {"203.0.113.9"}}); status != http.StatusForbidden || !strings.Contains(body, "encrypted") {
 		t.Errorf("in clear over a proxy: %d %s", status, body)
+	}
+	// Nor where the browser put an empty line before the proxy's.
+	if status, body := b.do(http.MethodGet, "/me", nil, http.Header{"X-Forwarded-For": {"", "203.0.113.9"}}); status != http.StatusForbidden || !strings.Contains(body, "encrypted") {
+		t.Errorf("in clear over a proxy, with an empty line: %d %s", status, body)
+	}
+}
+
+// TestNobodyHidesBehindAProxy: what a client itself says of its address is no reason to take it for another's.
+func TestNobodyHidesBehindAProxy(t *testing.T) {
+	h := newHouse(t)
+	h.options.Proxies = []string{"10.1.2.0/24"}
+	h.open()
+	_, secret, err := h.door.Create(access.Local(), "deploy", access.Viewer, access.Scope{}, h.now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		peer string
+		said []string
+		want string
+	}{
+		{"203.0.113.9:4711", []string{"127.0.0.1"}, "203.0.113.9"}, // no proxy of ours
+		{"10.1.2.3:4711", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"10.1.2.3:4711", []string{"127.0.0.1, 203.0.113.9"}, "203.0.113.9"},
+		{"10.1.2.3:4711", []string{"127.0.0.1", "203.0.113.9, 10.1.2.4"}, "203.0.113.9"},
+		{"10.1.2.3:4711", []string{"", "203.0.113.9"}, "203.0.113.9"},
+		{"10.1.2.3:4711", []string{"nonsense"}, "10.1.2.3"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r.RemoteAddr, r.Header["X-Forwarded-For"] = tt.peer, tt.said
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.Header.Set("Authorization", "Bearer "+secret)
+		if tt.peer == "203.0.113.9:4711" {
+			r.TLS = &tls.ConnectionState{}
+		}
+		if p, err := h.door.Principal(r); err != nil || p.From != tt.want {
+			t.Errorf("%s that says %q asks from %q (%v), want %s", tt.peer, tt.said, p.From, err, tt.want)
+		}
 	}
 }
 
