@@ -106,7 +106,7 @@ func (d *Door) CheckToken(p Principal, name string, role Role, scope Scope, expi
 	case lesser(role, p.Role) != role:
 		return &RefusalError{Text: fmt.Sprintf("%s is %s, whose tokens may no more: found role %s", p.By(), an(p.Role), role)}
 	case !scope.Whole() && scope.Within(p.Scope).Key() != scope.Key():
-		return &RefusalError{Text: fmt.Sprintf("%s sees %s, and a token that sees %s would see more", p.By(), p.Scope, scope)}
+		return &RefusalError{Text: fmt.Sprintf("%s sees %s, and a token that sees %.300s would see more", p.By(), p.Scope, scope)}
 	case scope.fault() != "":
 		return fmt.Errorf("%w: %s", ErrToken, scope.fault())
 	case role == Ingest && !scope.Whole():

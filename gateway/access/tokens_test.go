@@ -53,6 +53,11 @@ func TestTokensAreLessThanTheirCreator(t *testing.T) {
 	if err != nil || token.Scope.Key() != mdi.Key() {
 		t.Errorf("a limited creator's token sees %s, %v", token.Scope, err)
 	}
+	long := access.Scope{Applications: []string{strings.Repeat("x", 300<<10)}}
+	operator.Scope.Applications = []string{"Box"}
+	if _, _, err := h.door.Create(operator, "long", access.Viewer, long, week); err == nil || len(err.Error()) > 1<<10 {
+		t.Errorf("refused in %d bytes, which no line of the audit log takes", len(err.Error()))
+	}
 }
 
 // TestTokensFollowTheirCreator: what was given is taken with what was given to the creator.
