@@ -189,9 +189,19 @@ func readDocuments[T any](ctx context.Context, q querier, query string, args ...
 	return out, nil
 }
 
-// checkDocument says whether an act on documents can be done. It is asked again when the act is folded.
+// checkDocument says whether an act on documents can be done. When the act is folded it is asked again, but for what wasn't asked
+// always: what was recorded before that still stands.
 func (m *Model) checkDocument(ctx context.Context, by string, a Act) error {
-	if s, ok := a.(SaveQuery); ok && s.Query.ID == "" {
+	if err := checkDocument(ctx, m.reader, by, a); err != nil {
+		return err
+	}
+	switch a := a.(type) {
+	case SavePolicy:
+		return a.Policy.checkKind()
+	case SaveQuery:
+		if a.Query.ID != "" {
+			return nil
+		}
 		var own int
 		if err := m.reader.QueryRowContext(ctx, "SELECT count(*) FROM documents WHERE kind = ? AND owner = ?", kindQuery, by).Scan(&own); err != nil {
 			return fmt.Errorf("count documents: %w", err)
@@ -200,7 +210,7 @@ func (m *Model) checkDocument(ctx context.Context, by string, a Act) error {
 			return fmt.Errorf("%w: %d queries are yours, and can be no more: forget some", ErrRefused, own)
 		}
 	}
-	return checkDocument(ctx, m.reader, by, a)
+	return nil
 }
 
 func checkDocument(ctx context.Context, q querier, by string, a Act) error {
@@ -415,12 +425,6 @@ func (p *ActivityPolicy) check() error {
 	if i := slices.IndexFunc(f, func(c filter.Condition) bool { return c.Field == "time" || c.Field == "alert" }); i >= 0 {
 		return fmt.Errorf("%w: the filter asks for the %s, which a policy that judges what comes in doesn't know", ErrInvalid, f[i].Field)
 	}
-	activity := func(field string) []string { return map[string][]string{"kind": {string(formats.Activity)}}[field] }
-	if i := slices.IndexFunc(f, func(c filter.Condition) bool {
-		return c.Field == "kind" && !filter.Filter{c}.Match(time.Time{}, activity)
-	}); i >= 0 {
-		return fmt.Errorf("%w: by %s no activity fits, and a policy judges nothing else", ErrInvalid, f[i:i+1])
-	}
 	switch {
 	case len(f) == 0:
 		return fmt.Errorf("%w: a policy without a filter would raise an alert for everything", ErrInvalid)
@@ -439,6 +443,21 @@ func (p *ActivityPolicy) check() error {
 		}
 	}
 	return p.Beyond.check()
+}
+
+// checkKind says whether a policy's filter is for something else than activities.
+func (p *ActivityPolicy) checkKind() error {
+	f, err := filter.Activities().Parse(p.Filter)
+	if err != nil {
+		return fmt.Errorf("%w: the filter: %w", ErrInvalid, err)
+	}
+	activity := func(field string) []string { return map[string][]string{"kind": {string(formats.Activity)}}[field] }
+	if i := slices.IndexFunc(f, func(c filter.Condition) bool {
+		return c.Field == "kind" && !filter.Filter{c}.Match(time.Time{}, activity)
+	}); i >= 0 {
+		return fmt.Errorf("%w: by %s no activity fits, and a policy judges nothing else", ErrInvalid, f[i:i+1])
+	}
+	return nil
 }
 
 func (b *Beyond) check() error {

@@ -126,6 +126,20 @@ func TestWhatComesWithSluiceIsWellFormed(t *testing.T) {
 	}
 }
 
+// TestPoliciesOfBeforeAreKept: what was saved while its filter was taken is there again in a model that is made anew, and so is
+// what became of it.
+func TestPoliciesOfBeforeAreKept(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	p := model.ActivityPolicy{Name: "Deletions", Severity: formats.Low, Filter: "kind = alert and action = delete", Times: 1, Enabled: true}
+	p.ID, p.Revision = s.records("ida", model.SavePolicy{Policy: p}), 1
+	p.Filter = "action = delete"
+	s.records("ida", model.SavePolicy{Policy: p})
+	if kept, err := s.model.Policy(t.Context(), p.ID); err != nil || kept.Filter != p.Filter || kept.Revision != 2 {
+		t.Errorf("Policy = %+v, %v", kept, err)
+	}
+}
+
 func TestPoliciesAreKept(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)

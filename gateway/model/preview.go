@@ -48,7 +48,7 @@ type Sample struct {
 // Preview says what a policy would have raised in the last days, by the activities that the log has. It may take as
 // long as judging them all again takes, and ends with ctx.
 func (m *Model) Preview(ctx context.Context, p ActivityPolicy, days int) (Preview, error) {
-	if err := p.check(); err != nil {
+	if err := cmp.Or(p.check(), p.checkKind()); err != nil {
 		return Preview{}, err
 	}
 	if days < 1 || days > mostPast {
