@@ -199,6 +199,11 @@ func TestPagesAreWhole(t *testing.T) {
 	if answer, page := ask(http.MethodPost, "/policies/new", twice+"&do=save"); answer.StatusCode == http.StatusOK || !strings.Contains(page, "times: found &#34;two&#34;") {
 		t.Errorf("times that are no number: %d %s", answer.StatusCode, page)
 	}
+	for _, within := range []string{"-1h", "0s"} {
+		if _, page := ask(http.MethodPost, "/policies/new", form+"&do=preview&within="+within); !strings.Contains(page, "within: found &#34;"+within+"&#34;, expected more than 0s") {
+			t.Errorf("within %s: %s", within, page)
+		}
+	}
 	if all := admin.ask(http.StatusOK, http.MethodGet, "/policies", ""); strings.Contains(all, "Downloads") {
 		t.Errorf("it was saved: %s", all)
 	}

@@ -124,6 +124,9 @@ func (p *policyPage) read(of func(string) string) error {
 	}
 	if p.Lasts = cmp.Or(of("within"), p.Lasts); p.Lasts != "" {
 		d, err := config.ParseDuration(p.Lasts)
+		if err == nil && d <= 0 {
+			err = fmt.Errorf("found %q, expected more than 0s", p.Lasts)
+		}
 		if err != nil {
 			return fmt.Errorf("within: %w", err)
 		}
