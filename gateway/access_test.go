@@ -375,8 +375,8 @@ func TestTheAuditLogSaysFromWhere(t *testing.T) {
 	}
 	overSocket(t, c.DataDir, http.StatusOK, http.MethodPost, "/alerts/comment", `{"alerts":["`+alert+`"],"text":"here"}`)
 	for act, want := range map[string]string{
-		"close": `,"from":"127.0.0.1"}`, "export": `"text":"alerts as ndjson: all","from":"127.0.0.1"}`, "denied": `,"from":"127.0.0.1"}`,
-		"forward_after_all": `{"why":"","from":"127.0.0.1"}`, "comment": `"text":"here"}`,
+		"close": `{"from":"127.0.0.1","alerts":`, "export": `{"from":"127.0.0.1","text":"alerts as ndjson: all"}`, "denied": `{"from":"127.0.0.1","text":`,
+		"forward_after_all": `{"from":"127.0.0.1","why":""}`, "comment": `{"alerts":["` + alert + `"],"text":"here"}`,
 	} {
 		eventually(t, act+" is in the audit log with "+want, func() bool {
 			return strings.Contains(admin.ask(http.StatusOK, http.MethodGet, "/audit?filter=act+%3D+"+act, ""), want)

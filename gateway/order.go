@@ -77,8 +77,8 @@ func (g *Gateway) Record(ctx context.Context, a stream.Act) (stream.Position, er
 	}})
 }
 
-// asked is a copy of an act's arguments that tells, beside them, from which address it was asked for: the audit log shows them
-// as they are. Who reaches the control socket has none.
+// asked is a copy of an act's arguments that tells, before them, from which address it was asked for: the audit log shows them
+// as they are, and long ones cut. Who reaches the control socket has none.
 func asked(ctx context.Context, args []byte) ([]byte, error) {
 	who, _ := access.From(ctx)
 	if who.From == "" || !bytes.HasPrefix(args, []byte("{")) {
@@ -93,7 +93,7 @@ func asked(ctx context.Context, args []byte) ([]byte, error) {
 	if bytes.Equal(args, []byte("{}")) {
 		return from, nil
 	}
-	return append(append(bytes.Clone(args[:len(args)-1]), ','), from[1:]...), nil
+	return append(append(from[:len(from)-1], ','), args[1:]...), nil
 }
 
 func checkAct(a *stream.Act) error {

@@ -150,6 +150,7 @@ func TestPagesAreWhole(t *testing.T) {
 	g.send(both.mcas(), both.mdi())
 	alert := admin.until(1)[0].ID
 	admin.ask(http.StatusOK, http.MethodPost, "/alerts/assign", `{"alerts":["`+alert+`"],"to":"ida"}`)
+	admin.ask(http.StatusOK, http.MethodPost, "/alerts/comment", `{"alerts":["`+alert+`"],"text":"`+strings.Repeat("long ", 200)+`"}`)
 
 	ask := func(method, path, body string) (*http.Response, string) {
 		t.Helper()
@@ -186,6 +187,10 @@ func TestPagesAreWhole(t *testing.T) {
 			}
 			seen[m[1]] = true
 		}
+	}
+
+	if _, page := ask(http.MethodGet, "/admin/audit?filter="+url.QueryEscape("act = comment"), ""); !strings.Contains(page, "long long") || !strings.Contains(page, "127.0.0.1") {
+		t.Errorf("the audit log doesn't show from where a long comment is: %s", page)
 	}
 
 	form := url.Values{"name": {"Downloads"}, "filter": {"action = download"}, "severity": {"low"}, "times": {"1"}, "enabled": {"1"}}.Encode()

@@ -16,8 +16,8 @@ import (
 // Noted is an act that changes nothing that the model shows: it is for the audit log.
 type Noted struct {
 	What string `json:"-"`              // log_in, log_in_failed, log_out, denied, export, create_token, revoke_token
-	Text string `json:"text,omitempty"` // how it went
 	From string `json:"from,omitempty"` // the address that asked
+	Text string `json:"text,omitempty"` // how it went
 	Left int    `json:"left,omitempty"` // how many like it before were too many to be noted
 }
 
