@@ -104,9 +104,11 @@ func TestHowLongAPolicyCounts(t *testing.T) {
 func TestTheAuditLogHasTextAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.send(http.MethodPost, api.Prefix+"/alerts/comment", `{"alerts":["a1"],"text":"severity >= medium & <seen>"}`, nil)
-	found := w.ask(http.MethodGet, api.Prefix+"/audit?filter="+url.QueryEscape(`act = comment and details contains "severity >= medium & <seen>"`), "").Body.String()
-	if !strings.Contains(found, `"text":"severity >= medium & <seen>"`) {
-		t.Errorf("found %s", found)
+	for _, text := range []string{`"severity >= medium & <seen>"`, `"user = \"Ida Brook\" on \\\\share\\new"`} {
+		w.send(http.MethodPost, api.Prefix+"/alerts/comment", `{"alerts":["a1"],"text":`+text+`}`, nil)
+		found := w.ask(http.MethodGet, api.Prefix+"/audit?filter="+url.QueryEscape(`act = comment and details contains `+text), "").Body.String()
+		if !strings.Contains(found, `"text":`+text) {
+			t.Errorf("%s: found %s", text, found)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-siem/sluice/config/filter"
@@ -50,7 +51,12 @@ func (f *folder) audit(ctx context.Context, e *stream.Entry) error {
 		details = []byte("{}")
 	}
 	return f.exec(ctx, "INSERT INTO audit (key, time, who, who_folded, act, details, details_folded, scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		string(e.Key), millis(e.Time), e.Act.By, filter.Fold(e.Act.By), e.Act.Verb, string(details), filter.Fold(string(details)), e.Act.Scope)
+		string(e.Key), millis(e.Time), e.Act.By, filter.Fold(e.Act.By), e.Act.Verb, string(details), filter.Fold(typed(details)), e.Act.Scope)
+}
+
+// typed is JSON with quotes, backslashes and the ends of lines in its text as they were typed, which is how they are searched for.
+func typed(details []byte) string {
+	return strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n", `\r`, "\r", `\t`, "\t").Replace(string(details))
 }
 
 // Audit gives a page of the audit log, the newest first or by time rising. The filter's fields are [AuditFields].
