@@ -253,6 +253,25 @@ func TestWhoForgetsASharedQuery(t *testing.T) {
 	}
 }
 
+// TestAQueryThatIsForgottenIsGone for those, too, who see less than the admin who forgets it.
+func TestAQueryThatIsForgottenIsGone(t *testing.T) {
+	t.Parallel()
+	g := startTimed(t, frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	}), 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	gone, other := g.caller(access.Operator, "defender_for_identity"), g.caller(access.Viewer, "defender_for_identity")
+	var q struct{ ID string }
+	if err := json.Unmarshal([]byte(gone.ask(http.StatusCreated, http.MethodPost, "/queries", `{"name":"left behind","of":"alerts","filter":"status = open","shared":true}`)), &q); err != nil {
+		t.Fatal(err)
+	}
+	other.ask(http.StatusOK, http.MethodGet, "/queries/"+q.ID, "")
+	g.caller(access.Admin).tagged(http.StatusOK, http.MethodDelete, "/queries/"+q.ID, `"1"`)
+	eventually(t, "it is gone", func() bool {
+		return !strings.Contains(other.ask(http.StatusOK, http.MethodGet, "/queries", ""), "left behind")
+	})
+}
+
 // TestATrialIsOfWhatAnInputTakes: what every input would cut is cut here, too, and what is no line at all is not read.
 func TestATrialIsOfWhatAnInputTakes(t *testing.T) {
 	t.Parallel()

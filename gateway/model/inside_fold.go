@@ -156,8 +156,10 @@ func (f *folder) limitAct(ctx context.Context, e *stream.Entry) (fold bool, err 
 		return true, nil
 	case ResetScore: // its reason may name what is outside; what a limited role sees stands on its own
 		return false, nil
-	case SaveQuery, DropQuery: // what others keep may name what they see
+	case SaveQuery: // what others keep may name what they see
 		return e.Act.Scope == f.m.options.Scope.Key(), nil
+	case DropQuery:
+		return a.Shared || e.Act.Scope == f.m.options.Scope.Key(), nil
 	}
 	return false, nil
 }
