@@ -196,7 +196,7 @@ func (d *Door) address(r *http.Request) string {
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		a, err := netip.ParseAddr(strings.TrimSpace(hop))
+		a, err := hopAddress(strings.TrimSpace(hop))
 		if err != nil {
 			break
 		}
@@ -205,6 +205,14 @@ func (d *Door) address(r *http.Request) string {
 		}
 	}
 	return at.String()
+}
+
+// hopAddress reads one address of X-Forwarded-For. Some proxies, Azure's among them, write the port too.
+func hopAddress(s string) (netip.Addr, error) {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Addr(), nil
+	}
+	return netip.ParseAddr(s)
 }
 
 // cookieName has the prefix by which browsers take a cookie over TLS alone, for this host alone (RFC 6265bis).
