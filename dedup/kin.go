@@ -248,8 +248,8 @@ func syllables(local string, words []string) bool {
 	})
 }
 
-// oneSyllable: a word sounds like one syllable of Chinese or Korean: a consonant at most, or one with an h, vowels, and what such a syllable ends
-// with.
+// oneSyllable: a word sounds like one syllable of Chinese or Korean: a consonant at most, or one with an h, vowels, and what such
+// a syllable ends with.
 func oneSyllable(word string) bool {
 	const vowels = "aeiouwy"
 	first := strings.IndexAny(word, vowels)

@@ -110,41 +110,42 @@ func romanLetter(r rune) (latin string, ok bool) {
 
 // usualRoman brings the ways to write a Cyrillic or Greek name in Latin letters to one, as far as they are no other name's.
 func usualRoman(s string) string {
+	ways := [...][2]string{ // the first that fits counts
+		{"shch", "sh"},
+		{"sch", "sh"},
+		{"tch", "ch"},
+		{"kh", "h"},
+		{"ph", "f"},
+		{"tz", "ts"},
+		{"x", "ks"},
+		{"w", "v"},
+		{"ck", "k"},
+		{"ou", "u"},
+		{"iya", "ya"},
+		{"ija", "ya"},
+		{"iia", "ya"},
+		{"yu", "yu"},
+		{"ya", "ya"},
+		{"ju", "yu"},
+		{"iu", "yu"},
+		{"ja", "ya"},
+		{"ia", "ya"},
+		{"ye", "e"},
+		{"je", "e"},
+		{"ie", "e"},
+		{"yo", "e"},
+		{"jo", "e"},
+		{"iy", "i"},
+		{"ij", "i"},
+		{"yy", "i"},
+		{"ii", "i"},
+		{"yi", "i"},
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		n, out := 1, s[i:i+1]
 		rest := s[i:]
-		for _, p := range [...][2]string{
-			{"shch", "sh"},
-			{"sch", "sh"},
-			{"tch", "ch"},
-			{"kh", "h"},
-			{"ph", "f"},
-			{"tz", "ts"},
-			{"x", "ks"},
-			{"w", "v"},
-			{"ck", "k"},
-			{"ou", "u"},
-			{"iya", "ya"},
-			{"ija", "ya"},
-			{"iia", "ya"},
-			{"yu", "yu"},
-			{"ya", "ya"},
-			{"ju", "yu"},
-			{"iu", "yu"},
-			{"ja", "ya"},
-			{"ia", "ya"},
-			{"ye", "e"},
-			{"je", "e"},
-			{"ie", "e"},
-			{"yo", "e"},
-			{"jo", "e"},
-			{"iy", "i"},
-			{"ij", "i"},
-			{"yy", "i"},
-			{"ii", "i"},
-			{"yi", "i"},
-		} {
+		for _, p := range ways {
 			if strings.HasPrefix(rest, p[0]) {
 				n, out = len(p[0]), p[1]
 				break

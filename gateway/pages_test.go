@@ -137,6 +137,27 @@ func TestPartsOfAScoreLeadToWhatTheyAre(t *testing.T) {
 	}
 }
 
+// page asks for a page of the portal, or sends a form to it.
+func (c caller) page(method, path, form string) (*http.Response, string) {
+	c.g.t.Helper()
+	r, err := http.NewRequestWithContext(c.g.t.Context(), method, c.g.watch.urls[0]+path, strings.NewReader(form))
+	if err != nil {
+		c.g.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		c.g.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		c.g.t.Fatal(err)
+	}
+	return answer, string(text)
+}
+
 // TestPagesAreWhole looks at pages of a gateway with an alert that two services report: no ID is there twice (HTML
 // Standard, section 3.2.6), and what is previewed isn't saved.
 func TestPagesAreWhole(t *testing.T) {
@@ -152,31 +173,12 @@ func TestPagesAreWhole(t *testing.T) {
 	admin.ask(http.StatusOK, http.MethodPost, "/alerts/assign", `{"alerts":["`+alert+`"],"to":"ida"}`)
 	admin.ask(http.StatusOK, http.MethodPost, "/alerts/comment", `{"alerts":["`+alert+`"],"text":"`+strings.Repeat("long ", 200)+`"}`)
 
-	ask := func(method, path, body string) (*http.Response, string) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, g.watch.urls[0]+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+admin.token)
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer, string(text)
-	}
 	id := regexp.MustCompile(` id="([^"]*)"`)
 	for _, path := range []string{
 		"/", "/alerts?open=" + alert, "/activities", "/users", "/policies", "/policies/new", "/policies/try", "/policies/builtin-mass-deletion",
 		"/admin", "/admin/tokens", "/admin/audit", "/admin/licences",
 	} {
-		answer, page := ask(http.MethodGet, path, "")
+		answer, page := admin.page(http.MethodGet, path, "")
 		if answer.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", path, answer.StatusCode, page)
 		}
@@ -189,30 +191,30 @@ func TestPagesAreWhole(t *testing.T) {
 		}
 	}
 
-	if _, page := ask(http.MethodGet, "/admin/audit?filter="+url.QueryEscape("act = comment"), ""); !strings.Contains(page, "long long") || !strings.Contains(page, "127.0.0.1") {
+	if _, page := admin.page(http.MethodGet, "/admin/audit?filter="+url.QueryEscape("act = comment"), ""); !strings.Contains(page, "long long") || !strings.Contains(page, "127.0.0.1") {
 		t.Errorf("the audit log doesn't show from where a long comment is: %s", page)
 	}
 
 	form := url.Values{"name": {"Downloads"}, "filter": {"action = download"}, "severity": {"low"}, "times": {"1"}, "enabled": {"1"}}.Encode()
 	for do, status := range map[string]int{"preview": http.StatusOK, "": http.StatusUnprocessableEntity} {
-		answer, page := ask(http.MethodPost, "/policies/new", form+"&do="+do)
+		answer, page := admin.page(http.MethodPost, "/policies/new", form+"&do="+do)
 		if answer.StatusCode != status || strings.Contains(page, "it would have raised") != (do == "preview") {
 			t.Errorf("do=%s: %d %s", do, answer.StatusCode, page)
 		}
 	}
 	twice := strings.Replace(form, "times=1", "times=two", 1)
-	if answer, page := ask(http.MethodPost, "/policies/new", twice+"&do=save"); answer.StatusCode == http.StatusOK || !strings.Contains(page, "times: found &#34;two&#34;") {
+	if answer, page := admin.page(http.MethodPost, "/policies/new", twice+"&do=save"); answer.StatusCode == http.StatusOK || !strings.Contains(page, "times: found &#34;two&#34;") {
 		t.Errorf("times that are no number: %d %s", answer.StatusCode, page)
 	}
 	for _, within := range []string{"-1h", "0s"} {
-		if _, page := ask(http.MethodPost, "/policies/new", form+"&do=preview&within="+within); !strings.Contains(page, "within: found &#34;"+within+"&#34;, expected more than 0s") {
+		if _, page := admin.page(http.MethodPost, "/policies/new", form+"&do=preview&within="+within); !strings.Contains(page, "within: found &#34;"+within+"&#34;, expected more than 0s") {
 			t.Errorf("within %s: %s", within, page)
 		}
 	}
 	if all := admin.ask(http.StatusOK, http.MethodGet, "/policies", ""); strings.Contains(all, "Downloads") {
 		t.Errorf("it was saved: %s", all)
 	}
-	if answer, page := ask(http.MethodPost, "/policies/new", form+"&do=save"); answer.StatusCode != http.StatusOK || !strings.Contains(page, "Downloads") {
+	if answer, page := admin.page(http.MethodPost, "/policies/new", form+"&do=save"); answer.StatusCode != http.StatusOK || !strings.Contains(page, "Downloads") {
 		t.Errorf("do=save: %d %s", answer.StatusCode, page)
 	}
 }
@@ -289,20 +291,9 @@ func TestATrialIsOfWhatAnInputTakes(t *testing.T) {
 		{1 << 20, http.StatusUnprocessableEntity, "request body too large"},
 	} {
 		form := url.Values{"line": {strings.Repeat("x", tt.bytes)}}.Encode()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.watch.urls[0]+"/policies/try", strings.NewReader(form))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+admin.token)
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		page, err := io.ReadAll(answer.Body)
-		_ = answer.Body.Close()
-		if err != nil || answer.StatusCode != tt.status || !strings.Contains(string(page), tt.want) {
-			t.Errorf("%d bytes: %d %.3000s (%v), want %d and %s", tt.bytes, answer.StatusCode, page, err, tt.status, tt.want)
+		answer, page := admin.page(http.MethodPost, "/policies/try", form)
+		if answer.StatusCode != tt.status || !strings.Contains(page, tt.want) {
+			t.Errorf("%d bytes: %d %.3000s, want %d and %s", tt.bytes, answer.StatusCode, page, tt.status, tt.want)
 		}
 	}
 }

@@ -67,7 +67,8 @@ func ParseInto(e *Event, s string) error {
 }
 
 // nameOn takes what stands for the severity for a part of the name while it is none and the severity comes after it, or while
-// no extension begins behind it: a policy's name is text of people, who write bars. It returns where the extension begins, at unless it did that.
+// no extension begins behind it: a policy's name is text of people, who write bars. It returns where the extension begins, at
+// unless it did that.
 func (e *Event) nameOn(s string, at int) int {
 	const most = 16 // bars in a name
 	name, severity, next := e.Name, e.Severity, at

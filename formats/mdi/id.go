@@ -14,8 +14,9 @@ func plainURL(s string) string {
 }
 
 // alertID returns the alert's id, the last part of the URL's path, in lower case and without the aa
-// that the Microsoft 365 Defender portal puts before it, or other two letters before a whole GUID; "" if that part is no id. whole tells that
-// the URL wasn't cut: only then a GUID may be a digit short, as one in the documentation is.
+// that the Microsoft 365 Defender portal puts before it, or other two letters before a whole GUID; "" if that
+// part is no id. whole tells that the URL wasn't cut: only then a GUID may be a digit short, as one in the
+// documentation is.
 func alertID(link string, whole bool) string {
 	_, path, ok := strings.Cut(link, "://")
 	if !ok {

@@ -11,8 +11,8 @@ import (
 const maxEnvelopes = 3
 
 // Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
-// members, a list with that object, or a JSON string. The message may have headers of its own, of which m tells; it counts only where an event begins
-// behind them. Not ok means that content is no such envelope.
+// members, a list with that object, or a JSON string. The message may have headers of its own, of which m tells; it counts only
+// where an event begins behind them. Not ok means that content is no such envelope.
 func Unwrap(content []byte, received time.Time) (event []byte, m Message, ok bool) {
 	content = bytes.TrimLeft(bytes.TrimPrefix(content, []byte("@cee:")), " ") // what rsyslog puts before JSON
 	if len(content) == 0 || content[0] != '{' && content[0] != '"' && content[0] != '[' {

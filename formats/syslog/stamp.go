@@ -14,7 +14,7 @@ func otherStamp(b []byte) (n int, t time.Time) {
 	if n, t = epoch(b); n > 0 {
 		return n, t
 	}
-	const mostWords = 4 // Mon, 06 Mar 2023
+	const mostWords = 5 // Mon, 06 Mar 2023 08:59:12
 	named, numbered := 0, 0
 	for range mostWords {
 		word := b[n : n+wordEnd(b[n:])]
@@ -32,10 +32,6 @@ func otherStamp(b []byte) (n int, t time.Time) {
 		if n = skipBlanks(b, n+len(word)); named > 2 || n == len(b) {
 			return 0, t
 		}
-	}
-	if numbered > 0 && isClock(b[n:]) {
-		n += behindClock(b[n:])
-		return n, dateOf(b[:n])
 	}
 	return 0, t
 }
