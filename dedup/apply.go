@@ -286,7 +286,7 @@ func (b *Batch) owner(a *Alert, o *Outcome) (Alert, error) {
 	var id AlertID
 	err = b.scan([]byte{tableHeld}, []byte{tableHeld}, func(_, value []byte) (bool, error) {
 		var h Held
-		if err := b.x.codec.dec.Unmarshal(value, &h); err != nil {
+		if err := b.x.codec.decode(value, &h); err != nil {
 			return false, err
 		}
 		if h.Key == o.Key {

@@ -4,10 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"time"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"github.com/sluice-siem/sluice/formats"
 )
@@ -140,22 +137,4 @@ type Mark struct {
 	Sequence uint64    `cbor:"1,keyasint"`
 	Hash     [32]byte  `cbor:"2,keyasint"`
 	Time     time.Time `cbor:"3,keyasint"`
-}
-
-// codec writes times with all their digits.
-type codec struct {
-	enc cbor.EncMode
-	dec cbor.DecMode
-}
-
-func newCodec() (codec, error) {
-	enc, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC, Sort: cbor.SortCanonical}.EncMode()
-	if err != nil {
-		return codec{}, fmt.Errorf("set up encoding: %w", err)
-	}
-	dec, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
-	if err != nil {
-		return codec{}, fmt.Errorf("set up decoding: %w", err)
-	}
-	return codec{enc, dec}, nil
 }
