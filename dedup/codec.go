@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -12,8 +13,14 @@ import (
 // twice, in its fields and in its raw form, so what is long is packed here, each value for itself: that is half of what
 // goes through Badger's logs, tables and compactions, while its own compression sees only the last of these.
 type codec struct {
-	enc cbor.EncMode
+	enc cbor.UserBufferEncMode
 	dec cbor.DecMode
+}
+
+// room is used again from one value to the next.
+type room struct {
+	plain bytes.Buffer
+	small []byte
 }
 
 const (
@@ -26,7 +33,7 @@ const (
 )
 
 func newCodec() (codec, error) {
-	enc, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC, Sort: cbor.SortCanonical}.EncMode()
+	enc, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC, Sort: cbor.SortCanonical}.UserBufferEncMode()
 	if err != nil {
 		return codec{}, fmt.Errorf("set up encoding: %w", err)
 	}
@@ -38,40 +45,37 @@ func newCodec() (codec, error) {
 }
 
 // encode gives the bytes of a value, as they are stored.
-func (c codec) encode(value any) ([]byte, error) {
-	v, err := c.enc.Marshal(value)
-	if err != nil || len(v) < worthPacking {
-		return v, err
+func (c codec) encode(value any, in *room) ([]byte, error) {
+	in.plain.Reset()
+	if err := c.enc.MarshalToBuffer(value, &in.plain); err != nil {
+		return nil, err
 	}
-	out := make([]byte, 1+s2.MaxEncodedLen(len(v)))
-	out[0] = packed
-	n := 1 + len(s2.Encode(out[1:], v))
-	if n >= len(v) {
-		return v, nil
+	v := in.plain.Bytes()
+	if len(v) >= worthPacking {
+		in.small = slices.Grow(in.small[:0], 1+s2.MaxEncodedLen(len(v)))
+		small := append(in.small, packed)
+		if n := len(s2.Encode(small[1:cap(small)], v)); 1+n < len(v) {
+			v = small[:1+n]
+		}
 	}
-	return slices.Clone(out[:n]), nil // without the room for what can't be packed
+	return slices.Clone(v), nil
 }
 
 // decode reads bytes that encode gave.
 func (c codec) decode(stored []byte, into any) error {
-	v, err := c.unpacked(stored)
-	if err != nil {
-		return err
-	}
-	return c.dec.Unmarshal(v, into)
-}
-
-// unpacked gives what was packed, or stored itself where it wasn't.
-func (c codec) unpacked(stored []byte) ([]byte, error) {
 	if len(stored) == 0 || stored[0] != packed {
-		return stored, nil
+		return c.dec.Unmarshal(stored, into)
 	}
 	n, err := s2.DecodedLen(stored[1:])
 	if err == nil && n > maxUnpacked {
 		err = fmt.Errorf("a value of %d bytes", n)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s2.Decode(make([]byte, n), stored[1:])
+	v, err := s2.Decode(make([]byte, n), stored[1:])
+	if err != nil {
+		return err
+	}
+	return c.dec.Unmarshal(v, into)
 }

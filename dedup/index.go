@@ -26,6 +26,7 @@ type Index struct {
 	remember config.Remember
 	window   time.Duration
 	codec    codec
+	room     room // for those who write, which is the decider alone
 
 	recent     recent
 	activities activities
@@ -173,7 +174,9 @@ func (x *Index) Mark() (Mark, error) {
 // Begin starts an overlay: decisions for a batch see each other, and nothing of them remains unless
 // the batch is committed. The caller discards it in any case.
 func (x *Index) Begin() *Batch {
-	return &Batch{x: x, txn: x.db.NewTransaction(true), waiting: x.waiting, rhythms: *x.rhythms.Load()}
+	return &Batch{
+		x: x, txn: x.db.NewTransaction(true), waiting: x.waiting, block: block{usual: x.activities.usual}, rhythms: *x.rhythms.Load(),
+	}
 }
 
 // Batch is an overlay on the state. It is not safe for concurrent use.
@@ -240,7 +243,7 @@ func (b *Batch) get(key []byte, into any) (bool, error) {
 // put stores a value. A ttl only lets Badger clean up, well after the value has lost its meaning:
 // whether it has is decided by the times in it. What is owed carries none.
 func (b *Batch) put(key []byte, value any, ttl time.Duration) error {
-	v, err := b.x.codec.encode(value)
+	v, err := b.x.codec.encode(value, &b.x.room)
 	if err != nil {
 		return fmt.Errorf("encode state %q: %w", key[:1], err)
 	}
@@ -374,21 +377,13 @@ func (b *Batch) Held(o Owed) (Held, error) {
 
 // Each calls visit with every key and value of the committed state, and for what a batch remembered of
 // activities, with each of them. Two states are equal where Each gives the same, whatever the batches were;
-// where it gives a key again, the last counts. Both slices are valid during the call.
+// where it gives a key again, the last counts. Values are as they are stored. Both slices are valid during the call.
 func (x *Index) Each(visit func(key, value []byte) error) error {
 	b := x.view()
 	defer b.Discard()
 	return b.scan(nil, nil, func(key, value []byte) (bool, error) {
-		switch key[0] {
-		case tableActivities:
-		case tableOpen: // as it is: its values are no CBOR
+		if key[0] != tableActivities {
 			return true, visit(key, value)
-		default:
-			value, err := x.codec.unpacked(value)
-			if err == nil {
-				err = visit(key, value)
-			}
-			return true, err
 		}
 		for len(value) > 0 {
 			r, rest, err := first(value)

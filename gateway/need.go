@@ -12,12 +12,10 @@ import (
 //
 //	go test -run '^$' -bench BenchmarkNeed -benchtime 1x ./gateway
 const (
-	streamEntry    = 950  // in the stream, whatever its kind, alone in its message: many at once take less than half of it
-	stateActivity  = 60   // in the state on disk, while it is remembered
-	stateAlert     = 720  // the same for an alert's notification
-	statePaired    = 750  // beside that, while another service may still report the alert
-	copiedActivity = 65   // in the checkpoint of the state
-	copiedAlert    = 3150 // the same for an alert's notification, paired or not
+	streamEntry   = 950  // in the stream, whatever its kind, alone in its message: many at once take less than half of it
+	stateActivity = 60   // in the state on disk, and in its checkpoint, while it is remembered
+	stateAlert    = 1000 // the same for an alert's notification
+	statePaired   = 880  // beside that, while another service may still report the alert
 )
 
 // What the model takes for each, with the index of its log, in bytes, measured likewise: for a week of 5,000 people with
@@ -29,10 +27,10 @@ const (
 	modelCopy     = 0.9
 )
 
-// atWork is the memory that the gateway takes at work, in bytes, measured in a flood, beside the table of the
-// activities that are remembered. What is remembered of alerts adds nothing to it: the state's files are
-// mapped, and the system keeps of them as much as it has room for.
-const atWork = 224 << 20
+// atWork is the memory that the gateway takes at work, in bytes, measured in a flood of a million messages of which a tenth
+// are alerts, beside the table of the activities that are remembered. What is remembered of alerts adds nothing to it: the
+// state's files are mapped, and the system keeps of them as much as it has room for.
+const atWork = 480 << 20
 
 // cleanedUpWithin is how long after its end what is remembered may still be there: Badger's TTL in dedup.
 const cleanedUpWithin = 48 * time.Hour
@@ -82,9 +80,9 @@ func NeedOf(c config.Config, l Load) Need {
 		Memory:     int64(atWork + known*dedup.ActivityMemory),
 		Remembered: min(c.Dedup.Remember.Activities, after(dedup.MaxActivities, l.Rate*(1-l.Alerts))),
 		State:      int64(activities*stateActivity + alerts*stateAlert + paired*statePaired),
-		Checkpoint: int64(activities*copiedActivity + alerts*copiedAlert),
 		Kept:       c.Stream.Retention,
 	}
+	n.Checkpoint = n.State
 	flow := l.Rate * streamEntry // bytes in a second
 	n.Buffer = after(float64(c.Stream.MaxDisk), flow)
 	n.Stream = int64(flow * n.Kept.Seconds())

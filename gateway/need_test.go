@@ -170,13 +170,13 @@ func TestNeedIsWhatWasMeasured(t *testing.T) {
 	a := measureNeed(t, 20_000, 100, isActivity)
 	near("an activity alone in a message of the stream", measureNeed(t, 1_000, 1, isActivity).stream, streamEntry)
 	near("an activity in the state", a.state, stateActivity)
-	near("an activity in the checkpoint", a.checkpoint, copiedActivity)
+	near("an activity in the checkpoint", a.checkpoint, stateActivity)
 	isAlert := func(i int) bool { return !isActivity(i) }
 	n := measureNeed(t, 4_000, 100, isAlert)
 	near("an alert alone in a message of the stream", measureNeed(t, 1_000, 1, isAlert).stream, streamEntry)
 	near("an alert in the state", n.state, stateAlert)
 	near("an alert in the state while it can be paired", n.paired, statePaired)
-	near("an alert in the checkpoint", n.checkpoint, copiedAlert)
+	near("an alert in the checkpoint", n.checkpoint, stateAlert+statePaired)
 	files, copied := measureModel(t, company.Size{People: 100, Activities: 40_000, Alerts: 1, Days: 7}, 40_000)
 	near("an activity in the model", files, modelActivity)
 	near("an activity in the model's snapshot", copied, modelCopy*modelActivity)
@@ -191,7 +191,7 @@ func TestNeed(t *testing.T) {
 	c.Access.Roles = []config.Grant{{Role: "viewer", Services: []string{"defender_for_identity"}}, {Role: "admin"}}
 	n := NeedOf(c, Load{Rate: 10, Alerts: 0})
 	want := Need{
-		Stream: 10 * streamEntry * 72 * 3600, State: 10 * stateActivity * 120 * 3600, Checkpoint: 10 * copiedActivity * 120 * 3600,
+		Stream: 10 * streamEntry * 72 * 3600, State: 10 * stateActivity * 120 * 3600, Checkpoint: 10 * stateActivity * 120 * 3600,
 		Model: int64(c.Model.MaxDisk), Views: 1, Shown: n.Shown,
 		Memory: atWork + 10*dedup.ActivityMemory*72*3600, Remembered: 72 * time.Hour, Kept: 72 * time.Hour, Buffer: n.Buffer,
 	}

@@ -154,11 +154,11 @@ func writeNeed(out io.Writer, c config.Config, load gateway.Load) error {
 			long(n.Remembered), remembered)
 	}
 	_, _ = fmt.Fprintf(w, "  state\t%s\tdedup.remember: alerts %s, activities %s\n", size(n.State), long(c.Dedup.Remember.Alerts), remembered)
-	_, _ = fmt.Fprintf(w, "  checkpoint\t%s\ta copy of the state, not compressed\n", size(n.Checkpoint))
+	_, _ = fmt.Fprintf(w, "  checkpoint\t%s\ta copy of the state\n", size(n.Checkpoint))
 	writeModelNeed(w, c, n)
 	_, _ = fmt.Fprintf(w, "  disk in all\t%s\tstream, twice the state, for what is over and not cleaned up yet, twice the checkpoint, while it is replaced, "+
 		"models, and what has to stay free\n", size(n.Disk()))
-	_, _ = fmt.Fprintf(w, "  memory\t%s\tat most, with a table of the activities that are remembered; the system keeps of the files what it has room for\n", size(n.Memory))
+	_, _ = fmt.Fprintf(w, "  memory\t%s\tat most, in a flood, with a table of the activities that are remembered; the system keeps of the files what it has room for\n", size(n.Memory))
 	_, _ = fmt.Fprintf(w, "  a target may be down for\t%s\tthen stream.max_disk of %s is reached, and senders wait\n", long(n.Buffer), c.Stream.MaxDisk)
 	return w.Flush()
 }
