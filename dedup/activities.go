@@ -35,6 +35,7 @@ type activities struct {
 	count  int    // activities ever added
 	most   int    // MaxActivities, but in tests
 	ages   []age  // of blocks, the oldest first
+	usual  int    // activities in the block before, as many as there will be in the next
 }
 
 // shard is a hash table with linear probing. A slot has 24 bits of the hash, which also say where it
@@ -146,13 +147,15 @@ const recordHead = 16 + 16 + 8 + 1
 
 // block is what a batch remembers of activities.
 type block struct {
-	data []byte
-	at   map[[16]byte]int // where in data the newest record of a hash is
+	data  []byte
+	at    map[[16]byte]int // where in data the newest record of a hash is
+	usual int              // records that there will be
 }
 
 func (b *block) add(of [16]byte, p *prior) {
 	if b.at == nil {
-		b.at = make(map[[16]byte]int)
+		b.at = make(map[[16]byte]int, b.usual)
+		b.data = make([]byte, 0, b.usual*(recordHead+16))
 	}
 	b.at[of] = len(b.data)
 	b.data = append(append(b.data, of[:]...), p.Content[:]...)
@@ -262,6 +265,7 @@ func (b *Batch) putActivities() (noted func(at time.Time), err error) {
 	}
 	return func(at time.Time) {
 		a.next++
+		a.usual = len(b.block.at)
 		a.aged(number, at)
 		oldest := a.oldest(at.Add(-b.x.remember.Activities))
 		for of := range b.block.at {

@@ -84,8 +84,10 @@ func (b *Batch) prior(n *formats.Notification, now time.Time) (prior, bool, erro
 			a.of = activityOf(n)
 			a.p, a.ok, err = b.activity(a.of)
 		} else {
+			var p prior // on the heap, where an activity's needn't be
 			a.key = priorKey(n)
-			a.ok, err = b.get(a.key, &a.p)
+			a.ok, err = b.get(a.key, &p)
+			a.p = p
 		}
 		if err != nil {
 			return prior{}, false, err

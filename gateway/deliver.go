@@ -143,7 +143,7 @@ func (d *delivery) gather(ctx context.Context, entries []*stream.Entry) []*strea
 // deliver tries until the target has every entry that is for it, or has refused it for good, moving the
 // cursor along.
 func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
-	done := ends{}
+	done := make(ends, len(entries))
 	batch := d.wanted(make([]*stream.Entry, 0, len(entries)), entries, done)
 	var pause backoff
 	var out outage
@@ -304,27 +304,31 @@ func (d *delivery) wanted(batch, entries []*stream.Entry, done ends) []*stream.E
 // take, and what it refuses for good while that can't be kept. What was delivered before a kill is not
 // counted again.
 func (d *delivery) settle(batch []*stream.Entry, results []target.Result, err error, done ends) []*stream.Entry {
-	now, counted := time.Now(), d.reader.Committed()
+	now, counted, latency := time.Now(), d.reader.Committed(), d.metrics.latency.WithLabelValues(d.name)
 	var left []*stream.Entry
-	took := 0
+	again, refused, took := 0, 0, 0
 	for i, e := range batch {
 		switch {
 		case i >= len(results) || results[i] == target.Retry, results[i] == target.Rejected && !d.keep(e, err, now):
 			left = append(left, e)
 			continue
 		case !counted.Less(e.At):
-			d.metrics.delivered.WithLabelValues(d.name, "again").Inc()
-			continue
+			again++
 		case results[i] == target.Rejected:
 			done[e.At] = end{e, ledger.DeadLettered}
+			refused++
 		default:
 			done[e.At] = end{e, ledger.Delivered}
 			took++
 			if e.Kind == stream.Notification {
-				d.metrics.latency.WithLabelValues(d.name).Observe(now.Sub(e.Notification.Arrived).Seconds())
+				latency.Observe(now.Sub(e.Notification.Arrived).Seconds())
 			}
 		}
-		d.metrics.delivered.WithLabelValues(d.name, results[i].String()).Inc()
+	}
+	for result, n := range map[string]int{"again": again, target.Rejected.String(): refused, target.Delivered.String(): took} {
+		if n > 0 {
+			d.metrics.delivered.WithLabelValues(d.name, result).Add(float64(n))
+		}
 	}
 	d.metrics.minute.delivered(d.name, took, now)
 	return left

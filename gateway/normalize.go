@@ -29,6 +29,7 @@ func normalize(raw []byte, received time.Time) formats.Notification {
 // normalizer turns one message after the other into notifications.
 type normalizer struct {
 	event cef.Event // whose fields' room is used again
+	sum   hash.Hash // the same, of digest; nil before the first
 }
 
 // mostKept is how many fields there is room kept for. Only an attacker writes more.
@@ -61,7 +62,10 @@ func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notificat
 	if n.Service == formats.IdentityProtection {
 		payload = aadip.Unwrap(payload)
 	}
-	n.Content = digest(payload)
+	if z.sum == nil {
+		z.sum = sha256.New()
+	}
+	n.Content = digest(z.sum, payload)
 	bound(&n)
 	return n
 }
@@ -144,9 +148,10 @@ func readable(payload []byte) string {
 
 // digest is the first half of the payload's SHA-256, without what may come and go with one and the same event: of CEF the
 // tag and its version, the version of the program that wrote it, which sends the last days again when it is a new one, and
-// what ArcSight's connectors write anew each time; of JSON the order of the members and the blanks between them.
-func digest(payload []byte) (d [16]byte) {
-	h := sha256.New()
+// what ArcSight's connectors write anew each time; of JSON the order of the members and the blanks between them. h is a
+// SHA-256, whose room is used again.
+func digest(h hash.Hash, payload []byte) (d [16]byte) {
+	h.Reset()
 	switch {
 	case len(payload) > 0 && payload[0] == '{':
 		h.Write(canonicalJSON(payload))

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -57,9 +58,9 @@ func ownAlert(n formats.Notification) (formats.Notification, error) {
 	if len(n.Raw) > maxRaised {
 		return n, fmt.Errorf("alert %s has %d bytes, more than %d: %w", n.ID, len(n.Raw), maxRaised, stream.ErrTooLarge)
 	}
-	n.Content = digest([]byte(n.ID)) // so that a rebuilt model, which may word it otherwise, raises nothing twice
+	n.Content = digest(sha256.New(), []byte(n.ID)) // so that a rebuilt model, which may word it otherwise, raises nothing twice
 	if n.Update {
-		n.Content = digest(n.Raw)
+		n.Content = digest(sha256.New(), n.Raw)
 	}
 	return n, nil
 }

@@ -23,6 +23,7 @@ type feed struct {
 	read  time.Time // when the last bytes came
 	batch []Message
 	size  int   // bytes in batch
+	last  int   // messages in the batch before, as many as there will be in this one
 	err   error // of hand: nothing is handed over after it
 }
 
@@ -45,6 +46,9 @@ func (f *feed) add(raw []byte, truncated bool) {
 	if truncated {
 		f.count.truncated.Inc()
 	}
+	if f.batch == nil {
+		f.batch = make([]Message, 0, f.last)
+	}
 	f.batch = append(f.batch, Message{Input: f.input, Received: f.read, Truncated: truncated, Raw: raw, Granted: f.may})
 	f.size += len(raw)
 	if len(f.batch) >= batchMessages || f.size >= batchBytes {
@@ -56,7 +60,7 @@ func (f *feed) add(raw []byte, truncated bool) {
 func (f *feed) flush() error {
 	if f.err == nil && len(f.batch) > 0 {
 		f.err = f.hand(f.batch)
-		f.batch, f.size = nil, 0
+		f.last, f.batch, f.size = len(f.batch), nil, 0
 		f.until = time.Now().Add(f.idle)
 	}
 	return f.err
