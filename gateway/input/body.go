@@ -55,6 +55,7 @@ var (
 	errEncoding = errors.New("want Content-Encoding: gzip or identity")
 	errLarge    = errors.New("the body is larger than max_body")
 	errRatio    = fmt.Errorf("the body is more than %d times as large as what was sent of it", maxRatio)
+	errSlow     = errors.New("the body didn't come in time; nothing was accepted")
 	errEmpty    = errors.New("the body is empty: want raw lines, or NDJSON with Content-Type: application/x-ndjson")
 	errBusy     = errors.New("too many bodies are held at once; nothing was accepted")
 )
@@ -76,7 +77,7 @@ func refusal(err error) outcome {
 	case errors.As(err, &bad):
 		status = http.StatusUnprocessableEntity
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		status = http.StatusRequestTimeout
+		status, err = http.StatusRequestTimeout, errSlow // what it says itself is our addresses
 	}
 	return outcome{status: status, detail: err.Error()}
 }
@@ -89,15 +90,12 @@ func (b *body) read(r *http.Request) error {
 	if r.ContentLength > int64(b.limit) {
 		return errLarge // before whoever asked whether to send it begins
 	}
-	switch r.Header.Get("Content-Encoding") {
+	switch strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ", ")) { // two of them are two compressions
 	case "", "identity":
 		if err := b.fill(wire); err != nil {
 			return err
 		}
-		if bytes.HasPrefix(b.data, []byte{0x1f, 0x8b}) {
-			return fmt.Errorf("the body is gzip and doesn't say so: %w", errEncoding)
-		}
-	case "gzip":
+	case "gzip", "x-gzip": // one by RFC 9110
 		text, err := gzip.NewReader(wire)
 		if err == nil {
 			err = b.fill(text)
@@ -110,6 +108,9 @@ func (b *body) read(r *http.Request) error {
 		}
 	default:
 		return errEncoding
+	}
+	if bytes.HasPrefix(b.data, []byte{0x1f, 0x8b}) {
+		return fmt.Errorf("the body is gzip and doesn't say so: %w", errEncoding)
 	}
 	if kind == "application/json" {
 		if err := b.look(); err != nil {

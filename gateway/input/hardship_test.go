@@ -69,7 +69,7 @@ func TestOneByteASecond(t *testing.T) {
 		{"relp", "relp", string(relp.Append(nil, 1, "open", hello)), string(relp.Append(nil, 2, "syslog", slow(50))), []string{slow(50)}, "200 OK", 70 * time.Second},
 		{"relp, two gigabytes", "relp", string(relp.Append(nil, 1, "open", hello)), "2 syslog 2147483647 " + slow(200), nil, "0 serverclose 0", 90 * time.Second},
 		{"http", "http", fmt.Sprintf(request, 30), slow(26), []string{slow(26)}, `{"accepted":1}`, 29 * time.Second},
-		{"http, for ever", "http", fmt.Sprintf(request, 200), slow(196), nil, `"status":408`, 60 * time.Second},
+		{"http, for ever", "http", fmt.Sprintf(request, 200), slow(196), nil, `"status":408,"detail":"the body didn't come in time`, 60 * time.Second},
 		{"http, the header", "http", "", fmt.Sprintf(request, 1), nil, "", 10 * time.Second},
 	}
 	for _, tt := range tests {

@@ -136,8 +136,10 @@ func TestHTTPTakesWhatIsAMessage(t *testing.T) {
 				b.messages = nil
 				tt.headers = append(tt.headers, "Content-Encoding", "identity")
 			}
-			if got := post(t, url, zipped(tt.body), append(tt.headers, "Content-Encoding", "gzip")...); got.Accepted != len(tt.want) {
-				t.Errorf("zipped: %d, accepted %d (%s), want %d", got.Status, got.Accepted, got.Detail, len(tt.want))
+			for _, name := range []string{"gzip", "GZIP", "x-gzip"} {
+				if got := post(t, url, zipped(tt.body), append(tt.headers, "Content-Encoding", name)...); got.Accepted != len(tt.want) {
+					t.Errorf("%s: %d, accepted %d (%s), want %d", name, got.Status, got.Accepted, got.Detail, len(tt.want))
+				}
 			}
 		})
 	}
@@ -145,6 +147,10 @@ func TestHTTPTakesWhatIsAMessage(t *testing.T) {
 
 func TestHTTPRefusesTheRestAndAcceptsNothingOfIt(t *testing.T) {
 	random := strings.Repeat("0123456789abcdef", 70_000) // 1.1 MB
+	twice := func() io.Reader {
+		text, _ := io.ReadAll(zipped("<13>one\n"))
+		return zipped(string(text))
+	}
 	tests := []struct {
 		name, method string
 		body         io.Reader
@@ -159,6 +165,8 @@ func TestHTTPRefusesTheRestAndAcceptsNothingOfIt(t *testing.T) {
 		{"too large when unzipped", "POST", io.MultiReader(zipped(noise(600_000)), zipped(noise(600_000))), []string{"Content-Encoding", "gzip"}, 413, "max_body"},
 		{"a bomb", "POST", zipped(strings.Repeat("\n", 500_000)), []string{"Content-Encoding", "gzip"}, 413, "times as large"},
 		{"another encoding", "POST", strings.NewReader("x"), []string{"Content-Encoding", "br"}, 415, "gzip"},
+		{"two encodings", "POST", twice(), []string{"Content-Encoding", "gzip, gzip"}, 415, "gzip"},
+		{"gzip that says so half", "POST", twice(), []string{"Content-Encoding", "gzip"}, 415, "the body is gzip and doesn't say so"},
 		{"no gzip", "POST", strings.NewReader("plain text"), []string{"Content-Encoding", "gzip"}, 422, "gzip"},
 		{"half a gzip", "POST", io.LimitReader(zipped(noise(100_000)), 50_000), []string{"Content-Encoding", "gzip"}, 422, "gzip"},
 		{"a line that is no object", "POST", strings.NewReader("{}\n\n[1]\n"), []string{"Content-Type", "application/x-ndjson"}, 422, "line 3"},
