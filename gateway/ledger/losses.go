@@ -128,5 +128,8 @@ func (l *Ledger) lost(ctx context.Context, now time.Time) ([]Loss, error) {
 			out = add(out, Loss{First: m.Sequence, Last: m.Sequence, Noticed: now}, kept)
 		}
 	}
+	if out == nil {
+		out = []Loss{} // in JSON a list as the others, not null
+	}
 	return out, nil
 }
