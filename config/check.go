@@ -27,6 +27,7 @@ func (c *Config) check(p *problems) {
 	if c.DataDir == "" {
 		p.add("data_dir", "found nothing, expected a directory")
 	}
+	checkHome(p, "data_dir", c.DataDir)
 	if len(c.Inputs) == 0 {
 		p.add("inputs", "found none, expected at least one")
 	}
@@ -62,6 +63,13 @@ func (c *Config) check(p *problems) {
 	c.Risk.check(p)
 	c.Stream.check(p)
 	c.Model.check(p)
+}
+
+// checkHome finds what a shell would have made the home directory of, and we would make a directory called ~ of.
+func checkHome(p *problems, key, path string) {
+	if path == "~" || strings.HasPrefix(path, "~/") {
+		p.add(key, "found %s, expected the whole path, or ${HOME} for ~", quote(path))
+	}
 }
 
 // maxName keeps names fit for logs, metrics and the cursors that are kept under them.

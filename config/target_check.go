@@ -153,6 +153,7 @@ func (t *Target) checkFile(p *problems, path string) {
 	if t.Path == "" {
 		p.add(path+".path", "found nothing, expected the file to write")
 	}
+	checkHome(p, path+".path", t.Path)
 	r := t.Rotate
 	if r == (Rotate{}) {
 		return
