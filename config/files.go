@@ -51,7 +51,7 @@ func (t TLS) checkPair(p *problems, path string) {
 		return
 	}
 	if _, err := tls.X509KeyPair([]byte(cert), []byte(key)); err != nil {
-		p.add(path+".cert", "found %s and %s: %s; expected a certificate and its key in PEM", quote(t.Cert), quote(t.Key), err)
+		p.add(path+".cert", "found %s and %s: %s; expected the certificate first, then those above it, and its key without a password, in PEM", quote(t.Cert), quote(t.Key), err)
 	}
 }
 

@@ -46,18 +46,23 @@ func (c *Config) checkMachine(p *problems) {
 	}
 }
 
-// checkLapse finds certificates that are over, or soon will be: senders then leave without a word that anybody would understand.
+// checkLapse finds certificates that are over, soon will be, or are not good yet: senders then leave without a word that anybody
+// would understand.
 func (c *Config) checkLapse(p *problems, now time.Time) {
 	check := func(t TLS, path string) {
 		if t.Cert == "" {
 			return
 		}
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil || pair.Leaf.NotAfter.After(now.AddDate(0, 0, 14)) { // what can't be read was told of
-			return
+		switch {
+		case err != nil: // it was told of
+		case pair.Leaf.NotBefore.After(now):
+			p.add(path+".cert", "on this machine: found %s, which is good from %s only, and the clock says %s; expected one that is good now",
+				quote(t.Cert), pair.Leaf.NotBefore.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+		case !pair.Leaf.NotAfter.After(now.AddDate(0, 0, 14)):
+			p.add(path+".cert", "on this machine: found %s, which is good until %s; expected a certificate that is good for two weeks more",
+				quote(t.Cert), pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 		}
-		p.add(path+".cert", "on this machine: found %s, which is good until %s; expected a certificate that is good for two weeks more",
-			quote(t.Cert), pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	for i, in := range c.Inputs {
 		check(in.TLS, fmt.Sprintf("inputs[%d].tls", i))
