@@ -421,6 +421,21 @@ func TestBruteForce(t *testing.T) {
 	}
 }
 
+// TestLogInWithoutAPassword: a log-in that isn't a form, such as JSON, is no wrong password, and counts as no try.
+func TestLogInWithoutAPassword(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	for range 8 {
+		status, body := b.do(http.MethodPost, "/login/local", nil, http.Header{"Content-Type": {"application/json"}})
+		b.wants(http.StatusUnprocessableEntity, "as a form", status, body)
+	}
+	status, body := b.do(http.MethodPost, "/login/local", url.Values{"name": {"admin"}, "password": {""}}, nil)
+	b.wants(http.StatusUnauthorized, "the name or the password is wrong", status, body)
+	if n := len(h.noted("log_in_failed")); n != 1 {
+		t.Errorf("%d failures are in the audit log, want 1", n)
+	}
+}
+
 // TestSessionFixation: what was planted before a log-in is worth nothing after it.
 func TestSessionFixation(t *testing.T) {
 	h := newHouse(t)

@@ -62,6 +62,10 @@ func (d *Door) Handler() http.Handler {
 }
 
 func (d *Door) local(w http.ResponseWriter, r *http.Request) {
+	if _ = r.PostFormValue("password"); !r.PostForm.Has("password") { // JSON, too: nobody has tried a password
+		d.fail(w, r, http.StatusUnprocessableEntity, "want name and password as a form: application/x-www-form-urlencoded")
+		return
+	}
 	at := d.address(r)
 	if !d.tries.allow(at, d.now()) {
 		w.Header().Set("Retry-After", "30")
