@@ -87,3 +87,22 @@ func TestServersForgeNoLog(t *testing.T) {
 		t.Error("a said error hides what it is")
 	}
 }
+
+// TestARedirectSaysWhereTo, to which server: who wrote http:// sees that it is https://. A path may hold a secret.
+func TestARedirectSaysWhereTo(t *testing.T) {
+	for _, tt := range []struct {
+		status         int
+		location, want string
+	}{
+		{302, "https://siem.example:8088/hooks/of-a-secret?x=y", "302 Found to https://siem.example:8088 the words"},
+		{308, "/login", "308 Permanent Redirect the words"},
+		{302, "https://siem\x1b[2J.example/", "302 Found the words"},
+		{302, "", "302 Found the words"},
+		{201, "https://siem.example/one", "201 Created the words"},
+	} {
+		a := answer{status: tt.status, header: http.Header{"Location": {tt.location}}, body: []byte("the words")}
+		if got := a.String(); got != tt.want {
+			t.Errorf("%d to %q: %q, want %q", tt.status, tt.location, got, tt.want)
+		}
+	}
+}

@@ -89,9 +89,14 @@ type answer struct {
 	body   []byte // up to maxReply
 }
 
-// String gives the answer in a line, for an operator, without what a terminal would obey.
+// String gives the answer in a line, for an operator, without what a terminal would obey. Of a redirect it says to which
+// server, and no more: a path may hold a secret.
 func (a answer) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%d %s %s", a.status, http.StatusText(a.status), plain(string(a.body))))
+	to := ""
+	if u, err := url.Parse(a.header.Get("Location")); err == nil && a.status/100 == 3 && u.Host != "" {
+		to = fmt.Sprintf("to %s://%s ", u.Scheme, u.Host)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s %s", a.status, http.StatusText(a.status), plain(to+string(a.body))))
 }
 
 // after is how long the server asks to wait, by Retry-After (RFC 9110 section 10.2.3), in seconds or as a
