@@ -98,7 +98,7 @@ func (c *certs) server() *tls.Config {
 		if fresh, err = c.load(); err == nil {
 			c.current = fresh
 			c.watch()
-			c.log.Info("certificates were read again", "cert", c.cfg.Cert)
+			c.tell(now)
 			return c.current
 		}
 	}
@@ -106,6 +106,17 @@ func (c *certs) server() *tls.Config {
 		c.log.Warn("changed certificates can't be used, the previous ones stay", "err", err)
 	}
 	return c.current
+}
+
+// tell says that the files were read again, and warns where our certificate is of another time: the one before is gone from
+// the file, and may be over as well.
+func (c *certs) tell(now time.Time) {
+	leaf := c.current.Certificates[0].Leaf
+	log := c.log.With("cert", c.cfg.Cert, "good_from", leaf.NotBefore.UTC(), "good_until", leaf.NotAfter.UTC())
+	log.Info("certificates were read again")
+	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		log.Warn("the certificate isn't good now: senders refuse it")
+	}
 }
 
 // watch says until when the certificate is good. In the end no sender connects any more, and none says why.

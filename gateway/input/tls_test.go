@@ -301,6 +301,16 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 			t.Error("the renewed client authority was not read")
 		}
 
+		if strings.Contains(logged.String(), "isn't good now") {
+			t.Errorf("a certificate that is good is warned of:\n%s", logged.String())
+		}
+		time.Sleep(25 * time.Hour)
+		put(t, s.files.ClientCA, newAuthority(t, "clients of tomorrow").pem)
+		third = kept.server()
+		if want := "level=WARN msg=\"the certificate isn't good now: senders refuse it\""; strings.Count(logged.String(), want) != 1 {
+			t.Errorf("no warning of a certificate that was over when it was read:\n%s", logged.String())
+		}
+
 		if err := os.Remove(s.files.Cert); err != nil {
 			t.Fatal(err)
 		}
