@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sluice-siem/sluice/config/directory"
 )
 
 // Machine says what this machine, to the user who asks, lacks for the configuration in a file without
-// problems: directories that Sluice doesn't make itself, or may not write to, and certificates that don't end soon. It
-// says so with file, line and key, and apart from Load, as a configuration may be meant for another machine or user.
+// problems: directories that Sluice doesn't make itself, or may not write to, certificates that don't end soon, and a
+// directory file without a mistake. It says so with file, line and key, and apart from Load, as a configuration may be
+// meant for another machine or user.
 func Machine(path string) (Errors, error) {
 	c, p, err := read(path)
 	if err != nil {
@@ -42,6 +45,11 @@ func (c *Config) checkMachine(p *problems) {
 		if why := lacksFile(t.Path); why != "" {
 			p.add(fmt.Sprintf("targets[%d].path", i),
 				"on this machine: found %s, %s; expected a file that Sluice may write to, or may make in a directory that is there", quote(t.Path), why)
+		}
+	}
+	if file := c.Organisation.DirectoryFile; file != "" {
+		if _, err := directory.Load(file); err != nil {
+			p.add("organisation.directory_file", "on this machine: found %s: %s; expected no mistake in it: until then nobody is known by it", quote(file), err)
 		}
 	}
 }
