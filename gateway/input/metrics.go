@@ -43,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, labels),
 		handshakes: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_input_failed_handshakes_total",
-			Help: "Connections that never completed their TLS handshake.",
+			Help: "Connections that never completed their TLS handshake; not those that ended before it began.",
 		}, labels),
 		expires: with.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sluice_input_certificate_expires_timestamp_seconds",

@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -130,7 +132,11 @@ func (s *server) serve(ctx context.Context, conn net.Conn, accept Accept) {
 	if s.certs != nil {
 		secure, err := s.handshake(ctx, conn)
 		if err != nil {
-			if !errors.Is(err, context.Canceled) { // we stop: not the peer's failure
+			switch {
+			case errors.Is(err, context.Canceled): // we stop: not the peer's failure
+			case errors.Is(err, errSilent):
+				log.Debug("connection closed by its peer before it said anything")
+			default:
 				s.count.handshakes.Inc()
 				s.warn.handshake.Do(func() { log.Warn("a TLS handshake failed", "err", err) })
 			}
@@ -152,15 +158,26 @@ func (s *server) serve(ctx context.Context, conn net.Conn, accept Accept) {
 	}
 }
 
+// errSilent is that a peer left without a word of TLS, as the probes of load balancers do: no failure, and not to hide one.
+var errSilent = errors.New("the peer said nothing")
+
 // handshake makes conn a TLS connection. It ends with ctx.
 func (s *server) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	secure := tls.Server(conn, s.certs.server())
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, err
+	greeted := false
+	secure := tls.Server(conn, &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		greeted = true
+		return s.certs.server(), nil
+	}})
+	err := secure.HandshakeContext(ctx)
+	switch {
+	case err == nil:
+		return secure, nil
+	case !greeted && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+		return nil, errSilent
 	}
-	return secure, nil
+	return nil, err
 }
 
 // feed is what stands between a connection of the server and what cuts messages out of it.

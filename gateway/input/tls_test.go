@@ -219,6 +219,29 @@ func TestTLSEndsHandshakesThatDoNotCome(t *testing.T) {
 	})
 }
 
+// TestAProbeIsNoFailedHandshake: load balancers connect and leave every few seconds. It is once a minute that the log tells of
+// failed handshakes, and theirs would hide those of senders.
+func TestAProbeIsNoFailedHandshake(t *testing.T) {
+	s := newShop(t)
+	cfg := settings("tls://127.0.0.1:0")
+	cfg.TLS = s.files
+	m := NewMetrics(nil)
+	addr, stop := start(t, cfg, newBox().accept, m)
+	for _, tt := range []struct {
+		says   string
+		failed float64 // so far
+	}{{"", 0}, {"<13>no TLS at all\n", 1}, {"\x16\x03\x01", 2}, {"", 2}} {
+		conn := dial(t, "tcp", addr)
+		_, _ = io.WriteString(conn, tt.says)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn) // the input closes it when it has counted
+		if got := testutil.ToFloat64(m.of("front").handshakes); got != tt.failed {
+			t.Errorf("%q: %.0f handshakes have failed, want %.0f", tt.says, got, tt.failed)
+		}
+	}
+	stop()
+}
+
 // TestARenewedCertificateIsSeenWithoutSenders: they stay connected for weeks, in which the alarm must not go on.
 func TestARenewedCertificateIsSeenWithoutSenders(t *testing.T) {
 	s := newShop(t)
