@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
@@ -20,7 +21,7 @@ var ErrDamaged = errors.New("a file of the state is damaged")
 // now, such as files of another user or too many that are open: it is damage where a table is damaged, or where
 // nothing but the medium hinders us from opening all that is there. With [ErrDamaged] no further try mends it.
 func Diagnose(ctx context.Context, dir string, refused error) error {
-	if errors.Is(refused, errRoom) {
+	if errors.Is(refused, errRoom) || outOfMemory(refused) {
 		return refused
 	}
 	err := CheckTables(ctx, dir)
@@ -31,6 +32,12 @@ func Diagnose(ctx context.Context, dir string, refused error) error {
 		return fmt.Errorf("%w: %w", ErrDamaged, refused)
 	}
 	return errors.Join(refused, err)
+}
+
+// outOfMemory tells that a file couldn't be mapped for want of memory, which whoever opens it the next time may have. Badger
+// leaves of the system's error only the words.
+func outOfMemory(refused error) bool {
+	return refused != nil && strings.Contains(refused.Error(), syscall.ENOMEM.Error())
 }
 
 // unread is that something of the state can't be read. It is damaged where the medium doesn't give it back.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -108,6 +109,27 @@ func TestMediumFails(t *testing.T) {
 	} {
 		if !errors.Is(err, syscall.EIO) || !errors.Is(err, dedup.ErrDamaged) {
 			t.Errorf("%s of a table that the medium doesn't give back: %v", what, err)
+		}
+	}
+}
+
+// TestTooLittleMemory: a state that can't be mapped for want of memory isn't damaged, as nothing is wrong with it.
+func TestTooLittleMemory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	x, err := dedup.Open(dir, config.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for want, refused := range map[bool]error{
+		false: errors.New("open state: while opening memtables err: " + syscall.ENOMEM.Error() + "\nwhile mmapping 00001.mem"),
+		true:  errors.New("open state: MANIFEST has bad magic"),
+	} {
+		if err := dedup.Diagnose(t.Context(), dir, refused); errors.Is(err, dedup.ErrDamaged) != want || !strings.Contains(err.Error(), refused.Error()) {
+			t.Errorf("%v: %v, want damaged %t", refused, err, want)
 		}
 	}
 }

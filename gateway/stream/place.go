@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -33,7 +34,7 @@ func (s *Stream) Reader(ctx context.Context, name string, start Start) (*Reader,
 	if name == "" || len(name) > 500 {
 		return nil, fmt.Errorf("open reader: a name of %d bytes, want 1 to 500", len(name))
 	}
-	r := &Reader{stream: s, name: name, log: s.log.With("reader", name)}
+	r := &Reader{stream: s, name: name, log: s.log.With("reader", strings.TrimSpace(name))}
 	if err := s.enter(r); err != nil {
 		return nil, fmt.Errorf("open reader %s: %w", name, err)
 	}
