@@ -20,6 +20,9 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 		v.add("account", pointsAccount, "%s is %s", x, y)
 		return true
 	case likely:
+		if s.calledApart(a, b) {
+			return false
+		}
 		v.add("account", pointsLikely, "%s may be %s", x, y)
 		return true
 	case stranger:
@@ -83,6 +86,28 @@ func (s scale) callsAnother(f, other *facts) bool {
 	named, _, _ := s.closest(titled, other.accounts)
 	told, _, _ := s.closest(titled, other.text.persons)
 	return named <= stranger && (len(other.text.persons) == 0 || told <= stranger) && s.namesOwn(other)
+}
+
+// calledApart: both texts spell out whose account it is, and these are two people: jcsilva is José Carlos Silva, and jose.silva is
+// José Manuel Silva.
+func (s scale) calledApart(a, b *facts) bool {
+	mine, theirs := s.owners(a), s.owners(b)
+	return len(mine) > 0 && len(theirs) > 0 && !slices.ContainsFunc(mine, func(x name) bool {
+		return slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) > stranger })
+	})
+}
+
+// owners are those whom the text names and whose the account may be, also without a word before the name that it goes without.
+func (s scale) owners(f *facts) (out []name) {
+	for _, n := range f.accounts {
+		for _, p := range f.text.persons {
+			for !p.account && spelledOut(p) && s.directory.kin(n, p) >= likely {
+				out = append(out, p)
+				p.words = p.words[1:]
+			}
+		}
+	}
+	return out
 }
 
 // called are the account and, where the text is a summary of what somebody did, the name of who did it.

@@ -541,6 +541,18 @@ func TestRecognise(t *testing.T) {
 			"a type in no table, by its name, in other words", typed(remote("", "LAB3", "LAB3 sent 75 strange requests to DC2, asking for hashes."), "TeapotSecurityAlert", "Suspected teapot", "2990"),
 			shifted(typed(cloud("", "LAB3 sent 12 strange requests to DC5, asking for tickets."), "ALERT_EXTERNAL_AATP_SECURITY_ALERT", "Suspected teapot", ""), 160*s), false,
 		},
+		{
+			"both texts spell out the name, of two people", remote("jcsilva", "APPSRV", "José Carlos Silva ran commands from APPSRV."),
+			cloud("jose.silva@harbour.example", "José Manuel Silva ran commands from APPSRV."), false,
+		},
+		{
+			"both texts spell out the name, of two people with a surname in common", remote("mgarcial", "APPSRV", "María José García López ran commands from APPSRV."),
+			cloud("maria.garcia@harbour.example", "María García Pérez ran commands from APPSRV."), false,
+		},
+		{
+			"both texts spell out the name, one with another word before it", remote("mrashid", "APPSRV", "Account Mohammed bin Rashid Al Maktoum ran commands from APPSRV."),
+			cloud("mohammed.almaktoum@harbour.example", "User Mohammed Al Maktoum ran commands from APPSRV."), true,
+		},
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{
