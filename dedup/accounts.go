@@ -73,7 +73,7 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 // callsAnother: f's text gives people's names in the place of its account, which is a number, and none of them is the other's
 // account or anybody in the other's text.
 func (s scale) callsAnother(f, other *facts) bool {
-	if len(f.accounts) == 0 || len(other.accounts) == 0 || slices.ContainsFunc(f.accounts, func(n name) bool { return !n.opaque }) {
+	if len(other.accounts) == 0 || !f.numbered() {
 		return false
 	}
 	if _, own := mentioned(f.accounts, f.text); own {
@@ -108,6 +108,11 @@ func (s scale) owners(f *facts) (out []name) {
 		}
 	}
 	return out
+}
+
+// numbered: it has accounts, and all of them are numbers.
+func (f *facts) numbered() bool {
+	return len(f.accounts) > 0 && !slices.ContainsFunc(f.accounts, func(n name) bool { return !n.opaque })
 }
 
 // called are the account and, where the text is a summary of what somebody did, the name of who did it.

@@ -38,9 +38,11 @@ func (s scale) differ(a, b *facts) bool {
 }
 
 // onlyNamedIn lists the persons in a gap of a's text whom b doesn't know. Whom a is about isn't among them, as b may call them
-// something else, unless it is a name that can be compared with those of its script only.
+// something else, unless it is a name that can be compared with those of its script only, or b's accounts are numbers: then the
+// texts alone tell who that is.
 func (s scale) onlyNamedIn(a *facts, gap span, b *facts, left *int) (out []name) {
 	about := append(slices.Clone(b.accounts), b.text.persons[:min(len(b.text.persons), 16)]...)
+	numbered := b.numbered()
 	for i, p := range a.text.persons {
 		if *left == 0 {
 			break
@@ -49,7 +51,7 @@ func (s scale) onlyNamedIn(a *facts, gap span, b *facts, left *int) (out []name)
 			continue
 		}
 		*left--
-		if !s.spells(p, about) && (foreign(p) || !s.spells(p, a.accounts)) {
+		if !s.spells(p, about) && (foreign(p) || numbered || !s.spells(p, a.accounts)) {
 			out = append(out, p)
 		}
 	}

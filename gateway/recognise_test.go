@@ -553,6 +553,19 @@ func TestRecognise(t *testing.T) {
 			"both texts spell out the name, one with another word before it", remote("mrashid", "APPSRV", "Account Mohammed bin Rashid Al Maktoum ran commands from APPSRV."),
 			cloud("mohammed.almaktoum@harbour.example", "User Mohammed Al Maktoum ran commands from APPSRV."), true,
 		},
+		{
+			"an object's ID, and a text of somebody else", remote("nfalk", "APPSRV", "Nora Falk ran commands from APPSRV on HARBOURDC."),
+			cloud("3f2504e0-4f89-41d3-9a0c-0305e82c3301", "Omar Haddad ran commands from APPSRV on HARBOURDC."), false,
+		},
+		{
+			"an object's ID, and a text of the same person", remote("nfalk", "APPSRV", "Nora Falk ran commands from APPSRV on HARBOURDC."),
+			cloud("3f2504e0-4f89-41d3-9a0c-0305e82c3301", "Falk, N. ran commands from APPSRV on HARBOURDC."), true,
+		},
+		{
+			"a security identifier, and a text of somebody else", remote("S-1-5-21-1004336348-1177238915-682003330-1104", "APPSRV",
+				"Nora Falk ran commands from APPSRV on HARBOURDC."),
+			cloud("omar.haddad@harbour.example", "Omar Haddad ran commands from APPSRV on HARBOURDC."), false,
+		},
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{
