@@ -11,7 +11,45 @@ import (
 
 // tellOfTwo: two texts of one wording tell of two alerts.
 func (s scale) tellOfTwo(a, b *facts) bool {
-	return oneWording(a.text, b.text) && (s.contradict(a, b) || anotherCount(a, b) || s.differ(a, b))
+	return oneWording(a.text, b.text) && (s.contradict(a, b) || anotherCount(a, b) || s.differ(a, b)) || s.otherLists(a.text, b.text)
+}
+
+// otherLists: two texts that begin alike go on with lists of people, of whom none is on the other list: somebody tried one row
+// of accounts and then another. Whatever else a list may lack, it is of the same people in any order.
+func (s scale) otherLists(a, b prose) bool {
+	const words, few, most = 5, 3, 32
+	n := 0
+	for n < min(len(a.words), len(b.words)) && a.words[n] == b.words[n] {
+		n++
+	}
+	if n < words {
+		return false
+	}
+	mine, theirs := a.listed(n), b.listed(n)
+	if len(mine) < few || len(theirs) < few {
+		return false
+	}
+	known := make(map[string]bool, len(theirs))
+	for _, y := range theirs {
+		known[lettersOf(y)] = true
+	}
+	if slices.ContainsFunc(mine, func(x name) bool { return known[lettersOf(x)] }) {
+		return false
+	}
+	mine, theirs = mine[:min(len(mine), most)], theirs[:min(len(theirs), most)]
+	return !slices.ContainsFunc(mine, func(x name) bool {
+		return slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) > stranger })
+	})
+}
+
+// listed are the persons from the n-th word on.
+func (p prose) listed(n int) []name {
+	for i, at := range p.spans {
+		if at.from >= n {
+			return p.persons[i:]
+		}
+	}
+	return nil
 }
 
 // contradict: two texts of one wording that each name a thing which the other doesn't tell of two alerts:

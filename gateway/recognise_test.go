@@ -566,6 +566,14 @@ func TestRecognise(t *testing.T) {
 				"Nora Falk ran commands from APPSRV on HARBOURDC."),
 			cloud("omar.haddad@harbour.example", "Omar Haddad ran commands from APPSRV on HARBOURDC."), false,
 		},
+		{
+			"lists of people of whom none is on both", remote("", "APPSRV", "APPSRV guessed the passwords of 3 accounts: Nora Falk, Omar Haddad, Ida Brook."),
+			cloud("", "APPSRV guessed the passwords of 3 accounts: Jonas Thorne, Mara Winter, Karl Engel."), false,
+		},
+		{
+			"lists of the same people, otherwise ordered and spelt", remote("", "APPSRV", "APPSRV guessed the passwords of 4 accounts: Nora Falk, Omar Haddad, Ida Brook, Karl Engel."),
+			cloud("", "APPSRV guessed the passwords of 4 accounts: ida.brook@harbour.example, nfalk@harbour.example, omar.haddad@harbour.example."), true,
+		},
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{
