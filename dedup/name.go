@@ -194,7 +194,7 @@ func isGUID(s string) bool {
 	return len(s) == length && strings.Count(s, "-") == hyphens && strings.Trim(s, "0123456789abcdef-") == ""
 }
 
-// fold brings a name to lower case without accents, so that Zoë, zoe and ZOE are one.
+// fold brings a name to lower case without accents, so that Zoë, zoe and ZOE are one, and without characters that nobody sees.
 func fold(s string) string {
 	ascii := true
 	for i := range len(s) {
@@ -233,12 +233,19 @@ func fold(s string) string {
 		case '’', 'ʼ':
 			b.WriteByte('\'')
 		default:
-			if !unicode.Is(unicode.Mn, r) {
+			if !isAccent(r) && !unicode.Is(unicode.Cf, r) {
 				b.WriteRune(r)
 			}
 		}
 	}
 	return b.String()
+}
+
+// isAccent tells the marks without which a name is the same. The vowels of the scripts of India are marks too, and without them
+// मीना would be मोना, as ごとう would be ことう without the marks of its consonants.
+func isAccent(r rune) bool {
+	const voiced, half = '\u3099', '\u309a' // of Japanese
+	return unicode.Is(unicode.Mn, r) && unicode.In(r, unicode.Inherited, unicode.Arabic, unicode.Hebrew, unicode.Cyrillic) && r != voiced && r != half
 }
 
 // plain undoes the transcriptions that stand for an accent, so that mueller and muller are one, and
@@ -271,7 +278,7 @@ func equalFolded(a, b string) bool { return a == b || plain(a) == plain(b) }
 
 func splitWords(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' && r != '-'
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && r != '\'' && r != '-'
 	})
 }
 

@@ -17,6 +17,15 @@ func TestKin(t *testing.T) {
 		a, b string
 		want kinship
 	}{
+		{"two names that differ in their vowels only", "मीना शर्मा", "मोना शर्मा", stranger},
+		{"one name in Devanagari", "शर्मा, मीना", "मीना शर्मा", same},
+		{"two names in Bengali", "রীনা দাস", "রানা দাস", stranger},
+		{"two names in kana", "ごとう けん", "ことう けん", stranger},
+		{"half-width kana", "ｺﾞﾄｳ ｹﾝ", "ゴトウ ケン", same},
+		{"a name in Hebrew with its points", "דָּוִד כֹּהֵן", "דוד כהן", same},
+		{"an accent of its own", "Zoe\u0308 Noe\u0308l", "zoe.noel@x.example", same},
+		{"marks of the direction", "\u200fדוד כהן\u200e", "דוד כהן", same},
+		{"a byte order mark before an account", "\ufeffjdoe", "jdoe@x.example", same},
 		{"equal accounts", "jdoe", "JDOE", same},
 		{"domain account and its UPN", `ALPINE\jdoe`, "jdoe@alpine.example", same},
 		{"DNS domain account and its UPN", `ad.alpine.example\jdoe`, "jdoe@alpine-group.example", same},

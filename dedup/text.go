@@ -28,6 +28,7 @@ func readProse(text string, by formats.Service) prose {
 	text = text[:min(len(text), 4096)]
 	// Cloud App Security appends the techniques; their numbers are no particulars of the alert.
 	text, _, _ = strings.Cut(text, "MITRE Technique")
+	text = withoutFormat(text)
 	text = strings.ReplaceAll(text, `\r\n`, " ")
 	if by != formats.DefenderForIdentity { // whose \n is the beginning of a name behind a domain
 		text = strings.ReplaceAll(text, `\n`, " ")
@@ -97,6 +98,19 @@ func readProse(text string, by formats.Service) prose {
 		}
 	}
 	return p
+}
+
+// withoutFormat leaves out characters that nobody sees: marks of the direction and of the order of bytes, soft hyphens.
+func withoutFormat(text string) string {
+	if !beyondASCII(text) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 func (p prose) plainWords() wordSet {
@@ -216,7 +230,7 @@ func capitalised(word string) bool {
 			}
 			continue
 		}
-		if !unicode.IsLetter(r) && r != '-' && r != '\'' && r != '’' {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '-' && r != '\'' && r != '’' {
 			return false
 		}
 	}

@@ -574,6 +574,14 @@ func TestRecognise(t *testing.T) {
 			"lists of the same people, otherwise ordered and spelt", remote("", "APPSRV", "APPSRV guessed the passwords of 4 accounts: Nora Falk, Omar Haddad, Ida Brook, Karl Engel."),
 			cloud("", "APPSRV guessed the passwords of 4 accounts: ida.brook@harbour.example, nfalk@harbour.example, omar.haddad@harbour.example."), true,
 		},
+		{
+			"two names of one place whose vowels are marks", remote("मीना शर्मा", "APPSRV", "मीना शर्मा ran commands from APPSRV on HARBOURDC."),
+			cloud("", "मोना शर्मा ran commands from APPSRV on HARBOURDC."), false,
+		},
+		{
+			"a name whose vowels are marks, and marks of the direction", remote("मीना शर्मा", "", "मीना शर्मा ran commands on HARBOURDC."),
+			cloud("\u200eमीना शर्मा", "\u200eमीना शर्मा ran commands on HARBOURDC."), true,
+		},
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{
