@@ -67,6 +67,12 @@ func TestNormalizeTellsServicesApart(t *testing.T) {
 		{"sensor", "<36>" + sensorHeader + "0" + sensorEvent, mdi(4 + len(sensorHeader))},
 		{"sensor, digit lost", "<36>" + sensorHeader + sensorEvent, mdi(4 + len(sensorHeader))},
 		{"sensor behind a mark", "<36>" + sensorHeader + "\ufeff0" + sensorEvent, mdi(7 + len(sensorHeader))},
+		{"agent, by today's name", iso + strings.Replace(agentEvent, "MCAS|SIEM_Agent", "Microsoft|Microsoft Defender for Cloud Apps", 1), mcas(len(iso))},
+		{"agent, by its former name", iso + strings.Replace(agentEvent, "MCAS|SIEM_Agent", "Microsoft|Cloud App Security", 1), mcas(len(iso))},
+		{
+			"somebody else's event under that name",
+			iso + "CEF:0|Microsoft|Microsoft Defender for Cloud Apps|1|Login|Log on|0|externalId=7 msg=x", unknown(len(iso), true),
+		},
 		{"sensor, bsd", bsd + "CEF:0" + sensorEvent, mdi(len(bsd))},
 		{"sensor behind a relay", "<13>Mar  6 09:00:00 relay <36>" + sensorHeader + "0" + sensorEvent, mdi(30 + len(sensorHeader))},
 		{"agent", iso + agentEvent + "\r", mcas(len(iso))},

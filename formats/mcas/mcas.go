@@ -21,10 +21,21 @@ import (
 	"github.com/sluice-siem/sluice/formats/cef"
 )
 
-// Wrote tells whether the event is of this service, by vendor and product.
+// Wrote tells whether the event is of this service, by vendor and product: those of its agent, or, from a relay that puts a
+// product's name there, any of its names.
 func Wrote(e cef.Event) bool {
-	return strings.EqualFold(strings.TrimSpace(e.Vendor), "MCAS") &&
-		strings.EqualFold(strings.TrimSpace(e.Product), "SIEM_Agent")
+	vendor, product := strings.TrimSpace(e.Vendor), strings.TrimSpace(e.Product)
+	if !strings.EqualFold(vendor, "Microsoft") {
+		return strings.EqualFold(vendor, "MCAS") && strings.EqualFold(product, "SIEM_Agent")
+	}
+	for _, name := range [...]string{
+		"Microsoft Defender for Cloud Apps", "Defender for Cloud Apps", "Microsoft Cloud App Security", "Cloud App Security",
+	} {
+		if strings.EqualFold(product, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Normalize returns what e, as cef.Parse gives it, says. A class EVENT_… is an activity, one with
