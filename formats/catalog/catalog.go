@@ -288,7 +288,7 @@ func add(list []string, s string) []string {
 func foldTitle(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
 	s = strings.TrimPrefix(s, "[preview]")
-	s = strings.TrimSuffix(strings.TrimSpace(s), "- (preview)")
+	s = strings.TrimSuffix(strings.TrimSpace(s), "(preview)")
 	return letters(s)
 }
 

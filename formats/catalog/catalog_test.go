@@ -38,6 +38,10 @@ func TestCompare(t *testing.T) {
 			mcas(m, "ALERT_EXTERNAL_AATP_DIRECTORY_SERVICES_REPLICATION_SECURITY_ALERT", "y"), ByType,
 		},
 		{
+			"a new type, marked as a preview", mdi("2999", "xdr_TeapotProbe", "Suspected teapot probe (Preview)"),
+			mcas(m, "ALERT_EXTERNAL_MDI_TEAPOT_PROBE", "Suspected teapot probe"), ByTitle,
+		},
+		{
 			"two types of one name", mdi("2022", "GoldenTicketSecurityAlert", "Kerberos golden ticket"),
 			mcas(m, "ALERT_EXTERNAL_AATP_FORGED_PRINCIPAL_SECURITY_ALERT", "Kerberos golden ticket"), Conflict,
 		},
