@@ -76,13 +76,18 @@ func tenantOf(n *formats.Notification) string {
 	return ""
 }
 
-// canonical is an address in the one spelling of RFC 5952, without a zone, and an IPv4 address as that; anything else as
+// canonical is an address in the one spelling of RFC 5952, without a zone or port, and an IPv4 address as that; anything else as
 // it is.
 func canonical(s string) string {
-	if a, err := netip.ParseAddr(s); err == nil {
-		return a.Unmap().WithZone("").String()
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		p, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return s
+		}
+		a = p.Addr()
 	}
-	return s
+	return a.Unmap().WithZone("").String()
 }
 
 // unresolved is in the place of a machine or an account that has no name, folded.

@@ -582,6 +582,17 @@ func TestRecognise(t *testing.T) {
 			"a name whose vowels are marks, and marks of the direction", remote("मीना शर्मा", "", "मीना शर्मा ran commands on HARBOURDC."),
 			cloud("\u200eमीना शर्मा", "\u200eमीना शर्मा ran commands on HARBOURDC."), true,
 		},
+		{
+			"an address with its port", remote("", "192.0.2.7:49152", "Somebody ran 3 commands on HARBOURDC."), cloud("", "192.0.2.7 ran 3 commands."), true,
+		},
+		{
+			"an address in brackets with its port", remote("", "[::ffff:192.0.2.7]:445", "Somebody ran 3 commands on HARBOURDC."),
+			cloud("", "192.0.2.7 ran 3 commands."), true,
+		},
+		{
+			"another address with that port", remote("", "192.0.2.7:445", "192.0.2.7:445 ran 3 commands on HARBOURDC."),
+			cloud("", "192.0.2.8:445 ran 3 commands on HARBOURDC."), false,
+		},
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{
