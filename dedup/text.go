@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"html"
 	"slices"
 	"strings"
 	"unicode"
@@ -28,7 +29,7 @@ func readProse(text string, by formats.Service) prose {
 	text = text[:min(len(text), 4096)]
 	// Cloud App Security appends the techniques; their numbers are no particulars of the alert.
 	text, _, _ = strings.Cut(text, "MITRE Technique")
-	text = withoutFormat(text)
+	text = withoutFormat(withoutHTML(text))
 	text = strings.ReplaceAll(text, `\r\n`, " ")
 	if by != formats.DefenderForIdentity { // whose \n is the beginning of a name behind a domain
 		text = strings.ReplaceAll(text, `\n`, " ")
@@ -98,6 +99,40 @@ func readProse(text string, by formats.Service) prose {
 		}
 	}
 	return p
+}
+
+// withoutHTML leaves out the tags with which portals set off names, and undoes the entities in them.
+func withoutHTML(text string) string {
+	if !strings.ContainsAny(text, "<&") {
+		return text // as most do
+	}
+	const longest = 200 // of a tag, with what a link leads to
+	var b strings.Builder
+	rest := text
+	for at := strings.IndexByte(rest, '<'); at >= 0; at = strings.IndexByte(rest, '<') {
+		b.WriteString(rest[:at])
+		rest = rest[at+1:]
+		inner, _, closed := strings.Cut(rest[:min(len(rest), longest)], ">")
+		name, _, _ := strings.Cut(strings.Trim(inner, "/"), " ")
+		switch {
+		case closed && isTag(strings.ToLower(strings.TrimSuffix(name, "/"))):
+			b.WriteByte(' ')
+			rest = rest[len(inner)+1:]
+		default:
+			b.WriteByte('<')
+		}
+	}
+	b.WriteString(rest)
+	return html.UnescapeString(b.String())
+}
+
+// isTag tells the tags of running text.
+func isTag(name string) bool {
+	switch name {
+	case "a", "b", "br", "code", "div", "em", "font", "i", "li", "ol", "p", "span", "strong", "u", "ul":
+		return true
+	}
+	return false
 }
 
 // withoutFormat leaves out characters that nobody sees: marks of the direction and of the order of bytes, soft hyphens.

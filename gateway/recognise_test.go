@@ -593,6 +593,20 @@ func TestRecognise(t *testing.T) {
 			"another address with that port", remote("", "192.0.2.7:445", "192.0.2.7:445 ran 3 commands on HARBOURDC."),
 			cloud("", "192.0.2.8:445 ran 3 commands on HARBOURDC."), false,
 		},
+		{
+			"tags around the name of somebody else", remote("soconnor", "APPSRV",
+				`<p><b>Sinead O'Connor</b> ran commands from <a href="https://x/7">APPSRV</a> on HARBOURDC.</p>`),
+			cloud("sean.oconnor@harbour.example", "Sean O'Connor ran commands from APPSRV on HARBOURDC."), false,
+		},
+		{
+			"an apostrophe as an entity in the name of somebody else", remote("soconnor", "APPSRV",
+				"Sinead O&#39;Connor ran commands from APPSRV on HARBOURDC."),
+			cloud("sean.oconnor@harbour.example", "Sean O'Connor ran commands from APPSRV on HARBOURDC."), false,
+		},
+		{
+			"tags and entities in the same text", remote("", "", "Sinead O'Connor ran 3 commands from APPSRV7&#10;on HARBOURDC2."),
+			cloud("", "<span class='u'>Sinead O&apos;Connor</span> ran 3 commands<br/>from APPSRV7 on&nbsp;HARBOURDC2."), true,
+		},
 	}
 	c := with(func(c *config.Config) {
 		c.Organisation.Domains = []config.Domain{
