@@ -3,7 +3,12 @@ FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
-COPY . .
+# What is built, and nothing else of the directory: no history, no data of a gateway that ran here.
+COPY cmd cmd
+COPY config config
+COPY dedup dedup
+COPY formats formats
+COPY gateway gateway
 # A static binary: nothing of the build image is needed to run it.
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/sluice ./cmd/sluice \
  && mkdir -p /out/data
