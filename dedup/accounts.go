@@ -100,8 +100,8 @@ func (s scale) calledApart(a, b *facts) bool {
 // owners are those whom the text names and whose the account may be, also without a word before the name that it goes without.
 func (s scale) owners(f *facts) (out []name) {
 	const most = 16 // however many somebody writes
-	for _, n := range f.accounts {
-		for _, p := range f.text.persons {
+	for _, n := range f.accounts[:min(len(f.accounts), most)] {
+		for _, p := range f.text.persons[:min(len(f.text.persons), most)] {
 			for len(out) < most && !p.account && spelledOut(p) && s.directory.kin(n, p) >= likely {
 				out = append(out, p)
 				p.words = p.words[1:]

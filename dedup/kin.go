@@ -380,8 +380,9 @@ func spelt(s string, words []string) kinship {
 
 // composed says whether an account is made of the beginnings of at least so many words.
 func composed(s string, words []string, least int) kinship {
-	c := composition{words: words[:min(len(words), 5)], least: least, seen: map[[3]int]bool{}}
-	if c.spells(s[:min(len(s), 40)], 0, 0) {
+	s, words = s[:min(len(s), 40)], words[:min(len(words), 5)]
+	c := composition{words: words, least: least, seen: make([]bool, (len(s)+1)<<len(words)*(longEnough+1))}
+	if c.spells(s, 0, 0) {
 		return likely
 	}
 	return stranger
@@ -406,18 +407,21 @@ func withoutParticle(surname string) string {
 // once is not tried again, so that no name costs more than some thousand steps.
 type composition struct {
 	words []string
-	least int // how many of them it is made of at least
-	seen  map[[3]int]bool
+	least int    // how many of them it is made of at least
+	seen  []bool // by what is left, the set used and the longest piece
 }
+
+// longEnough is a piece's length beyond which a longer one makes no difference.
+const longEnough = 4
 
 // spells says whether s, what is left of the name, can be spelt with the words that are not in the
 // set used, when the longest piece so far has longest letters.
 func (c composition) spells(s string, used uint, longest int) bool {
 	if s == "" {
 		n := bits.OnesCount(used)
-		return n >= c.least && (n >= 2 && longest >= 3 || n == 1 && longest >= 4)
+		return n >= c.least && (n >= 2 && longest >= 3 || n == 1 && longest >= longEnough)
 	}
-	state := [3]int{len(s), int(used), longest}
+	state := (len(s)<<len(c.words)|int(used))*(longEnough+1) + longest
 	if c.seen[state] {
 		return false
 	}
@@ -434,7 +438,7 @@ func (c composition) spells(s string, used uint, longest int) bool {
 			if used == 0 && p == len(s) && p < len(w) {
 				continue // the beginning of one word alone is no account name
 			}
-			if c.spells(s[p:], used|1<<i, max(longest, piece)) {
+			if c.spells(s[p:], used|1<<i, min(max(longest, piece), longEnough)) {
 				return true
 			}
 		}

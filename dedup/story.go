@@ -17,7 +17,7 @@ func (s scale) tellOfTwo(a, b *facts) bool {
 // otherLists: two texts that begin alike go on with lists of people, of whom none is on the other list: somebody tried one row
 // of accounts and then another. Whatever else a list may lack, it is of the same people in any order.
 func (s scale) otherLists(a, b prose) bool {
-	const words, few, most = 5, 3, 12 // of the most each is compared with each
+	const words, few, most = 5, 3, 6 // of the most each is compared with each
 	n := 0
 	for n < min(len(a.words), len(b.words)) && a.words[n] == b.words[n] {
 		n++
