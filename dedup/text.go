@@ -112,12 +112,16 @@ func withoutHTML(text string) string {
 	for at := strings.IndexByte(rest, '<'); at >= 0; at = strings.IndexByte(rest, '<') {
 		b.WriteString(rest[:at])
 		rest = rest[at+1:]
-		inner, _, closed := strings.Cut(rest[:min(len(rest), longest)], ">")
-		name, _, _ := strings.Cut(strings.Trim(inner, "/"), " ")
+		end := strings.IndexAny(rest[:min(len(rest), longest)], "<>")
+		if end < 0 || rest[end] == '<' {
+			b.WriteByte('<')
+			continue
+		}
+		name, _, _ := strings.Cut(strings.Trim(rest[:end], "/"), " ")
 		switch {
-		case closed && isTag(strings.ToLower(strings.TrimSuffix(name, "/"))):
+		case isTag(strings.ToLower(strings.TrimSuffix(name, "/"))):
 			b.WriteByte(' ')
-			rest = rest[len(inner)+1:]
+			rest = rest[end+1:]
 		default:
 			b.WriteByte('<')
 		}
