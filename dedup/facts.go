@@ -76,10 +76,14 @@ func tenantOf(n *formats.Notification) string {
 	return ""
 }
 
-// canonical is an address in the one spelling of RFC 5952, without a zone or port, and an IPv4 address as that; anything else as
-// it is.
+// canonical is an address in the one spelling of RFC 5952, without a zone, brackets or a port, and an IPv4 address as that;
+// anything else as it is. Of the brackets the first may be gone with the marks before a word.
 func canonical(s string) string {
-	a, err := netip.ParseAddr(s)
+	host, port, _ := strings.Cut(strings.TrimPrefix(s, "["), "]")
+	if port != "" && port[0] != ':' {
+		return s
+	}
+	a, err := netip.ParseAddr(host)
 	if err != nil {
 		p, err := netip.ParseAddrPort(s)
 		if err != nil {

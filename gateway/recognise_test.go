@@ -590,6 +590,18 @@ func TestRecognise(t *testing.T) {
 			cloud("", "192.0.2.7 ran 3 commands."), true,
 		},
 		{
+			"an address in brackets without a port", remote("", "[2001:db8::7]", "Somebody ran 3 commands on HARBOURDC."),
+			cloud("", "2001:DB8::7 ran 3 commands."), true,
+		},
+		{
+			"an address in brackets with its port, in a text", remote("", "2001:db8::7", "Somebody ran 3 commands on HARBOURDC."),
+			cloud("", "[2001:db8::7]:445 ran 3 commands."), true,
+		},
+		{
+			"another address in brackets with that port", remote("", "2001:db8::7", "[2001:db8::7]:445 ran 3 commands on HARBOURDC."),
+			cloud("", "[2001:db8::8]:445 ran 3 commands on HARBOURDC."), false,
+		},
+		{
 			"another address with that port", remote("", "192.0.2.7:445", "192.0.2.7:445 ran 3 commands on HARBOURDC."),
 			cloud("", "192.0.2.8:445 ran 3 commands on HARBOURDC."), false,
 		},
