@@ -165,19 +165,28 @@ var errSilent = errors.New("the peer said nothing")
 func (s *server) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	greeted := false
-	secure := tls.Server(conn, &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		greeted = true
-		return s.certs.server(), nil
-	}})
+	peer := &heard{Conn: conn}
+	secure := tls.Server(peer, s.certs.server())
 	err := secure.HandshakeContext(ctx)
 	switch {
 	case err == nil:
 		return secure, nil
-	case !greeted && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+	case !peer.any && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
 		return nil, errSilent
 	}
 	return nil, err
+}
+
+// heard is a connection that knows whether its peer has said anything.
+type heard struct {
+	net.Conn
+	any bool
+}
+
+func (h *heard) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	h.any = h.any || n > 0
+	return n, err
 }
 
 // feed is what stands between a connection of the server and what cuts messages out of it.

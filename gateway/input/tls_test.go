@@ -230,7 +230,7 @@ func TestAProbeIsNoFailedHandshake(t *testing.T) {
 	for _, tt := range []struct {
 		says   string
 		failed float64 // so far
-	}{{"", 0}, {"<13>no TLS at all\n", 1}, {"\x16\x03\x01", 2}, {"", 2}} {
+	}{{"", 0}, {"<13>no TLS at all\n", 1}, {"\x16\x03\x01", 2}, {"", 2}, {"\x16\x03\x01\x00\x05\x01\x00\x02\x00\x03", 3}} {
 		conn := dial(t, "tcp", addr)
 		_, _ = io.WriteString(conn, tt.says)
 		_ = conn.(*net.TCPConn).CloseWrite()
