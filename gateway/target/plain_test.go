@@ -95,6 +95,7 @@ func TestARedirectSaysWhereTo(t *testing.T) {
 		location, want string
 	}{
 		{302, "https://siem.example:8088/hooks/of-a-secret?x=y", "302 Found to https://siem.example:8088 the words"},
+		{307, "//siem.example/one", "307 Temporary Redirect to //siem.example the words"},
 		{308, "/login", "308 Permanent Redirect the words"},
 		{302, "https://siem\x1b[2J.example/", "302 Found the words"},
 		{302, "", "302 Found the words"},

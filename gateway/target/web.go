@@ -94,7 +94,7 @@ type answer struct {
 func (a answer) String() string {
 	to := ""
 	if u, err := url.Parse(a.header.Get("Location")); err == nil && a.status/100 == 3 && u.Host != "" {
-		to = fmt.Sprintf("to %s://%s ", u.Scheme, u.Host)
+		to = "to " + (&url.URL{Scheme: u.Scheme, Host: u.Host}).String() + " "
 	}
 	return strings.TrimSpace(fmt.Sprintf("%d %s %s", a.status, http.StatusText(a.status), plain(to+string(a.body))))
 }
