@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"strings"
 
@@ -25,14 +26,14 @@ func checkHeader(name, value string) error {
 	return nil
 }
 
-// hush takes secrets out of what a server said, as they are and as a form has them: some tell a client what it
-// has sent.
+// hush takes secrets out of what a server said, as they are and as a form or a page has them: some tell a client
+// what it has sent.
 func (a answer) hush(secrets []string) answer {
 	for _, s := range secrets {
 		if s == "" {
 			continue
 		}
-		for _, form := range []string{s, url.QueryEscape(s)} {
+		for _, form := range []string{s, url.QueryEscape(s), html.EscapeString(s)} {
 			a.body = bytes.ReplaceAll(a.body, []byte(form), []byte("(secret)"))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -523,6 +524,22 @@ func TestWebhookTellsNoSecrets(t *testing.T) {
 		if _, err := NewWebhook(cfg, time.Now, NewMetrics(nil)); err == nil || strings.Contains(err.Error(), "very-secret") {
 			t.Errorf("NewWebhook() with a line end in a header: %v", err)
 		}
+	}
+}
+
+// TestWebhookTellsNoSecretOfARedirect: its page has the URL, as HTML writes it.
+func TestWebhookTellsNoSecretOfARedirect(t *testing.T) {
+	moved := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		to := "https://siem.example" + r.RequestURI
+		w.Header().Set("Location", to)
+		w.WriteHeader(302)
+		fmt.Fprintf(w, `<p>The document has moved <a href="%s">here</a>.</p>`, html.EscapeString(to))
+	}))
+	cfg := webhookConfig(moved)
+	cfg.URL += "&sv=1.0"
+	_, err := openWebhook(t, cfg, time.Now).Deliver(t.Context(), numbered(1, 1))
+	if err == nil || !strings.Contains(err.Error(), "302 Found to https://siem.example") || strings.Contains(err.Error(), "very-secret") {
+		t.Errorf("the error tells a secret, or not where to: %v", err)
 	}
 }
 
