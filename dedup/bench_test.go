@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,4 +83,38 @@ func benchAlert(s formats.Service, i int, start time.Time) formats.Notification 
 		n.Type = n.Class
 	}
 	return n
+}
+
+// BenchmarkWeighLists weighs two texts that are written to be compared at length: two lists of names of which the accounts
+// on the other list are almost made.
+func BenchmarkWeighLists(b *testing.B) {
+	x, err := Open(b.TempDir(), config.Default())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := x.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	at := time.Date(2024, 3, 4, 8, 0, 0, 0, time.UTC)
+	told := func(by formats.Service, account, text string) facts {
+		n := benchAlert(by, 1, at)
+		n.Message, n.Accounts = text, []formats.Entity{{Name: account, Key: "suser"}}
+		return x.scale.facts(&n)
+	}
+	many := func(format string) string {
+		var list strings.Builder
+		for i := 0; list.Len() < 4096; i++ {
+			fmt.Fprintf(&list, format, string([]byte{byte('a' + i%26), byte('a' + i/26%26)}))
+		}
+		return list.String()
+	}
+	const begin = "APPSRV guessed passwords of accounts: "
+	ns := strings.Repeat("n", 9)
+	m := told(formats.DefenderForIdentity, "nora.falk", begin+many("N"+ns+"%s-"+ns+"-"+ns+" F"+ns+"-"+ns+"-"+ns+" N"+ns+". "))
+	c := told(formats.CloudAppSecurity, "nora.falk@x", begin+many(strings.Repeat("n", 40)+"%s@x "))
+	for b.Loop() {
+		x.scale.weigh(&m, &c)
+	}
 }
