@@ -30,7 +30,7 @@ const (
 // atWork is the memory that the gateway takes at work, in bytes, measured in a flood of a million messages of which a tenth
 // are alerts, beside the table of the activities that are remembered. What is remembered of alerts adds nothing to it: the
 // state's files are mapped, and the system keeps of them as much as it has room for.
-const atWork = 480 << 20
+const atWork = 512 << 20
 
 // cleanedUpWithin is how long after its end what is remembered may still be there: Badger's TTL in dedup.
 const cleanedUpWithin = 48 * time.Hour
