@@ -88,15 +88,7 @@ func benchAlert(s formats.Service, i int, start time.Time) formats.Notification 
 // BenchmarkWeighLists weighs two texts that are written to be compared at length: two lists of names of which the accounts
 // on the other list are almost made.
 func BenchmarkWeighLists(b *testing.B) {
-	x, err := Open(b.TempDir(), config.Default())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := x.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
+	x := openInMemory(b)
 	at := time.Date(2024, 3, 4, 8, 0, 0, 0, time.UTC)
 	told := func(by formats.Service, account, text string) facts {
 		n := benchAlert(by, 1, at)

@@ -130,7 +130,7 @@ func TestAlertsKept(t *testing.T) {
 }
 
 // openInMemory is an empty state that is closed when the test ends.
-func openInMemory(t *testing.T) *Index {
+func openInMemory(t testing.TB) *Index {
 	t.Helper()
 	x, err := Open("", config.Default())
 	if err != nil {

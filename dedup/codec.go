@@ -10,8 +10,8 @@ import (
 )
 
 // codec writes the values of the state in CBOR, times with all their digits. A notification says most things
-// twice, in its fields and in its raw form, so what is long is packed here, each value for itself: that is half of what
-// goes through Badger's logs, tables and compactions, while its own compression sees only the last of these.
+// twice, in its fields and in its raw form, so what is long is packed here, each value for itself: that takes a third off what
+// goes through Badger's logs, tables and compactions, while its own compression sees only the last two of these.
 type codec struct {
 	enc cbor.UserBufferEncMode
 	dec cbor.DecMode

@@ -113,26 +113,21 @@ func withoutHTML(text string) string {
 		b.WriteString(rest[:at])
 		rest = rest[at+1:]
 		end := strings.IndexAny(rest[:min(len(rest), longest)], "<>")
-		if end < 0 || rest[end] == '<' {
+		if end < 0 || rest[end] == '<' || !isTag(rest[:end]) {
 			b.WriteByte('<')
 			continue
 		}
-		name, _, _ := strings.Cut(strings.Trim(rest[:end], "/"), " ")
-		switch {
-		case isTag(strings.ToLower(strings.TrimSuffix(name, "/"))):
-			b.WriteByte(' ')
-			rest = rest[end+1:]
-		default:
-			b.WriteByte('<')
-		}
+		b.WriteByte(' ')
+		rest = rest[end+1:]
 	}
 	b.WriteString(rest)
 	return html.UnescapeString(b.String())
 }
 
-// isTag tells the tags of running text.
-func isTag(name string) bool {
-	switch name {
+// isTag tells the tags of running text, by what is in their brackets.
+func isTag(inner string) bool {
+	name, _, _ := strings.Cut(strings.Trim(inner, "/"), " ")
+	switch strings.ToLower(strings.TrimSuffix(name, "/")) {
 	case "a", "b", "br", "code", "div", "em", "font", "i", "li", "ol", "p", "span", "strong", "u", "ul":
 		return true
 	}

@@ -46,7 +46,6 @@ type Load struct {
 type Need struct {
 	Stream     int64         // bytes on disk, at most stream.max_disk
 	State      int64         // bytes on disk, as long as nothing waits to be cleaned up
-	Checkpoint int64         // bytes on disk
 	Model      int64         // bytes on disk, at most model.max_disk; 0 where there is none
 	Views      int           // models of limited roles, each as large as Model at most
 	Memory     int64         // bytes, at most
@@ -59,12 +58,15 @@ type Need struct {
 // Disk is what all files take: the stream, the state and as much again for what Badger cleans up later,
 // the checkpoint and the one that replaces it, the models with their snapshots, and what has to stay free.
 func (n Need) Disk() int64 {
-	sum := n.Stream + 2*n.State + 2*n.Checkpoint + reserve
+	sum := n.Stream + 2*n.State + 2*n.Checkpoint() + reserve
 	if n.Model > 0 {
 		sum += int64(1+n.Views)*(n.Model+n.Snapshots()) + spare
 	}
 	return sum
 }
+
+// Checkpoint is what the copy of the state takes on disk: as much as the state.
+func (n Need) Checkpoint() int64 { return n.State }
 
 // Snapshots is what the copy of a model takes on disk, and the one that replaces it.
 func (n Need) Snapshots() int64 { return int64(2 * modelCopy * float64(n.Model)) }
@@ -82,7 +84,6 @@ func NeedOf(c config.Config, l Load) Need {
 		State:      int64(activities*stateActivity + alerts*stateAlert + paired*statePaired),
 		Kept:       c.Stream.Retention,
 	}
-	n.Checkpoint = n.State
 	flow := l.Rate * streamEntry // bytes in a second
 	n.Buffer = after(float64(c.Stream.MaxDisk), flow)
 	n.Stream = int64(flow * n.Kept.Seconds())

@@ -191,7 +191,7 @@ func TestNeed(t *testing.T) {
 	c.Access.Roles = []config.Grant{{Role: "viewer", Services: []string{"defender_for_identity"}}, {Role: "admin"}}
 	n := NeedOf(c, Load{Rate: 10, Alerts: 0})
 	want := Need{
-		Stream: 10 * streamEntry * 72 * 3600, State: 10 * stateActivity * 120 * 3600, Checkpoint: 10 * stateActivity * 120 * 3600,
+		Stream: 10 * streamEntry * 72 * 3600, State: 10 * stateActivity * 120 * 3600,
 		Model: int64(c.Model.MaxDisk), Views: 1, Shown: n.Shown,
 		Memory: atWork + 10*dedup.ActivityMemory*72*3600, Remembered: 72 * time.Hour, Kept: 72 * time.Hour, Buffer: n.Buffer,
 	}
@@ -202,7 +202,7 @@ func TestNeed(t *testing.T) {
 	if shown := n.Shown.Hours(); shown < 300 || shown > 320 {
 		t.Errorf("at 10/s activities are shown for %.0f hours, want as many as model.max_disk has room for", shown)
 	}
-	models := n.Disk() - n.Stream - 2*n.State - 2*n.Checkpoint - reserve - spare
+	models := n.Disk() - n.Stream - 2*n.State - 2*n.Checkpoint() - reserve - spare
 	if want := 2 * int64(2.8*float64(c.Model.MaxDisk)); models != want {
 		t.Errorf("two models and their snapshots take %d bytes, want %d", models, want)
 	}

@@ -154,7 +154,7 @@ func writeNeed(out io.Writer, c config.Config, load gateway.Load) error {
 			long(n.Remembered), remembered)
 	}
 	_, _ = fmt.Fprintf(w, "  state\t%s\tdedup.remember: alerts %s, activities %s\n", size(n.State), long(c.Dedup.Remember.Alerts), remembered)
-	_, _ = fmt.Fprintf(w, "  checkpoint\t%s\ta copy of the state\n", size(n.Checkpoint))
+	_, _ = fmt.Fprintf(w, "  checkpoint\t%s\ta copy of the state\n", size(n.Checkpoint()))
 	writeModelNeed(w, c, n)
 	_, _ = fmt.Fprintf(w, "  disk in all\t%s\tstream, twice the state, for what is over and not cleaned up yet, twice the checkpoint, while it is replaced, "+
 		"models, and what has to stay free\n", size(n.Disk()))
