@@ -122,7 +122,7 @@ func TestActivitiesAreRememberedOverAnyBatches(t *testing.T) {
 			if err := x.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if x, err = Open(dir, c); err != nil {
+			if x, err = open(dir, c, []int{1, manyRead}[dice.IntN(2)]); err != nil {
 				t.Fatal(err)
 			}
 		}

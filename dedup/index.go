@@ -53,7 +53,13 @@ type waiting struct {
 //
 // Commits are not synced: the state is a fold of the stream, committed with the sequence it has
 // seen, so after a crash it reads on from there.
-func Open(dir string, c config.Config) (*Index, error) {
+func Open(dir string, c config.Config) (*Index, error) { return open(dir, c, manyRead) }
+
+// manyRead is of so many activities on that the files are opened anew after they were read. Badger maps its files, so that
+// what was read once counts as our memory until then: 57 MiB a million.
+const manyRead = 1 << 20
+
+func open(dir string, c config.Config, many int) (*Index, error) {
 	cat, err := catalog.New()
 	if err != nil {
 		return nil, err
@@ -75,23 +81,38 @@ func Open(dir string, c config.Config) (*Index, error) {
 			return nil, err
 		}
 	}
-	db, err := badger.Open(how)
-	if err != nil {
-		return nil, fmt.Errorf("open state %s: %w", dir, err)
-	}
 	x := &Index{
 		dir:      dir,
-		db:       db,
 		scale:    scale{catalog: cat, directory: newDirectory(c.Organisation), config: c.Dedup, services: c.Services},
 		services: c.Services,
 		remember: c.Dedup.Remember,
 		window:   c.Dedup.Window,
 		codec:    codec,
 	}
+	if err := x.open(how); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(x.countHeld(), x.readRhythms(), x.readActivities()); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
+	if dir != "" && x.activities.count >= many {
+		if err := x.Close(); err != nil {
+			return nil, err
+		}
+		if err := x.open(how); err != nil {
+			return nil, err
+		}
+	}
 	return x, nil
+}
+
+func (x *Index) open(how badger.Options) error {
+	db, err := badger.Open(how)
+	if err != nil {
+		return fmt.Errorf("open state %s: %w", x.dir, err)
+	}
+	x.db = db
+	return nil
 }
 
 // Close closes the state.
