@@ -7,9 +7,18 @@ import (
 )
 
 func TestMemoryLimit(t *testing.T) {
-	for live, want := range map[uint64]int64{0: 280 << 20, 100 << 20: 280 << 20, 400 << 20: 600 << 20} {
-		if got := memoryLimit(live); got != want {
-			t.Errorf("memoryLimit(%d) = %d, want %d", live, got, want)
+	const mib = 1 << 20
+	for _, test := range []struct {
+		what                string
+		live, scanned, want uint64
+	}{
+		{"at rest", 0, 0, 280 * mib},
+		{"a usual flood", 150 * mib, 60 * mib, 280 * mib},
+		{"a great table that isn't scanned", 1124 * mib, 60 * mib, 1254 * mib},
+		{"much to scan", 600 * mib, 500 * mib, 850 * mib},
+	} {
+		if got := memoryLimit(test.live, test.scanned); got != int64(test.want) {
+			t.Errorf("%s: memoryLimit(%d, %d) = %d, want %d", test.what, test.live, test.scanned, got, test.want)
 		}
 	}
 }
