@@ -7,6 +7,7 @@
 //	go run ./test/bench -remember 5000000    the cost of an event and the memory with that many known IDs
 //	go run ./test/bench -behind 400000 -rate 500 -seconds 24
 //	                                         how fast a model takes in so many activities that it missed, and the latency meanwhile
+//	go run ./test/bench -memory 512          as in a container with so many MiB; needs root
 //
 // # Decisions
 //
@@ -59,10 +60,11 @@ type settings struct {
 	require  bool
 	remember int
 	behind   int
+	memory   int
 	command  string // as it was given, for the footer
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	if len(args) > 0 && args[0] == relayCommand {
 		return relay(ctx, args[1:])
 	}
@@ -76,6 +78,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	b := &bench{settings: s, dir: dir, log: stderr}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if b.cage, err = newCage(s.memory); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.cage.remove()) }()
 	if b.sluice, err = buildSluice(ctx, dir); err != nil {
 		return err
 	}
@@ -101,6 +107,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	f.BoolVar(&s.require, "require", false, "compare with what must hold, and fail where something doesn't")
 	f.IntVar(&s.remember, "remember", 0, "compare an empty state with one that remembers that many activities, instead of the table")
 	f.IntVar(&s.behind, "behind", 0, "measure the latency while a model takes in that many activities that it missed, instead of the table")
+	f.IntVar(&s.memory, "memory", 0, "MiB that a measured program may take, as in a container; 0: as many as it wants")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
@@ -117,6 +124,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case s.rounds < 1 || s.rate*s.seconds < cycle:
 		return s, errors.New("-rounds, -rate and -seconds must be positive")
+	case s.memory < 0:
+		return s, errors.New("-memory must not be negative")
 	case s.events < minEvents:
 		return s, fmt.Errorf("-events must be at least %d", minEvents)
 	}

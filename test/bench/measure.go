@@ -16,6 +16,7 @@ type bench struct {
 	settings
 	dir    string
 	sluice string
+	cage   cage
 	log    io.Writer
 	count  int // of measurements, for the names of their directories
 }
@@ -115,6 +116,7 @@ func (b *bench) launch(ctx context.Context, t task, dir, target string) (*proces
 	if err != nil {
 		return nil, "", err
 	}
+	path, args = b.cage.command(path, args)
 	p, err := start(ctx, dir, address, path, args...)
 	return p, address, err
 }
