@@ -33,7 +33,7 @@ func (k *Kafka) class(err error) error {
 	if !fromBroker {
 		switch { // the client says only that it gave up
 		case note != nil && !errors.Is(err, note):
-			err = errors.Join(err, saidError{note})
+			err = fmt.Errorf("%w: %w", err, saidError{note})
 		case errors.Is(err, kgo.ErrRecordRetries):
 			err = fmt.Errorf("the broker leaves open whether it is stored (a timeout, or too few replicas): %w", err)
 		}
@@ -114,7 +114,7 @@ func (n *brokerNotes) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, _ int, _, _ ti
 func (n *brokerNotes) OnBrokerThrottle(_ kgo.BrokerMetadata, interval time.Duration, _ bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.wait = min(interval, time.Hour)
+	n.wait = interval
 }
 
 func (n *brokerNotes) note(err error) {

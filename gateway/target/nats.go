@@ -195,7 +195,10 @@ func (n *NATS) connect(ctx context.Context) error {
 		} else if dialled != nil && dialled.why() != nil && !errors.Is(err, dialled.why()) {
 			err = errors.Join(err, dialled.why())
 		}
-		return n.class(errors.Join(ctx.Err(), err))
+		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+			err = fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+		return n.class(err)
 	}
 	n.count.connections.Inc()
 	n.conn, n.below, n.acks, n.faults, n.over, n.window = conn, dialled, acks, faults, over, 0

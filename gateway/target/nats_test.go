@@ -571,6 +571,30 @@ func TestNATSEndsWithContext(t *testing.T) {
 	}
 }
 
+// TestServersThatSayNothing: where nothing comes in time, the log has one line that says so once.
+func TestServersThatSayNothing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	mute, soon := l.Addr().String(), 100*time.Millisecond
+	for want, target := range map[string]deliverer{
+		"connect to " + mute + ": the server doesn't answer: context deadline exceeded": toNATS(t, newNATS(t, nil), func(c *config.Target) { c.URL, c.Timeout = "nats://"+mute, soon }),
+		"connect to nats.example:4222: through the proxy " + mute + ": it doesn't answer: context deadline exceeded": toNATS(t, newNATS(t, nil), func(c *config.Target) {
+			c.URL, c.Timeout, c.Proxy = "nats://nats.example", soon, "http://"+mute
+		}),
+		"context deadline exceeded: read tcp": toKafka(t, newKafka(t, siem.KafkaOptions{Topic: topic}), func(c *config.Target) {
+			c.Brokers, c.Timeout = []string{"tcp://" + mute}, 800*time.Millisecond
+		}),
+	} {
+		_, err := target.Deliver(t.Context(), numbered(1, 2))
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q, want %s", err, want)
+		}
+	}
+}
+
 // TestNATSWorstServers has servers that say what no server says.
 func TestNATSWorstServers(t *testing.T) {
 	const info = `INFO {"server_id":"x","version":"2.10.0","headers":true,"max_payload":1048576,"proto":1}` + "\r\n"

@@ -54,7 +54,10 @@ func dialNATS(ctx context.Context, way via, address string, secure bool, setting
 	if err := c.begin(ctx, address, secure, settings); err != nil {
 		stop()
 		_ = raw.Close()
-		return nil, errors.Join(ctx.Err(), err)
+		if ctx.Err() != nil { // that is why it can't be read
+			err = fmt.Errorf("the server doesn't answer: %w", ctx.Err())
+		}
+		return nil, err
 	}
 	return c, nil
 }

@@ -94,13 +94,11 @@ func (v via) socks(ctx context.Context, conn net.Conn, network, address string) 
 func (v via) connect(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	tunnel, err := v.tunnel(ctx, conn, address)
-	if !stop() && err == nil {
-		err = ctx.Err()
+	stop()
+	if ctx.Err() != nil { // that is why it can't be read
+		return nil, fmt.Errorf("it doesn't answer: %w", ctx.Err())
 	}
-	if err != nil {
-		return nil, errors.Join(ctx.Err(), err)
-	}
-	return tunnel, nil
+	return tunnel, err
 }
 
 func (v via) tunnel(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {

@@ -246,6 +246,9 @@ func (s *SplunkHEC) words(a answer) error {
 	if len(s.token) >= least {
 		a.body = bytes.ReplaceAll(a.body, s.token, []byte("(secret)"))
 	}
+	if a.status == http.StatusProxyAuthRequired { // the answer says whose it is
+		return errors.New(a.String())
+	}
 	return fmt.Errorf("the collector answers %s", a)
 }
 

@@ -248,7 +248,7 @@ func TestSplunkStatuses(t *testing.T) {
 				s := newSplunk(t, cfg, hecAnswers(tt.status, nil, tt.body), io.Discard)
 				results, err := s.Deliver(t.Context(), numbered(1, 2))
 				judge(t, tt.want, results, err)
-				if !strings.Contains(fmt.Sprint(err), fmt.Sprint("the collector answers ", tt.status)) {
+				if !strings.Contains(fmt.Sprint(err), fmt.Sprint(" answers ", tt.status)) {
 					t.Errorf("Deliver() = %v, want the server's words", err)
 				}
 			}

@@ -90,17 +90,20 @@ type answer struct {
 }
 
 // String gives the answer in a line, for an operator, without what a terminal would obey. Of a redirect it says to which
-// server, and no more: a path may hold a secret.
+// server, and no more: a path may hold a secret. A 407 is always a proxy's (RFC 9110 section 15.5.8).
 func (a answer) String() string {
-	to := ""
+	who, to := "", ""
+	if a.status == http.StatusProxyAuthRequired {
+		who = "the proxy answers "
+	}
 	if u, err := url.Parse(a.header.Get("Location")); err == nil && a.status/100 == 3 && u.Host != "" {
 		to = "to " + (&url.URL{Scheme: u.Scheme, Host: u.Host}).String() + " "
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s %s", a.status, http.StatusText(a.status), plain(to+string(a.body))))
+	return strings.TrimSpace(fmt.Sprintf("%s%d %s %s", who, a.status, http.StatusText(a.status), plain(to+string(a.body))))
 }
 
 // after is how long the server asks to wait, by Retry-After (RFC 9110 section 10.2.3), in seconds or as a
-// date; 0 where it doesn't, and an hour at most.
+// date; 0 where it doesn't.
 func (a answer) after(now time.Time) time.Duration {
 	value := a.header.Get("Retry-After")
 	wait := time.Duration(0)
@@ -109,7 +112,7 @@ func (a answer) after(now time.Time) time.Duration {
 	} else if t, err := http.ParseTime(value); err == nil {
 		wait = t.Sub(now)
 	}
-	return min(max(wait, 0), time.Hour)
+	return max(wait, 0)
 }
 
 // later is the error for an answer that says to come again.
@@ -188,7 +191,7 @@ func (w *web) open() (*http.Client, error) {
 	w.close()
 	t := &http.Transport{
 		Proxy: w.proxy, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: w.timeout, MaxIdleConns: 2,
-		IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true, DisableCompression: true,
+		IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true, DisableCompression: true, OnProxyConnectResponse: tunnelled,
 	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -215,6 +218,14 @@ func (w *web) open() (*http.Client, error) {
 	w.client = &http.Client{Transport: t, Jar: w.jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	w.files = files
 	return w.client, nil
+}
+
+// tunnelled says what a proxy answers that makes no tunnel; net/http would tell its words as if they were the server's.
+func tunnelled(_ context.Context, proxy *url.URL, _ *http.Request, a *http.Response) error {
+	if a.StatusCode != http.StatusOK {
+		return fmt.Errorf("the proxy %s answers %s", proxy.Host, plain(a.Status))
+	}
+	return nil
 }
 
 // stamp tells one state of a file from another.

@@ -163,6 +163,31 @@ func TestWebhookWaits(t *testing.T) {
 	}
 }
 
+// TestWebhookWaitsNoLongerThanAnHour, and says what was asked for.
+func TestWebhookWaitsNoLongerThanAnHour(t *testing.T) {
+	w, server := newWebhook(t, nil)
+	server.Answer(siem.HTTPAnswer{Status: 503, Header: map[string]string{"Retry-After": "14400"}})
+	_, err := w.Deliver(t.Context(), numbered(1, 1))
+	if p := PauseOf(err); p.After != time.Hour || !strings.Contains(err.Error(), "(asked to wait 4h0m0s, waits 1h0m0s)") {
+		t.Errorf("waits %v: %v", p.After, err)
+	}
+}
+
+// TestAProxysRefusalIsTheProxys, and not the collector's: in a tunnel and without one.
+func TestAProxysRefusalIsTheProxys(t *testing.T) {
+	proxy := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
+	for url, want := range map[string]string{
+		"http://hook.example":  "webhook: the proxy answers 407 Proxy Authentication Required",
+		"https://hook.example": "webhook: the proxy " + strings.TrimPrefix(proxy, "http://") + " answers 407 Proxy Authentication Required",
+	} {
+		cfg := webhookConfig(url)
+		cfg.Proxy = proxy
+		if _, err := openWebhook(t, cfg, time.Now).Deliver(t.Context(), numbered(1, 1)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", url, err, want)
+		}
+	}
+}
+
 // The worst that a server may do; what it takes twice has the same id.
 func TestWebhookOutcomesThatNobodyKnows(t *testing.T) {
 	tests := []struct {
