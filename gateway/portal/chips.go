@@ -34,7 +34,7 @@ func (v *visit) newList(fields filter.Fields) *list {
 		f, err = added(f, fields, q.Get("field"), q.Get("op"), q.Get("value"))
 	}
 	if err != nil {
-		l.Wrong = err.Error()
+		l.Wrong, l.Text = err.Error(), strings.ToValidUTF8(l.Text, "\ufffd")
 		return l
 	}
 	l.Filter, l.Text = f, f.String()

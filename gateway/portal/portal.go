@@ -65,7 +65,7 @@ func New(o Options) http.Handler {
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	mux.Handle("GET /static/", http.StripPrefix("/static/", cached(http.FileServerFS(static), o.Version)))
+	mux.Handle("GET /static/{file}", http.StripPrefix("/static/", cached(http.FileServerFS(static), o.Version)))
 	mux.HandleFunc("GET /login", p.login)
 	mux.HandleFunc("POST /theme", p.theme)
 	p.routes(mux)

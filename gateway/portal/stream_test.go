@@ -55,6 +55,27 @@ func firstPage(t *testing.T, s Status, headers ...string) string {
 	return w.Body.String()
 }
 
+// TestStaticFilesAreNotListed.
+func TestStaticFilesAreNotListed(t *testing.T) {
+	h := New(Options{Door: ajar{p: access.Local()}, Model: func(access.Scope) (*model.Model, error) { return nil, nil }, Log: slog.New(slog.DiscardHandler)})
+	for path, want := range map[string]int{"/static/": http.StatusNotFound, "/static/../": http.StatusTemporaryRedirect, "/static/sluice.css": http.StatusOK, "/static/none.css": http.StatusNotFound} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want || strings.Contains(w.Body.String(), "htmx.min.js\">") {
+			t.Errorf("%s: %d, want %d: %s", path, w.Code, want, w.Body)
+		}
+	}
+}
+
+// TestAFilterThatIsNoText is told of, and nothing of it is in the page that isn't text.
+func TestAFilterThatIsNoText(t *testing.T) {
+	v := &visit{r: httptest.NewRequest(http.MethodGet, "/alerts?filter=user+%3D+%ff%3C", nil)}
+	l := v.newList(filter.Alerts())
+	if l.Text != "user = \ufffd<" || !strings.Contains(l.Wrong, "expected text in UTF-8") {
+		t.Errorf("%q: %s", l.Text, l.Wrong)
+	}
+}
+
 func TestOneLookSaysWhetherItWorks(t *testing.T) {
 	now := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	heard := Service{Name: formats.DefenderForIdentity, Enabled: true, Last: now, Received: 400, Forwarded: 300, Suppressed: 100}
