@@ -43,6 +43,9 @@ func alertFacet(w *alertWhere, name string) (string, []any, error) {
 	}
 	const most = " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
 	if at, ok := alertFields(name); ok {
+		if at == fieldPolicy { // an alert of our own is found by its policy's ID, too, and counts under the name
+			fit += " AND coalesce(t.value, '') NOT IN (SELECT policy FROM raised)"
+		}
 		return "SELECT coalesce(t.value, ''), count(*) FROM alert_terms x LEFT JOIN terms t ON t.n = x.term WHERE x.field = ?" + fit +
 			" GROUP BY x.term ORDER BY 2 DESC, 1 LIMIT ?", slices.Concat([]any{at}, w.args, []any{mostFacets}), nil
 	}

@@ -336,6 +336,28 @@ func TestFoundByThePolicy(t *testing.T) {
 	}
 }
 
+// TestCountedOnceByThePolicy: what a policy of ours raised counts under its name alone.
+func TestCountedOnceByThePolicy(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.hears("A", dedup.First, formats.Notification{
+		Service: formats.Sluice, Kind: formats.Alert, Origin: formats.Sluice, ID: "812e:ida:1", Type: "activity_policy", Title: "Mass download",
+		Extra: map[string]string{"policy": "Mass download", "policyIDs": "812e"},
+	})
+	theirs := said(cloud, "c1")
+	theirs.Extra = map[string]string{"policyIDs": "63f0a1"}
+	s.hears("B", dedup.First, theirs)
+	s.hears("C", dedup.First, said(defender, "d1"))
+	got, err := s.model.AlertFacets(t.Context(), nil, []string{"policy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]model.ValueCount{"policy": {{Value: "", Count: 1}, {Value: "63f0a1", Count: 1}, {Value: "Mass download", Count: 1}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // TestFoundByThePolicyThatCountedIt: an activity is found by an activity policy's name and ID where it counted for it,
 // also after the service told it anew, and in a model that is made anew.
 func TestFoundByThePolicyThatCountedIt(t *testing.T) {
