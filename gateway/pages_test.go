@@ -255,6 +255,32 @@ func TestWhoForgetsASharedQuery(t *testing.T) {
 	}
 }
 
+// TestWhatIsForgottenIsOnRecord as what it was: only of a query that was another's, and shared, does it say so.
+func TestWhatIsForgottenIsOnRecord(t *testing.T) {
+	t.Parallel()
+	g := startTimed(t, frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	}), 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	admin, other := g.caller(access.Admin), g.caller(access.Viewer)
+	for _, tt := range []struct {
+		owner  caller
+		shared string
+		want   bool
+	}{{admin, "false", false}, {admin, "true", false}, {other, "true", true}} {
+		var q struct{ ID string }
+		if err := json.Unmarshal([]byte(tt.owner.ask(http.StatusCreated, http.MethodPost, "/queries", `{"name":"x","of":"alerts","filter":"status = open","shared":`+tt.shared+`}`)), &q); err != nil {
+			t.Fatal(err)
+		}
+		admin.tagged(http.StatusOK, http.MethodDelete, "/queries/"+q.ID, `"1"`)
+		log := admin.ask(http.StatusOK, http.MethodGet, "/audit?filter=act+%3D+drop_query", "")
+		line := log[strings.LastIndex(log[:strings.LastIndex(log, q.ID)], "{"):]
+		if got := strings.Contains(line[:strings.Index(line, "}")], "shared"); got != tt.want {
+			t.Errorf("shared %s: the audit log says shared: %v, want %v: %s", tt.shared, got, tt.want, log)
+		}
+	}
+}
+
 // TestAQueryThatIsForgottenIsGone for those, too, who see less than the admin who forgets it.
 func TestAQueryThatIsForgottenIsGone(t *testing.T) {
 	t.Parallel()
