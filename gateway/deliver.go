@@ -76,6 +76,7 @@ func newDelivery(c config.Target, t Target, r *stream.Reader, g *Gateway, m *met
 	d.doubts.target, _ = t.(doubtful)
 	d.turn <- struct{}{}
 	m.blocked.WithLabelValues(c.Name).Set(0)
+	m.latency.WithLabelValues(c.Name) // it is there from the start, and not from the first try
 	return d
 }
 

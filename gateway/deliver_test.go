@@ -228,6 +228,15 @@ func TestPartsAreCountedOnce(t *testing.T) {
 	}
 }
 
+// TestATargetIsCountedFromTheStart: a series that comes with a failure says nothing of deliveries.
+func TestATargetIsCountedFromTheStart(t *testing.T) {
+	m := newMetrics(prometheus.NewRegistry())
+	newDelivery(config.Target{Name: "siem"}, &picky{}, nil, &Gateway{log: slog.New(slog.DiscardHandler)}, m)
+	if n := testutil.CollectAndCount(m.latency); n != 1 {
+		t.Errorf("sluice_delivery_latency_seconds has %d series, want 1", n)
+	}
+}
+
 // TestPausesAreAsLongAsAskedFor: a target that asks to wait is not asked again before, and one that waits for
 // an operator is tried slowly, and for ever.
 func TestPausesAreAsLongAsAskedFor(t *testing.T) {
