@@ -104,6 +104,9 @@ func (s *store) checkStream(ctx context.Context) error {
 		s.found(true, "stream", "batches %d to %d can't be found behind one that is damaged", first, last)
 	}
 	first, last := s.stream.Bounds()
+	if last > 0 && first > last { // the newest batch is never purged
+		s.found(true, "stream", "it had batches up to %d, and none of them is in its files", last)
+	}
 	entries := 0
 	for m, err := range s.stream.Salvage(ctx, first) {
 		switch {

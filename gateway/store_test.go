@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sluice-siem/sluice/config"
@@ -76,6 +77,29 @@ func TestWhatIsSetAsideStays(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(stateDir(c)+".damaged"+name, "MANIFEST")); string(got) != want || err != nil {
 			t.Errorf("state.damaged%s is number %s, want %s: %v", name, got, want, err)
 		}
+	}
+}
+
+// TestAStreamThatWasEmptied is told of, though its files are in order.
+func TestAStreamThatWasEmptied(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t)
+	g := startTimed(t, c, 0)
+	g.send(ofMDI(1))
+	g.stop()
+	blocks, err := filepath.Glob(filepath.Join(c.DataDir, "stream", "jetstream", "*", "streams", "*", "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatal(blocks, err)
+	}
+	if err := os.Truncate(blocks[0], 0); err != nil {
+		t.Fatal(err)
+	}
+	findings, err := CheckStore(t.Context(), c, g.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findings[0]; !f.Bad || f.Store != "stream" || !strings.Contains(f.What, "none of them is in its files") {
+		t.Errorf("%+v", findings)
 	}
 }
 

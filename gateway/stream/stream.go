@@ -163,7 +163,7 @@ func (s *Stream) newest(ctx context.Context, e *engine, first, last uint64) (*Me
 			return nil, err // a newer program's, most likely: it is all there
 		}
 	}
-	if last >= first {
+	if last > 0 {
 		s.log.Error("no message of the stream can be read", "files", filepath.Join(streamDir(s.options.Dir), "msgs"), "lost_to", last)
 	}
 	return &Message{}, nil
