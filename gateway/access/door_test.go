@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -291,6 +292,56 @@ func TestForgedTokens(t *testing.T) {
 	b := h.browser()
 	if status, body := b.get("/login/entra?to=/me"); status != http.StatusOK {
 		t.Errorf("a clock that differs by less than skew: %d %s", status, body)
+	}
+}
+
+// TestClocksThatDiffer by no more than skew, either way, keep nobody out: skew is for the beginning of a token and for its end.
+func TestClocksThatDiffer(t *testing.T) {
+	h := newHouse(t)
+	h.options.Access.Issuers[0].Skew = 10 * time.Minute
+	h.open()
+	for ahead, want := range map[time.Duration]int{
+		0: http.StatusOK, 9 * time.Minute: http.StatusOK, 11 * time.Minute: http.StatusUnauthorized,
+		-9 * time.Minute: http.StatusOK, -71 * time.Minute: http.StatusUnauthorized,
+	} {
+		at := h.clock().Add(ahead)
+		h.issuer.lies(func(_, claims map[string]any) {
+			claims["iat"], claims["nbf"], claims["exp"] = at.Unix(), at.Unix(), at.Add(time.Hour).Unix()
+		}, nil)
+		if status, body := h.browser().get("/login/entra?to=/me"); status != want {
+			t.Errorf("the issuer's clock is ahead by %v: %d %s, want %d", ahead, status, body, want)
+		}
+	}
+	if log := h.logged(); !strings.Contains(log, "or by more than skew") {
+		t.Errorf("the log doesn't say that it is the clocks: %s", log)
+	}
+}
+
+// TestASlowIssuerHoldsUpNobodyElse: who logs in while somebody waits for its metadata.
+func TestASlowIssuerHoldsUpNobodyElse(t *testing.T) {
+	h := newHouse(t)
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	var requests atomic.Int32
+	metadata := h.issuer.Config.Handler
+	h.issuer.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 1 {
+			close(asked)
+			<-goOn
+		}
+		metadata.ServeHTTP(w, r)
+	})
+	first := make(chan int)
+	go func() {
+		status, _ := h.browser().get("/login/entra?to=/me")
+		first <- status
+	}()
+	<-asked
+	if status, body := h.browser().get("/login/entra?to=/me"); status != http.StatusOK {
+		t.Errorf("the second: %d %s", status, body)
+	}
+	close(goOn)
+	if status := <-first; status != http.StatusOK {
+		t.Errorf("the first: %d", status)
 	}
 }
 

@@ -79,12 +79,14 @@ type issuer struct {
 	logout   string // its end_session_endpoint
 }
 
-// discover reads the issuer's metadata, once. go-oidc demands that it names the issuer byte for byte.
+// discover reads the issuer's metadata, unless they are known. go-oidc demands that it names the issuer byte for byte. An issuer
+// that is slow holds up nobody else who logs in or out.
 func (i *issuer) discover(ctx context.Context) (*oidc.Provider, error) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.provider != nil {
-		return i.provider, nil
+	known := i.provider
+	i.mu.Unlock()
+	if known != nil {
+		return known, nil
 	}
 	// The provider keeps the context for the keys it fetches later.
 	p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), i.client), i.config.Issuer)
@@ -97,6 +99,8 @@ func (i *issuer) discover(ctx context.Context) (*oidc.Provider, error) {
 	if err := p.Claims(&more); err != nil {
 		return nil, fmt.Errorf("read the metadata of %s: %w", i.config.Issuer, err)
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	i.provider, i.logout = p, more.Logout
 	return p, nil
 }
@@ -128,10 +132,27 @@ type claims struct {
 	Groups    []string       `json:"groups"`
 	Has       bool           `json:"hasgroups"`
 	Elsewhere map[string]any `json:"_claim_names"`
+	NotBefore float64        `json:"nbf"`
 }
 
-// end exchanges the code, and proves the ID token: signature by one of the issuer's keys of today, issuer, audience and
-// expiry are go-oidc's; nonce, authorized party and tenant are ours.
+// timely says whether a token is good now, by clocks that may differ by skew. go-oidc takes one time for the end and for
+// the beginning, so that what spares the one is too strict for the other.
+func (c *claims) timely(token *oidc.IDToken, now time.Time, skew time.Duration) error {
+	begin := time.Unix(int64(c.NotBefore), 0)
+	if token.IssuedAt.After(begin) {
+		begin = token.IssuedAt
+	}
+	switch {
+	case now.Add(-skew).After(token.Expiry):
+		return fmt.Errorf("the ID token was good until %s, and it is %s: one of the clocks is wrong, or by more than skew", token.Expiry.UTC(), now.UTC())
+	case begin.After(now.Add(skew)):
+		return fmt.Errorf("the ID token is good from %s, and it is %s: one of the clocks is wrong, or by more than skew", begin.UTC(), now.UTC())
+	}
+	return nil
+}
+
+// end exchanges the code, and proves the ID token: signature by one of the issuer's keys of today, issuer and audience are
+// go-oidc's; times, nonce, authorized party and tenant are ours.
 func (i *issuer) end(ctx context.Context, code string, a *attempt) (name string, who Identity, err error) {
 	p, err := i.discover(ctx)
 	if err != nil {
@@ -146,7 +167,7 @@ func (i *issuer) end(ctx context.Context, code string, a *attempt) (name string,
 	if !ok {
 		return "", who, errors.New("the issuer's answer has no ID token")
 	}
-	verifier := p.VerifierContext(ctx, &oidc.Config{ClientID: i.config.ClientID, Now: func() time.Time { return i.now().Add(-i.config.Skew) }})
+	verifier := p.VerifierContext(ctx, &oidc.Config{ClientID: i.config.ClientID, SkipExpiryCheck: true})
 	token, err := verifier.Verify(ctx, raw)
 	if err != nil {
 		return "", who, fmt.Errorf("prove the ID token: %w", err)
@@ -155,13 +176,14 @@ func (i *issuer) end(ctx context.Context, code string, a *attempt) (name string,
 	if err := token.Claims(&c); err != nil {
 		return "", who, fmt.Errorf("read the ID token: %w", err)
 	}
+	if err := c.timely(token, i.now(), i.config.Skew); err != nil {
+		return "", who, err
+	}
 	switch {
 	case !equal(token.Nonce, a.nonce):
 		return "", who, errors.New("the ID token is for another log-in: its nonce differs")
 	case len(token.Audience) > 1 && c.Party != i.config.ClientID:
 		return "", who, errors.New("the ID token is for several applications, and was not asked for by this one")
-	case token.IssuedAt.After(i.now().Add(i.config.Skew)):
-		return "", who, errors.New("the ID token is of a time to come: one of the clocks is wrong")
 	case c.Tenant != "" && strings.HasPrefix(i.config.Issuer, "https://login.microsoftonline.com/") && !strings.Contains(i.config.Issuer, "/"+c.Tenant+"/"):
 		return "", who, errors.New("the ID token is of another tenant")
 	}
