@@ -164,6 +164,9 @@ func (d *delivery) deliver(ctx context.Context, entries []*stream.Entry) {
 			d.commitBefore(entries, left[0].At, done)
 		}
 		batch = left
+		if ctx.Err() != nil { // that is why it failed, and it isn't tried again
+			break
+		}
 		out.failed()
 		d.metrics.retried.WithLabelValues(d.name).Inc()
 		d.pause(ctx, &pause, d.waiting, err)

@@ -94,6 +94,39 @@ func deliveryTo(t *testing.T, to Target, n int) *delivery {
 	return newDelivery(config.Target{Name: "siem"}, to, r, g, newMetrics(prometheus.NewRegistry()))
 }
 
+// hanging is a target that takes nothing until it is told to stop.
+type hanging struct{ asked chan struct{} }
+
+func (h hanging) Deliver(ctx context.Context, batch []*stream.Entry) ([]target.Result, error) {
+	close(h.asked)
+	<-ctx.Done()
+	return make([]target.Result, len(batch)), ctx.Err()
+}
+
+func (hanging) Close() error { return nil }
+
+// TestAStopIsNoFailedDelivery: what the stop itself ended is no failure of the target, and isn't tried again.
+func TestAStopIsNoFailedDelivery(t *testing.T) {
+	var log strings.Builder
+	slow := hanging{make(chan struct{})}
+	d := deliveryTo(t, slow, 2)
+	d.log = slog.New(slog.NewTextHandler(&log, nil))
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		<-slow.asked
+		stop()
+	}()
+	if err := d.run(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := testutil.ToFloat64(d.metrics.retried.WithLabelValues("siem")); n != 0 || log.Len() > 0 {
+		t.Errorf("%v retries, and the log says: %s", n, &log)
+	}
+	if got := terms(d); len(got) > 0 {
+		t.Errorf("counted: %v", got)
+	}
+}
+
 // terms are the sums of what a delivery committed.
 func terms(d *delivery) map[string]int64 {
 	t, _, _ := d.reader.Tally()

@@ -115,7 +115,10 @@ func (s *Syslog) DeliverMore(ctx context.Context, batch []*stream.Entry, more fu
 	if s.hangUp() {
 		acknowledged = 0
 	}
-	err = fmt.Errorf("send to %s: %w", s.address, errors.Join(err, ctx.Err()))
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w: %w", err, ctx.Err())
+	}
+	err = fmt.Errorf("send to %s: %w", s.address, err)
 	return s.settle(results, sent, acknowledged), errors.Join(rejected, err)
 }
 
