@@ -30,9 +30,14 @@ type marks struct {
 }
 
 // parseName reads one spelling. Display names may carry a job title in parentheses, a comma, or the
-// UPN in parentheses, as Cloud App Security writes them.
+// UPN in parentheses, as Cloud App Security writes them, or in angle brackets, as mail does.
 func parseName(s string) name {
 	s = strings.TrimSpace(s)
+	if open := strings.LastIndexByte(s, '<'); open > 0 && strings.HasSuffix(s, ">") {
+		if inner := s[open+1 : len(s)-1]; strings.Contains(inner, "@") && !strings.ContainsAny(inner, " <") {
+			s = inner
+		}
+	}
 	title := ""
 	if open := strings.LastIndex(s, "("); open >= 0 && strings.HasSuffix(s, ")") {
 		inner := s[open+1 : len(s)-1]

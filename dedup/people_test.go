@@ -29,7 +29,7 @@ func TestPeopleSame(t *testing.T) {
 		{"nothing is configured", config.Organisation{}, [][]string{
 			{"ibrook", "IBROOK", " ibrook "},
 			{`HILL\ibrook`, `hill\\ibrook`, `ibrook@HILL`},
-			{"ibrook@hill.example", "IBrook@Hill.Example", "Ida Brook (ibrook@hill.example)", `hill.example\ibrook`},
+			{"ibrook@hill.example", "IBrook@Hill.Example", "Ida Brook (ibrook@hill.example)", "Ida Brook <IBrook@hill.example>", `hill.example\ibrook`},
 			{"ibrook@lake.example"},
 			{"Ida Brook", "IDA  BROOK", "Ída\u00a0Brook"},
 			{"Brook, Ida"},

@@ -616,6 +616,14 @@ func TestRecognise(t *testing.T) {
 			cloud("sean.oconnor@harbour.example", "Sean O'Connor ran commands from APPSRV on HARBOURDC."), false,
 		},
 		{
+			"an address in angle brackets behind the name", remote("Nora Falk <nora.falk@harbour.example>", "", "Nora Falk ran commands."),
+			cloud("nora.falk@harbour.example", "Nora Falk ran commands."), true,
+		},
+		{
+			"another address of that name in angle brackets", remote("Nora Falk <nora.falk@harbour.example>", "APPSRV", "Nora Falk ran commands on APPSRV."),
+			cloud("nora.falk2@harbour.example", "Nora Falk ran commands on APPSRV."), false,
+		},
+		{
 			"tags and entities in the same text", remote("", "", "Sinead O'Connor ran 3 commands from APPSRV7&#10;on HARBOURDC2."),
 			cloud("", "<span class='u'>Sinead O&apos;Connor</span> ran 3 commands<br/>from APPSRV7 on&nbsp;HARBOURDC2."), true,
 		},
