@@ -47,7 +47,11 @@ func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notificat
 		if !utf8.Valid(envelope) {
 			envelope = []byte(readable(envelope)) // or the decoding would damage what readable can read
 		}
-		if event, inner, ok := syslog.Unwrap(envelope, received); ok {
+		var own func([]byte) bool
+		if aadip.Mentions(envelope) {
+			own = aadip.Wrote
+		}
+		if event, inner, ok := syslog.Unwrap(envelope, received, own); ok {
 			if n = z.translate(event, inner); n.Service != formats.UnknownService {
 				payload = event
 			}

@@ -79,6 +79,11 @@ func TestNormalizeTellsServicesApart(t *testing.T) {
 		{"agent, bare", agentEvent, mcas(0)},
 		{"detection", graph + detection, aadip(len(graph))},
 		{"detection, bare", detection, aadip(0)},
+		{"detection in an envelope", `{"time":1678093152,"event":` + detection + `}`, aadip(0)},
+		{"detection as text in an envelope", `{"@timestamp":"2023-03-06T08:59:12Z","message":` + quoted(graph+detection) + `}`, aadip(0)},
+		{"detection, quoted", quoted(detection), aadip(0)},
+		{"detection inside a request in an envelope", `{"message":` + quoted("POST "+detection) + `}`, unknown(0, true)},
+		{"detection inside another member", `{"body":` + detection + `}`, unknown(0, true)},
 		{"another product", bsd + "CEF:0|Harbour|Radar|1|x|y|3|act=z", unknown(len(bsd), true)},
 		{"another object", `{"level":"info"}`, unknown(0, true)},
 		{"broken object", `{"id":"1","riskEventType":"generic"`, unknown(0, false)},
@@ -124,6 +129,15 @@ func TestNormalizeKeepsTheHeadersTime(t *testing.T) {
 	n := normalize([]byte("<36>"+sensorHeader+"0"+sensorEvent), arrival(t))
 	if want := time.Date(2023, 3, 6, 8, 59, 12, 44000000, time.UTC); !n.Sent.Equal(want) {
 		t.Errorf("sent %v, want %v", n.Sent, want)
+	}
+}
+
+func TestNormalizeGivesOneContentToADetectionInAllEnvelopes(t *testing.T) {
+	want := normalize([]byte(detection), arrival(t)).Content
+	for _, message := range []string{`{"event":` + detection + `}`, `{"message":` + quoted(detection+"\n") + `}`, `[` + detection + `]`, "@cee:" + detection} {
+		if got := normalize([]byte(message), arrival(t)).Content; got != want {
+			t.Errorf("normalize(%q): content %x, want %x", message, got, want)
+		}
 	}
 }
 

@@ -58,6 +58,12 @@ func Normalize(text []byte) (formats.Notification, error) {
 	return n, nil
 }
 
+// Wrote tells whether text is an object that [Normalize] reads.
+func Wrote(text []byte) bool {
+	_, err := Normalize(text)
+	return err == nil
+}
+
 // detection fills n from a riskDetection (Graph v1.0, Identity Protection).
 func detection(o object, n *formats.Notification) {
 	n.Type = o.text("riskEventType")
@@ -107,11 +113,13 @@ func addAccount(n *formats.Notification, name, key string) {
 	}
 }
 
-// instant reads Graph's times, which have up to seven fractional digits.
+// instant reads Graph's times, which have up to seven fractional digits. Where somebody left out the zone it is UTC, as all of
+// Graph's times are.
 func instant(s string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}
+	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
 	}
-	return t.UTC()
+	return time.Time{}
 }

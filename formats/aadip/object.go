@@ -36,6 +36,17 @@ func parse(b []byte) (object, error) {
 	return o, nil
 }
 
+// Mentions tells at little cost whether there may be an object of this service somewhere in a JSON text, such as in the envelope
+// of a log shipper.
+func Mentions(text []byte) bool {
+	for _, name := range [...]string{"iskEventType", "vendorInformation", "serviceSource"} {
+		if bytes.Contains(text, []byte(name)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Unwrap returns the object of which the JSON object b is only the envelope, so that it is the same in whatever envelope it
 // comes: the properties of Azure Monitor's record of the category UserRiskEvents, and the one object of a list (Graph's value,
 // Azure Monitor's records). Otherwise, and where b is no object, it returns b.

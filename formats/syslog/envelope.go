@@ -12,34 +12,49 @@ const maxEnvelopes = 3
 
 // Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
 // members, a list with that object, or a JSON string. The message may have headers of its own, of which m tells; it counts only
-// where an event begins behind them. Not ok means that content is no such envelope.
-func Unwrap(content []byte, received time.Time) (event []byte, m Message, ok bool) {
-	content = bytes.TrimLeft(bytes.TrimPrefix(content, []byte("@cee:")), " ") // what rsyslog puts before JSON
+// where an event begins behind them, or a JSON object that own tells to be a service's, which may also be a member itself. own is
+// nil where no such object is wanted. Not ok means that content is no such envelope.
+func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (event []byte, m Message, ok bool) {
+	e, most := envelope{received, own}, maxEnvelopes
+	for _, cookie := range [...]string{"@cee:", "@cim:"} { // what rsyslog and syslog-ng put before JSON
+		if rest, ok := bytes.CutPrefix(content, []byte(cookie)); ok {
+			content, most = bytes.TrimLeft(rest, " "), maxEnvelopes-1
+		}
+	}
 	if len(content) == 0 || content[0] != '{' && content[0] != '"' && content[0] != '[' {
 		return nil, m, false
 	}
 	// Both services' names spare other objects the decoding.
-	if !bytes.Contains(content, []byte("|Microsoft|")) && !bytes.Contains(content, []byte("|MCAS|")) {
+	if own == nil && !bytes.Contains(content, []byte("|Microsoft|")) && !bytes.Contains(content, []byte("|MCAS|")) {
 		return nil, m, false
 	}
-	return unwrap(content, received, maxEnvelopes)
+	return e.unwrap(content, most)
 }
 
-func unwrap(content []byte, received time.Time, most int) (event []byte, m Message, ok bool) {
+// envelope carries what is asked of each envelope in another one.
+type envelope struct {
+	received time.Time
+	own      func(object []byte) bool
+}
+
+func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok bool) {
 	if most == 0 || len(content) == 0 {
 		return nil, m, false
 	}
 	switch content[0] {
 	case '"':
-		return opened(content, false, received, most)
+		return e.opened(content, false, most)
 	case '[':
 		// One message, perhaps behind a time, as Fluent Bit writes it.
 		var list []json.RawMessage
 		if json.Unmarshal(content, &list) != nil || len(list) == 0 || len(list) > 2 || len(list) == 2 && !digit(list[0][0]) {
 			return nil, m, false
 		}
-		return opened(list[len(list)-1], false, received, most)
+		return e.opened(list[len(list)-1], false, most)
 	case '{':
+		if most < maxEnvelopes && e.own != nil && e.own(content) {
+			return content, m, true
+		}
 	default:
 		return nil, m, false
 	}
@@ -52,7 +67,7 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 		tagged = tagged || string(value) == `"`+tag+`"` || string(value) == `"`+tag+`:"`
 	}
 	for _, path := range [...][2]string{{"event", "original"}, {"body", "stringValue"}, {"result", "_raw"}} {
-		if event, m, ok = opened(inner(object, path), tagged, received, most); ok {
+		if event, m, ok = e.opened(inner(object, path), tagged, most); ok {
 			return event, m, true
 		}
 	}
@@ -63,7 +78,7 @@ func unwrap(content []byte, received time.Time, most int) (event []byte, m Messa
 		"textPayload", "_source", "records",
 	} {
 		value := object[name]
-		if event, m, ok = opened(value, tagged, received, most); ok || len(value) > len(`""`) && value[0] == '"' {
+		if event, m, ok = e.opened(value, tagged, most); ok || len(value) > len(`""`) && value[0] == '"' {
 			return event, m, ok
 		}
 	}
@@ -85,16 +100,16 @@ func inner(object map[string]json.RawMessage, path [2]string) json.RawMessage {
 }
 
 // opened reads a JSON value that may be a message, or an envelope in an envelope.
-func opened(value []byte, tagged bool, received time.Time, most int) (event []byte, m Message, ok bool) {
+func (e envelope) opened(value []byte, tagged bool, most int) (event []byte, m Message, ok bool) {
 	if len(value) == 0 || value[0] != '"' {
-		return unwrap(value, received, most-1)
+		return e.unwrap(value, most-1)
 	}
 	var text string
-	if json.Unmarshal(value, &text) != nil || strings.ContainsAny(strings.TrimRight(text, "\r\n"), "\r\n") {
-		return nil, m, false // several messages are no event
+	if json.Unmarshal(value, &text) != nil || !strings.HasPrefix(text, "{") && strings.ContainsAny(strings.TrimRight(text, "\r\n"), "\r\n") {
+		return nil, m, false // several messages are no event, and an object may be written on several lines
 	}
 	line := []byte(text)
-	m, err := Parse(line, received)
+	m, err := Parse(line, e.received)
 	if err != nil {
 		return nil, m, false
 	}
@@ -102,5 +117,5 @@ func opened(value []byte, tagged bool, received time.Time, most int) (event []by
 	if hasTag(event) || (tagged || m.App == tag) && m.StartsEvent(event) {
 		return event, m, true
 	}
-	return unwrap(event, received, most-1)
+	return e.unwrap(event, most-1)
 }

@@ -18,6 +18,7 @@ func TestUnwrap(t *testing.T) {
 		{"a tag of its own, with its colon", `{"syslog-tag":"CEF:","msg":"0` + mdi + `"}`, "0" + mdi},
 		{"no tag", `{"ident":"nginx","message":"0` + mdi + `"}`, ""},
 		{"behind a cookie", `@cee: {"msg":"` + event + `"}`, event},
+		{"behind the cookie of another daemon", `@cim: {"MESSAGE":"` + event + `"}`, event},
 		{"an object in the object", `{"event":{"message":"` + event + `"}}`, event},
 		{"what somebody sent, beside the message", `{"message":"bad request","raw":"` + event + `"}`, ""},
 		{"an event beside the message", `{"msg":"x","event":{"message":"` + event + `"}}`, ""},
@@ -52,9 +53,37 @@ func TestUnwrap(t *testing.T) {
 		{"nothing", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _, ok := syslog.Unwrap([]byte(tt.content), time.Time{})
+			got, _, ok := syslog.Unwrap([]byte(tt.content), time.Time{}, nil)
 			if string(got) != tt.want && ok || ok != (tt.want != "") {
 				t.Errorf("Unwrap(%.200q) = %q, %v, want %q", tt.content, got, ok, tt.want)
+			}
+		})
+	}
+}
+
+// TestUnwrapObjects: an object of a service's own may be what the envelope has in it.
+func TestUnwrapObjects(t *testing.T) {
+	const object = `{"id":"7","of":"us"}`
+	quoted := strings.ReplaceAll(object, `"`, `\"`)
+	own := func(b []byte) bool { return string(b) == object }
+	for _, tt := range []struct{ name, content, want string }{
+		{"the object itself is no envelope", object, ""},
+		{"a member", `{"time":1,"event":` + object + `}`, object},
+		{"the text of a member", `{"message":"` + quoted + `"}`, object},
+		{"the text of a member with its line end", `{"log":"` + quoted + `\n"}`, object},
+		{"behind a header", `{"_raw":"<14>Mar  6 08:59:12 graph ` + quoted + `"}`, object},
+		{"behind a cookie", `@cee: ` + object, object},
+		{"a string", `"` + quoted + `"`, object},
+		{"a list with one", `[` + object + `]`, object},
+		{"a list with two", `[` + object + `,` + object + `]`, ""},
+		{"what somebody sent", `{"request":` + object + `}`, ""},
+		{"text before it", `{"message":"POST ` + quoted + `"}`, ""},
+		{"somebody else's", `{"event":{"id":"7"}}`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _, ok := syslog.Unwrap([]byte(tt.content), time.Time{}, own)
+			if string(got) != tt.want && ok || ok != (tt.want != "") {
+				t.Errorf("Unwrap(%q) = %q, %v, want %q", tt.content, got, ok, tt.want)
 			}
 		})
 	}
