@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/sluice-siem/sluice/formats"
@@ -20,7 +21,7 @@ const (
 	maxItems = 100
 )
 
-// parse reads one JSON object and nothing behind it.
+// parse reads one JSON object and nothing behind it, a row of Azure Monitor's table as the object that it was made of.
 func parse(b []byte) (object, error) {
 	b = bytes.Trim(b, " \t\r\n") // what JSON calls blank, and no more
 	if len(b) == 0 || b[0] != '{' {
@@ -33,7 +34,22 @@ func parse(b []byte) (object, error) {
 	if err := json.Unmarshal(b, &o); err != nil {
 		return nil, err
 	}
+	if o["RiskEventType"] != nil && o["riskEventType"] == nil {
+		return column(o), nil
+	}
 	return o, nil
+}
+
+// column gives the columns of Azure Monitor's table of these detections, AADUserRiskEvents, the names of the members that they
+// are made of.
+func column(row object) object {
+	o := make(object, len(row))
+	for name, value := range row {
+		if name != "" {
+			o[strings.ToLower(name[:1])+name[1:]] = value
+		}
+	}
+	return o
 }
 
 // Mentions tells at little cost whether there may be an object of this service somewhere in a JSON text, such as in the envelope
