@@ -11,7 +11,7 @@ import (
 const maxEnvelopes = 3
 
 // Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
-// members, a list with that object, or a JSON string. The message may have headers of its own, of which m tells; it counts only
+// members, a list with that object, or a JSON string; or what rsyslog says of repeated messages. The message may have headers of its own, of which m tells; it counts only
 // where an event begins behind them, or a JSON object that own tells to be a service's, which may also be a member itself. own is
 // nil where no such object is wanted. Not ok means that content is no such envelope.
 func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (event []byte, m Message, ok bool) {
@@ -21,6 +21,9 @@ func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (e
 			content, most = bytes.TrimLeft(rest, " "), maxEnvelopes-1
 		}
 	}
+	if event, ok := repeated(content); ok {
+		return event, m, true
+	}
 	if len(content) == 0 || content[0] != '{' && content[0] != '"' && content[0] != '[' {
 		return nil, m, false
 	}
@@ -29,6 +32,18 @@ func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (e
 		return nil, m, false
 	}
 	return e.unwrap(content, most)
+}
+
+// repeated returns the event that rsyslog counted instead of passing it on each time: "message repeated 2 times: [CEF:0|...]".
+func repeated(content []byte) (event []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(content, []byte("message repeated "))
+	if !ok {
+		return nil, false
+	}
+	count, event, ok := bytes.Cut(rest, []byte(" times: ["))
+	event, closed := bytes.CutSuffix(event, []byte{']'})
+	event = TrimEnd(event[skipBlanks(event, 0):])
+	return event, ok && closed && len(bytes.Trim(count, "0123456789")) == 0 && hasTag(event)
 }
 
 // envelope carries what is asked of each envelope in another one.

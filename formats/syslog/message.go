@@ -49,7 +49,7 @@ type Message struct {
 }
 
 // maxHeaders bounds how many headers may stand in front of each other.
-const maxHeaders = 3
+const maxHeaders = 6
 
 // Parse reads the header of line, a message after unframing (RFC 5424, RFC 3164, and the forms of
 // this package's constants). received decides the year of a BSD stamp. A line whose header nobody
@@ -111,6 +111,15 @@ type parser struct {
 
 // header reads one header at offset at. Not ok means that none stands there.
 func (p *parser) header(at int) (Message, bool) {
+	m, ok := p.anyHeader(at)
+	// Who puts the tag CEF before all that it passes on has it twice before an event that has its own.
+	if rest, twice := bytes.CutPrefix(p.line[m.Body:], []byte(tag+":")); ok && twice && hasTag(bytes.TrimLeft(rest, " ")) {
+		m.App, m.Body = tag, skipBlanks(p.line, m.Body+len(tag+":"))
+	}
+	return m, ok
+}
+
+func (p *parser) anyHeader(at int) (Message, bool) {
 	m := Message{Priority: -1}
 	if at == p.start || p.line[at-1] == ' ' {
 		if next, ok := p.columns(at, &m); ok {
@@ -118,12 +127,13 @@ func (p *parser) header(at int) (Message, bool) {
 			return m, true
 		}
 	}
-	next := at
-	if n, pri, ok := priority(p.line[at:]); ok {
-		m.Priority, m.Form, next = pri, Priority, at+n
+	next := p.original(at, &m)
+	if n, pri, ok := priority(p.line[next:]); ok {
+		m.Priority, m.Form, next = pri, Priority, next+n
 		// The parser test of section 4.1 of the wire formats has a blank between priority and time.
 		next = skipBlanks(p.line, next)
 	}
+	next = p.original(next, &m)
 	if body, ok := p.numbered(at, next, &m); ok {
 		m.Body, m.Form = body, RFC5424
 		return m, true
@@ -139,6 +149,21 @@ func (p *parser) header(at int) (Message, bool) {
 	}
 	m.Body = skipMarks(p.line, next)
 	return m, m.Form == Priority
+}
+
+// original reads the address of the sender that Kiwi Syslog puts before the message which it passes on, and returns where the
+// message begins; at where there is none.
+func (p *parser) original(at int, m *Message) (next int) {
+	rest, ok := bytes.CutPrefix(p.line[at:], []byte("Original Address="))
+	if !ok {
+		return at
+	}
+	address := rest[:wordEnd(rest)]
+	if _, err := netip.ParseAddr(string(address)); err != nil {
+		return at
+	}
+	m.Host = string(address)
+	return skipBlanks(p.line, len(p.line)-len(rest)+len(address))
 }
 
 // addressed reads the address from which a relay had the message, and the header of the message behind it.

@@ -3,6 +3,7 @@ package syslog_test
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,14 @@ func TestParse(t *testing.T) {
 		{"columns of a server", "03-06-2023 10:59:12 Auth.Warning 192.0.2.77 " + h5424, mdi, without(sensor)},
 		{"columns with tabs and a slip", "003-06-2023\t10:59:12\tAuth.Warning\t192.0.2.77\t" + h5424, mdi, without(sensor)},
 		{"bsd", "<36>Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd behind five relays", strings.Repeat("<13>Mar  6 09:00:00 relay ", 5) + "<36>Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"bsd with the tag twice", "<36>Mar  6 08:59:12 HBDC02 CEF:", "CEF:0" + mdi, bsd},
+		{"bsd with the tag twice, with a blank", "<36>Mar  6 08:59:12 HBDC02 CEF: ", "CEF:0" + mdi, bsd},
+		{"sensor with the tag as structured data", "<36>" + h5424 + "CEF: ", "CEF:0" + mdi, sensor},
+		{"agent with the tag twice", "2023-03-06T08:59:12.044Z hb-agent CEF:", mcas, agent},
+		{"sensor behind its address", "<36>Original Address=192.0.2.7 " + h5424, "0" + mdi, sensor},
+		{"sensor behind its address, behind a relay", "<13>Mar  6 09:00:00 relay Original Address=192.0.2.7 <36>" + h5424, "0" + mdi, sensor},
+		{"bsd behind its address, behind a relay", "<13>Mar  6 09:00:00 relay Original Address=192.0.2.7 Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, prioritised(bsd, 13)},
 		{"bsd with zero", "<36>Mar 06 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
 		{"bsd without priority", "Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, without(bsd)},
 		{"bsd with year", "<36>Mar  6 2023 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
@@ -114,8 +123,8 @@ func TestParse(t *testing.T) {
 		{"relay of rfc 5424 before agent", "<13>1 2023-03-06T09:00:00Z relay1 - - - - 2023-03-06T08:59:12.044Z hb-agent ", mcas, prioritised(agent, 13)},
 		{"two relays", "<13>Mar  6 09:00:00 relay2 <13>1 2023-03-06T09:00:00Z relay1 - - - - <36>" + h5424, "0" + mdi, sensor},
 		{
-			"three relays are one too many", "<13>Mar  6 09:00:00 relay3 ", "<13>Mar  6 09:00:00 relay2 <13>Mar  6 09:00:00 relay1 <36>" + h5424 + "0" + mdi,
-			syslog.Message{Priority: 13, Time: time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC), Host: "relay3", Form: syslog.RFC3164},
+			"six relays are one too many", "<13>Mar  6 09:00:00 relay6 ", strings.Repeat("<13>Mar  6 09:00:00 relay ", 5) + "<36>" + h5424 + "0" + mdi,
+			syslog.Message{Priority: 13, Time: time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC), Host: "relay6", Form: syslog.RFC3164},
 		},
 		{
 			"json behind rfc 5424", "<134>1 2023-03-06T08:59:12.044Z graph IdentityProtection - riskDetection - ", `{"id":"1"}`,
