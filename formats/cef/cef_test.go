@@ -40,6 +40,17 @@ func TestParseFields(t *testing.T) {
 		}},
 		{"every value quoted", `start="1" msg="a "b" c" cnt="" `, []cef.Field{{"start", "1"}, {"msg", `a "b" c`}, {"cnt", ""}}},
 		{"some values quoted", `start="1" msg="a" cnt=2`, []cef.Field{{"start", `"1"`}, {"msg", `"a"`}, {"cnt", "2"}}},
+		{"semicolons between the fields", "start=1;msg=a cnt=2; b,cnt=3;cs1Label=url;cs1=https\\://x/?a=1;", []cef.Field{
+			{"start", "1"}, {"msg", "a cnt=2; b,cnt=3"}, {"cs1Label", "url"}, {"cs1", "https\\://x/?a=1"},
+		}},
+		{"bars and blanks between the fields", "start=2023-03-06T08:58:01.1Z | msg=a | b cnt=2 | cnt= | src=::1", []cef.Field{
+			{"start", "2023-03-06T08:58:01.1Z"}, {"msg", "a | b cnt=2"}, {"cnt", ""}, {"src", "::1"},
+		}},
+		{"commas between the fields", "externalId=7, startTime=1, message=a, b, cnt=2", []cef.Field{{"externalId", "7"}, {"start", "1"}, {"msg", "a, b"}, {"cnt", "2"}}},
+		{"tabs as rsyslog writes them", "start=1#011msg=a cnt=2#011src=::1", []cef.Field{{"start", "1"}, {"msg", "a"}, {"cnt", "2"}, {"src", "::1"}}},
+		{"semicolons in a text", "start=1 msg=a;cnt=2;externalId=3 cnt=4", []cef.Field{{"start", "1"}, {"msg", "a;cnt=2;externalId=3"}, {"cnt", "4"}}},
+		{"semicolons in the first text", "msg=a b;cnt=2 src=::1", []cef.Field{{"msg", "a b;cnt=2"}, {"src", "::1"}}},
+		{"a semicolon and no key", "start=1;2 msg=a;cnt=2", []cef.Field{{"start", "1;2"}, {"msg", "a;cnt=2"}}},
 		{"text without a key", "nothing here cnt=1", nil},
 	}
 	for _, tt := range tests {

@@ -55,9 +55,14 @@ func ParseInto(e *Event, s string) error {
 		at = end + 1
 	}
 	at = e.nameOn(s, at)
-	e.Extension = appendExtension(e.Extension, s[at:], Known)
-	if inFull(e.Extension, s[at:]) {
-		e.Extension = appendExtension(e.Extension[:0], s[at:], func(key string) bool { return Known(short(key)) })
+	s = s[at:]
+	between := separator(s)
+	if between == writtenTab {
+		s, between = strings.ReplaceAll(s, writtenTab, "\t"), ""
+	}
+	e.Extension = appendExtension(e.Extension, s, between, Known)
+	if inFull(e.Extension, s) {
+		e.Extension = appendExtension(e.Extension[:0], s, between, func(key string) bool { return Known(short(key)) })
 		for i := range e.Extension {
 			e.Extension[i].Key = short(e.Extension[i].Key)
 		}
@@ -116,9 +121,41 @@ func unescapeHeader(s string) string {
 	return string(b)
 }
 
+// writtenTab is a tab as rsyslog writes it.
+const writtenTab = "#011"
+
+// separator returns what a relay has put between the fields in the place of blanks, "" where it has put nothing there. The first
+// field tells, because it has a time or an ID, and so no text in which somebody could have written such a thing.
+func separator(extension string) string {
+	_, rest, _ := strings.Cut(extension, "=")
+	end := 0
+	for end < len(rest) && (keyChar(rest[end]) || rest[end] == ':' || rest[end] == '+' || rest[end] == '\\') {
+		end++
+	}
+	rest = strings.TrimLeft(rest[end:], " ")
+	for _, between := range [...]string{";", "|", ",", writtenTab} {
+		if next, ok := strings.CutPrefix(rest, between); ok {
+			if key, _, ok := strings.Cut(strings.TrimLeft(next, " "), "="); ok && (Known(key) || Known(short(key))) {
+				return between
+			}
+		}
+	}
+	return ""
+}
+
+// valueEnd returns where in s the value that begins at offset value ends, if the field that begins at key is separated from it.
+func valueEnd(s string, value, key int, between string) (end int, ok bool) {
+	if between == "" {
+		return key - 1, s[key-1] == ' ' || s[key-1] == '\t'
+	}
+	text, ok := strings.CutSuffix(strings.TrimRight(s[value:key], " "), between)
+	return value + len(strings.TrimRight(text, " ")), ok
+}
+
 // appendExtension cuts s at its known keys and appends the fields to the empty fields. It takes one pass: the
-// search back from an equals sign stops at the equals sign before it at the latest.
-func appendExtension(fields []Field, s string, known func(key string) bool) []Field {
+// search back from an equals sign stops at the equals sign before it at the latest. between is what separates the fields, ""
+// for blanks.
+func appendExtension(fields []Field, s, between string, known func(key string) bool) []Field {
 	first := len(s) - len(strings.TrimLeft(s, " \t"))
 	if first == len(s) {
 		return fields
@@ -146,16 +183,20 @@ func appendExtension(fields []Field, s string, known func(key string) bool) []Fi
 			if key != first {
 				return fields // text without a key in front is no extension
 			}
-		case key == value || s[key-1] != ' ' && s[key-1] != '\t' || !known(s[key:equals]):
+		case key == value:
 			continue
 		default:
-			fields[len(fields)-1].Value = s[value : key-1]
+			end, separated := valueEnd(s, value, key, between)
+			if !separated || !known(s[key:equals]) {
+				continue
+			}
+			fields[len(fields)-1].Value = s[value:end]
 		}
 		fields = append(fields, Field{Key: s[key:equals]})
 		value = equals + 1
 	}
 	if len(fields) > 0 {
-		fields[len(fields)-1].Value = s[value:]
+		fields[len(fields)-1].Value = strings.TrimSuffix(s[value:], between)
 	}
 	return fields
 }
