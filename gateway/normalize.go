@@ -7,11 +7,8 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"strings"
 	"time"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
 
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/aadip"
@@ -99,7 +96,7 @@ func (z *normalizer) translate(payload []byte, m syslog.Message) formats.Notific
 	if !m.StartsEvent(payload) {
 		return unknown
 	}
-	text := readable(payload)
+	text := respelt(readable(payload))
 	if cap(z.event.Extension) > mostKept {
 		z.event.Extension = nil
 	}
@@ -122,32 +119,6 @@ func (z *normalizer) translate(payload []byte, m syslog.Message) formats.Notific
 	}
 	n.Parsed = true
 	return n
-}
-
-// readable is the payload as UTF-8, for it goes out as JSON; Raw keeps the bytes. A relay that knows no UTF-8 writes a name
-// in the code page of Western Windows: so it is read where no character of more than one byte is in UTF-8. In other text
-// what is damaged, or cut at the end, is one replacement character.
-func readable(payload []byte) string {
-	if utf8.Valid(payload) {
-		return string(payload)
-	}
-	cut := 0
-	for n := 1; n < utf8.UTFMax && n <= len(payload); n++ {
-		if tail := payload[len(payload)-n:]; utf8.RuneStart(tail[0]) && !utf8.FullRune(tail) {
-			cut = n
-		}
-	}
-	whole, long := payload[:len(payload)-cut], false
-	for rest := whole; len(rest) > 0 && !long; {
-		_, size := utf8.DecodeRune(rest)
-		long, rest = size > 1, rest[size:]
-	}
-	if !long && !utf8.Valid(whole) {
-		if text, err := charmap.Windows1252.NewDecoder().Bytes(payload); err == nil {
-			return string(text)
-		}
-	}
-	return strings.ToValidUTF8(string(payload), "\ufffd")
 }
 
 // digest is the first half of the payload's SHA-256, without what may come and go with one and the same event: of CEF the

@@ -294,3 +294,28 @@ func TestNormalizeReadsNamesThatAreNoUTF8(t *testing.T) {
 		t.Errorf("cut inside a character: %q", n.Message)
 	}
 }
+
+func TestRespelt(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"ascii", "msg=Nora Falk cs1=https://x/#/alerts/1", "msg=Nora Falk cs1=https://x/#/alerts/1"},
+		{"umlauts", "Jörg Grün", "Jörg Grün"},
+		{"rsyslog's numbers", "J#303#266rg Gr#303#274n ran #12 and #303", "Jörg Grün ran #12 and #303"},
+		{"rsyslog's numbers, cut", "J#303#266rg Gr#303#27", "Jörg Gr#303#27"},
+		{"numbers that are no character", "#377#377", "#377#377"},
+		{"numbers of ASCII", "#101#102", "#101#102"},
+		{"JSON's escapes", `J\u00f6rg Gr\u00FCn`, "Jörg Grün"},
+		{"accounts behind a domain", `HARBOUR\ulf HARBOUR\u0041da HARBOUR\u12 \u`, `HARBOUR\ulf HARBOUR\u0041da HARBOUR\u12 \u`},
+		{"half of a character", `\ud83d\ude00`, `\ud83d\ude00`},
+		{"encoded twice", "JÃ¶rg GrÃ¼n, Ã\u0081lvaro, Å\u0081ukasz", "Jörg Grün, Álvaro, Łukasz"},
+		{"encoded twice in part", "JÃ¶rg Grün", "JÃ¶rg Grün"},
+		{"names that only look so", "Ángela São", "Ángela São"},
+		{"another script", "Нора Фальк", "Нора Фальк"},
+		{"nothing", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := respelt(tt.text); got != tt.want {
+				t.Errorf("respelt(%q) = %q, want %q", tt.text, got, tt.want)
+			}
+		})
+	}
+}

@@ -624,6 +624,14 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk2@harbour.example", "Nora Falk ran commands on APPSRV."), false,
 		},
 		{
+			"a name with rsyslog's numbers in the place of umlauts", remote("J#303#266rg Gr#303#274n", "", "J#303#266rg Gr#303#274n ran commands."),
+			cloud("joerg.gruen@harbour.example", "Jörg Grün ran commands."), true,
+		},
+		{
+			"somebody else's name with such numbers", remote("J#303#266rg Gr#303#274n", "APPSRV", "J#303#266rg Gr#303#274n ran commands on APPSRV."),
+			cloud("joern.gruen@harbour.example", "Jörn Grün ran commands on APPSRV."), false,
+		},
+		{
 			"tags and entities in the same text", remote("", "", "Sinead O'Connor ran 3 commands from APPSRV7&#10;on HARBOURDC2."),
 			cloud("", "<span class='u'>Sinead O&apos;Connor</span> ran 3 commands<br/>from APPSRV7 on&nbsp;HARBOURDC2."), true,
 		},
