@@ -11,7 +11,35 @@ import (
 
 // tellOfTwo: two texts of one wording tell of two alerts.
 func (s scale) tellOfTwo(a, b *facts) bool {
-	return oneWording(a.text, b.text) && (s.contradict(a, b) || anotherCount(a, b) || s.differ(a, b)) || s.otherLists(a.text, b.text)
+	return oneWording(a.text, b.text) && (s.contradict(a, b) || anotherCount(a, b) || s.differ(a, b)) || s.otherLists(a.text, b.text) ||
+		s.beginApart(a, b)
+}
+
+// beginApart: both texts begin with a name in lower case, which elsewhere in a text would be words among words, and each spells
+// out its own account: ibrook is ida brook there, and not the ivo brook of the other.
+func (s scale) beginApart(a, b *facts) bool {
+	x, y := s.beginning(a), s.beginning(b)
+	return len(x) > 0 && len(y) > 0 && kinNames(x, y) <= stranger && kinNames(formal(x), formal(y)) <= stranger
+}
+
+// beginning are the two words with which the text begins where they are in lower case and the name of its account.
+func (s scale) beginning(f *facts) []string {
+	const few, letters = 2, "abcdefghijklmnopqrstuvwxyz"
+	if len(f.text.words) <= few || !f.text.small || slices.ContainsFunc(f.text.spans, span{0, few}.meets) {
+		return nil
+	}
+	words := f.text.words[:few]
+	for _, w := range words {
+		if len(w) < 2 || strings.Trim(w, letters) != "" {
+			return nil
+		}
+	}
+	spelt := displayName(words, "")
+	if slices.ContainsFunc(f.accounts, func(n name) bool { return slices.Contains(words, n.local) }) ||
+		!slices.ContainsFunc(f.accounts, func(n name) bool { return s.directory.kin(n, spelt) >= likely }) {
+		return nil
+	}
+	return words
 }
 
 // otherLists: two texts that begin alike go on with lists of people, of whom none is on the other list: somebody tried one row

@@ -19,6 +19,7 @@ type prose struct {
 	machines []device // the words again, read as machines' names
 	things   []device // those that name something: machines, services
 	specific []device // those with a digit: numbers, hosts, identifiers
+	small    bool     // it begins with two words in lower case
 	generic  bool     // "X performed 3 suspicious activities": a summary that names no particulars
 	subject  []name   // that X
 	person   []name   // the first name that is a person's for sure, if there is one
@@ -53,6 +54,9 @@ func readProse(text string, by formats.Service) prose {
 		folded := fold(word)
 		machine := parseDevice(canonical(folded))
 		here := len(p.words)
+		if here < 2 {
+			p.small = (here == 0 || p.small) && strings.ToLower(word) == word
+		}
 		aside = aside || field[0] == '('
 		p.words, p.machines, p.aside = append(p.words, folded), append(p.machines, machine), append(p.aside, aside)
 		aside = aside && !strings.Contains(field, ")")

@@ -632,6 +632,22 @@ func TestRecognise(t *testing.T) {
 			cloud("joern.gruen@harbour.example", "Jörn Grün ran commands on APPSRV."), false,
 		},
 		{
+			"two people of one abbreviation, in lower case", remote("nfalk", "APPSRV", "nora falk ran commands on APPSRV."),
+			shifted(cloud("nils.falk@harbour.example", "nils falk ran commands on APPSRV."), 2*s), false,
+		},
+		{
+			"two people of one abbreviation, in lower case and a summary", remote("nfalk", "APPSRV", "nora falk ran commands on APPSRV."),
+			shifted(cloud("nils.falk@harbour.example", "nils falk"+generic), 2*s), false,
+		},
+		{
+			"one person in lower case", remote("nfalk", "APPSRV", "nora falk ran commands on APPSRV."),
+			shifted(cloud("nora.falk@harbour.example", "nora falk"+generic), 2*s), true,
+		},
+		{
+			"a text that begins with an account in lower case", remote("krbtgt", "APPSRV", "krbtgt ran commands on APPSRV."),
+			shifted(cloud("krbtgt@ad.harbour.example", "krbtgt"+generic), 2*s), true,
+		},
+		{
 			"tags and entities in the same text", remote("", "", "Sinead O'Connor ran 3 commands from APPSRV7&#10;on HARBOURDC2."),
 			cloud("", "<span class='u'>Sinead O&apos;Connor</span> ran 3 commands<br/>from APPSRV7 on&nbsp;HARBOURDC2."), true,
 		},
