@@ -100,12 +100,9 @@ func withoutEscapes(text string) string {
 
 // encodedOnce undoes the second encoding where all characters beyond ASCII are those of one.
 func encodedOnce(text string) string {
-	at := 0
-	for at < len(text) && text[at] < utf8.RuneSelf {
-		at++
-	}
-	if at == len(text) {
-		return text // as most are
+	const first = 0xc3 // the byte of UTF-8 with which each character that was encoded twice begins
+	if strings.IndexByte(text, first) < 0 {
+		return text
 	}
 	out := make([]byte, 0, len(text))
 	for _, r := range text {
