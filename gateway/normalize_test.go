@@ -301,10 +301,16 @@ func TestRespelt(t *testing.T) {
 		{"umlauts", "Jörg Grün", "Jörg Grün"},
 		{"rsyslog's numbers", "J#303#266rg Gr#303#274n ran #12 and #303", "Jörg Grün ran #12 and #303"},
 		{"rsyslog's numbers, cut", "J#303#266rg Gr#303#27", "Jörg Gr#303#27"},
+		{"rsyslog's numbers, one too many", "J#303#266#377rg #200 Gr#303#303#274n", "Jö#377rg #200 Gr#303ün"},
 		{"numbers that are no character", "#377#377", "#377#377"},
 		{"numbers of ASCII", "#101#102", "#101#102"},
 		{"JSON's escapes", `J\u00f6rg Gr\u00FCn`, "Jörg Grün"},
 		{"accounts behind a domain", `HARBOUR\ulf HARBOUR\u0041da HARBOUR\u12 \u`, `HARBOUR\ulf HARBOUR\u0041da HARBOUR\u12 \u`},
+		{"accounts that are numbers", `CORP\u0123456 CORP\u0121 CORP\u00c1234`, `CORP\u0123456 CORP\u0121 CORP\u00c1234`},
+		{"accounts that are words", `CORP\ubeda CORP\ucafe \ubeda`, `CORP\ubeda CORP\ucafe \ubeda`},
+		{"a backslash that is escaped", `CORP\\u00fcber`, `CORP\\u00fcber`},
+		{"JSON's escapes of another script", `\u041d\u043e\u0440\u0430 \u5317\u4eac`, "Нора 北京"},
+		{"JSON's escapes of numbers, at the beginning and in a row", `\u0141ukasz Dvo\u0159\u00e1k`, "Łukasz Dvořák"},
 		{"half of a character", `\ud83d\ude00`, `\ud83d\ude00`},
 		{"encoded twice", "JÃ¶rg GrÃ¼n, Ã\u0081lvaro, Å\u0081ukasz", "Jörg Grün, Álvaro, Łukasz"},
 		{"encoded twice in part", "JÃ¶rg Grün", "JÃ¶rg Grün"},
@@ -317,5 +323,15 @@ func TestRespelt(t *testing.T) {
 				t.Errorf("respelt(%q) = %q, want %q", tt.text, got, tt.want)
 			}
 		})
+	}
+}
+
+// TestRespeltOfAMebibyte of numbers and escapes that aren't any: if it looked again at what it has seen, it would take minutes.
+func TestRespeltOfAMebibyte(t *testing.T) {
+	for _, part := range []string{"#377", "#303", "#3", "#", `\u`, `\u012z`, `\\u00fc`} {
+		text := strings.Repeat(part, 1<<20/len(part)) + " #3"
+		if respelt(text) != text {
+			t.Errorf("%s is respelt", part)
+		}
 	}
 }

@@ -48,54 +48,98 @@ func respelt(text string) string {
 	return encodedOnce(text)
 }
 
-// withoutOctal puts bytes beyond ASCII in the place of rsyslog's numbers where they are characters of UTF-8.
+// withoutOctal puts characters beyond ASCII in the place of rsyslog's numbers for the bytes of one.
 func withoutOctal(text string) string {
 	const number = len("#303")
 	var b strings.Builder
-	for {
-		at := strings.IndexByte(text, '#')
-		if at < 0 {
-			return b.String() + text
+	for at, done := 0, 0; ; {
+		n := strings.IndexByte(text[at:], '#')
+		if n < 0 {
+			return b.String() + text[done:]
 		}
-		b.WriteString(text[:at])
-		text = text[at:]
-		var run []byte
-		rest := text
-		for len(rest) >= number && rest[0] == '#' {
-			n, err := strconv.ParseUint(rest[1:number], 8, 8)
-			if err != nil || n < utf8.RuneSelf {
+		at += n
+		var char [utf8.UTFMax]byte
+		bytes := 0
+		for bytes < len(char) {
+			c, ok := octal(text[at+bytes*number:])
+			if !ok {
 				break
 			}
-			run, rest = append(run, byte(n)), rest[number:]
+			char[bytes] = c
+			bytes++
 		}
-		if len(run) == 0 || !utf8.Valid(run) {
-			run, rest = append(run[:0], '#'), text[1:]
+		_, size := utf8.DecodeRune(char[:bytes])
+		if size < 2 { // and so no character beyond ASCII
+			at++
+			continue
 		}
-		b.Write(run)
-		text = rest
+		b.WriteString(text[done:at])
+		b.Write(char[:size])
+		at += size * number
+		done = at
 	}
 }
 
+// octal reads the number for a byte beyond ASCII with which s may begin.
+func octal(s string) (c byte, ok bool) {
+	if len(s) < len("#303") || s[0] != '#' || s[1] != '2' && s[1] != '3' || s[2]&^7 != '0' || s[3]&^7 != '0' {
+		return 0, false
+	}
+	return (s[1]-'0')<<6 | (s[2]-'0')<<3 | (s[3] - '0'), true
+}
+
+const escapeSize = len(`\u00fc`)
+
 // withoutEscapes puts letters beyond ASCII in the place of their escapes in JSON. No other escape is one for sure: behind a
-// domain's backslash the name of an account begins.
+// domain's backslash the name of an account begins, as u0123456 and ubeda do.
 func withoutEscapes(text string) string {
-	const digits = 4
 	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(text, `\u`)
-		if !ok {
-			return b.String() + text
+	for at, done := 0, 0; ; {
+		n := strings.Index(text[at:], `\u`)
+		if n < 0 {
+			return b.String() + text[done:]
 		}
-		b.WriteString(before)
-		text = after
-		n, err := strconv.ParseUint(text[:min(digits, len(text))], 16, 16)
-		if r := rune(n); err != nil || len(text) < digits || r < utf8.RuneSelf || !unicode.IsLetter(r) {
-			b.WriteString(`\u`)
+		at += n
+		r, ok := escaped(text[at:])
+		if !ok || !surely(text, at, at > 0 && at == done) {
+			at += len(`\u`)
 			continue
 		}
-		b.WriteRune(rune(n))
-		text = text[digits:]
+		b.WriteString(text[done:at])
+		b.WriteRune(r)
+		at += escapeSize
+		done = at
 	}
+}
+
+// escaped reads the escape of a letter beyond ASCII with which text may begin.
+func escaped(text string) (r rune, ok bool) {
+	if len(text) < escapeSize || text[:2] != `\u` || strings.Trim(text[2:escapeSize], "0123456789abcdefABCDEF") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text[2:escapeSize], 16, 16)
+	r = rune(n)
+	return r, err == nil && r >= utf8.RuneSelf && unicode.IsLetter(r)
+}
+
+// surely tells whether what reads as an escape at offset at is one, and not the beginning of an account. behind tells that
+// there is another one directly before it.
+func surely(text string, at int, behind bool) bool {
+	rest := text[at+escapeSize:]
+	if _, before := escaped(rest); before || behind {
+		return true
+	}
+	digits := text[at+2 : at+escapeSize]
+	switch {
+	case at > 0 && text[at-1] == '\\': // which is the backslash that is escaped
+		return false
+	case digits[0] != '0' || rest != "" && '0' <= rest[0] && rest[0] <= '9':
+		return false
+	case strings.ContainsAny(digits, "abcdefABCDEF"):
+		return true
+	}
+	last, _ := utf8.DecodeLastRuneInString(text[:at]) // of a domain, perhaps
+	return !unicode.IsLetter(last) && !unicode.IsDigit(last)
 }
 
 // encodedOnce undoes the second encoding where all characters beyond ASCII are those of one.
