@@ -51,6 +51,12 @@ func TestParseFields(t *testing.T) {
 		{"semicolons in a text", "start=1 msg=a;cnt=2;externalId=3 cnt=4", []cef.Field{{"start", "1"}, {"msg", "a;cnt=2;externalId=3"}, {"cnt", "4"}}},
 		{"semicolons in the first text", "msg=a b;cnt=2 src=::1", []cef.Field{{"msg", "a b;cnt=2"}, {"src", "::1"}}},
 		{"a semicolon and no key", "start=1;2 msg=a;cnt=2", []cef.Field{{"start", "1;2"}, {"msg", "a;cnt=2"}}},
+		{"a semicolon behind the first field alone", "start=1;app=Dns shost=b cnt=2", []cef.Field{{"start", "1;app=Dns"}, {"shost", "b"}, {"cnt", "2"}}},
+		{"semicolons that somebody wrote into the first text", "suser=x;msg=a;cnt=9 externalId=7 cs1Label=url cs1=b", []cef.Field{
+			{"suser", "x;msg=a;cnt=9"}, {"externalId", "7"}, {"cs1Label", "url"}, {"cs1", "b"},
+		}},
+		{"tabs as rsyslog writes them in a text", "suser=x#011msg=a#011cnt=9 externalId=7", []cef.Field{{"suser", "x#011msg=a#011cnt=9"}, {"externalId", "7"}}},
+		{"a semicolon between two fields", "start=1; cnt=2", []cef.Field{{"start", "1"}, {"cnt", "2"}}},
 		{"text without a key", "nothing here cnt=1", nil},
 	}
 	for _, tt := range tests {

@@ -6,9 +6,9 @@
 // A key counts only if it is in the dictionary (see [Known]) and stands after a blank or a tab, which some
 // collectors write, because the services leave the equals sign unescaped in values. Everything else is text of
 // the value before it. Values stay as they were written, every byte: joining them gives the extension back
-// ([Event.Text]), with a blank for such a tab, which lets a translator put a key that somebody smuggled into a
-// value back into that value. Three things that some relays do to every field are undone first: keys under their
-// full names, quotation marks around the values, and other separators than blanks.
+// ([Event.Text]), with a blank for such a tab or another separator, which lets a translator put a key that somebody
+// smuggled into a value back into that value. Three things that some relays do to every field are undone first: keys
+// under their full names, quotation marks around the values, and other separators than blanks.
 package cef
 
 import (

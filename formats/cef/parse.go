@@ -125,7 +125,7 @@ func unescapeHeader(s string) string {
 const writtenTab = "#011"
 
 // separator returns what a relay has put between the fields in the place of blanks, "" where it has put nothing there. The first
-// field tells, because it has a time or an ID, and so no text in which somebody could have written such a thing.
+// field tells, because it has a time or an ID, and the last key: what somebody wrote into one text isn't before both.
 func separator(extension string) string {
 	_, rest, _ := strings.Cut(extension, "=")
 	end := 0
@@ -135,12 +135,42 @@ func separator(extension string) string {
 	rest = strings.TrimLeft(rest[end:], " ")
 	for _, between := range [...]string{";", "|", ",", writtenTab} {
 		if next, ok := strings.CutPrefix(rest, between); ok {
-			if key, _, ok := strings.Cut(strings.TrimLeft(next, " "), "="); ok && (Known(key) || Known(short(key))) {
+			if key, _, ok := strings.Cut(strings.TrimLeft(next, " "), "="); ok && named(key) && closes(next, between) {
 				return between
 			}
 		}
 	}
 	return ""
+}
+
+// named tells whether key is one that is known, by its full name or its usual one.
+func named(key string) bool { return Known(key) || Known(short(key)) }
+
+// closes tells whether between stands before the last key that is known, or there is none but the one with which s begins.
+func closes(s, between string) bool {
+	for {
+		equals := strings.LastIndexByte(s, '=')
+		if equals < 0 {
+			return false
+		}
+		key := equals
+		for key > 0 && keyChar(s[key-1]) {
+			key--
+		}
+		name := s[key:equals]
+		if tab, ok := strings.CutPrefix(s[max(key-1, 0):equals], writtenTab); ok && between == writtenTab {
+			key, name = equals-len(tab), tab
+		}
+		before := strings.TrimRight(s[:key], " \t")
+		switch {
+		case !named(name):
+		case before == "" || strings.HasSuffix(before, between):
+			return true
+		case len(before) < key:
+			return false
+		}
+		s = s[:equals]
+	}
 }
 
 // valueEnd returns where in s the value that begins at offset value ends, if the field that begins at key is separated from it.
