@@ -11,14 +11,16 @@ import (
 const maxEnvelopes = 3
 
 // Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
-// members, a list with that object, or a JSON string; or what rsyslog says of repeated messages. The message may have headers of its own, of which m tells; it counts only
-// where an event begins behind them, or a JSON object that own tells to be a service's, which may also be a member itself. own is
-// nil where no such object is wanted. Not ok means that content is no such envelope.
+// members, a list with that object, or a JSON string; or what rsyslog says of repeated messages. The message may have headers of
+// its own, of which m tells; it counts only where an event begins behind them, or a JSON object that own tells to be a service's,
+// which may also be a member itself. own is nil where no such object is wanted. Not ok means that content is no such envelope.
 func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (event []byte, m Message, ok bool) {
-	e, most := envelope{received, own}, maxEnvelopes
 	for _, cookie := range [...]string{"@cee:", "@cim:"} { // what rsyslog and syslog-ng put before JSON
 		if rest, ok := bytes.CutPrefix(content, []byte(cookie)); ok {
-			content, most = bytes.TrimLeft(rest, " "), maxEnvelopes-1
+			content = bytes.TrimLeft(rest, " ")
+			if own != nil && own(content) {
+				return content, m, true
+			}
 		}
 	}
 	if event, ok := repeated(content); ok {
@@ -31,7 +33,7 @@ func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (e
 	if own == nil && !bytes.Contains(content, []byte("|Microsoft|")) && !bytes.Contains(content, []byte("|MCAS|")) {
 		return nil, m, false
 	}
-	return e.unwrap(content, most)
+	return envelope{received, own}.unwrap(content, maxEnvelopes)
 }
 
 // repeated returns the event that rsyslog counted instead of passing it on each time: "message repeated 2 times: [CEF:0|...]".

@@ -18,6 +18,7 @@ func TestUnwrap(t *testing.T) {
 		{"a tag of its own, with its colon", `{"syslog-tag":"CEF:","msg":"0` + mdi + `"}`, "0" + mdi},
 		{"no tag", `{"ident":"nginx","message":"0` + mdi + `"}`, ""},
 		{"behind a cookie", `@cee: {"msg":"` + event + `"}`, event},
+		{"behind a cookie, in as many envelopes as without", `@cim:{"log":{"log":{"log":"` + event + `"}}}`, event},
 		{"behind the cookie of another daemon", `@cim: {"MESSAGE":"` + event + `"}`, event},
 		{"an object in the object", `{"event":{"message":"` + event + `"}}`, event},
 		{"what somebody sent, beside the message", `{"message":"bad request","raw":"` + event + `"}`, ""},

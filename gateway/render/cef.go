@@ -138,7 +138,7 @@ func content(s formats.Service, payload []byte, arrived time.Time) []byte {
 	if s == formats.IdentityProtection {
 		return payload
 	}
-	if event, _, ok := syslog.Unwrap(payload, arrived, nil); ok {
+	if event, _, ok := syslog.Unwrap(syslog.TrimEnd(payload), arrived, nil); ok {
 		return event
 	}
 	return payload

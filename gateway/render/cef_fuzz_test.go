@@ -119,7 +119,7 @@ func FuzzAppendOriginalCEF(f *testing.F) {
 	})
 }
 
-// TestCEFOfAnEnvelope: an event that a log shipper put into JSON goes on as the event.
+// TestCEFOfAnEnvelope: an event that a log shipper put into JSON goes on as the event, and so does one that rsyslog has counted.
 func TestCEFOfAnEnvelope(t *testing.T) {
 	const event = "CEF:0|MCAS|SIEM_Agent|0.1|ALERT_X|n|3|externalId=73623b1c9f8a7654321fed0c msg=x"
 	plain := received([]byte(event))
@@ -127,15 +127,20 @@ func TestCEFOfAnEnvelope(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	enveloped := plain
-	enveloped.Notification.Raw = []byte(`{"host":"relay","message":"<13>2031-05-06T07:08:08Z h ` + event + `"}`)
-	for _, format := range []string{"cef", "cef_original"} {
-		got, err := rendered(format, nil, &enveloped, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != string(want) {
-			t.Errorf("%s: got %q\nwant %q", format, got, want)
+	for _, raw := range []string{
+		`{"host":"relay","message":"<13>2031-05-06T07:08:08Z h ` + event + `"}`, `@cee: {"message":"` + event + `"}#012`,
+		"message repeated 2 times: [ " + event + "]", "message repeated 2 times: [ " + event + "] ", "message repeated 2 times: [" + event + "]#015#012\n",
+	} {
+		enveloped := plain
+		enveloped.Notification.Raw = []byte(raw)
+		for _, format := range []string{"cef", "cef_original"} {
+			got, err := rendered(format, nil, &enveloped, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != string(want) {
+				t.Errorf("%s of %q: got %q\nwant %q", format, raw, got, want)
+			}
 		}
 	}
 }
