@@ -41,11 +41,11 @@ func parse(b []byte) (object, error) {
 }
 
 // column gives the columns of Azure Monitor's table of these detections, AADUserRiskEvents, the names of the members that they
-// are made of.
+// are made of. Names that differ only in that letter are not of one table: the column's counts.
 func column(row object) object {
 	o := make(object, len(row))
 	for name, value := range row {
-		if name != "" {
+		if name != "" && 'A' <= name[0] && name[0] <= 'Z' {
 			o[strings.ToLower(name[:1])+name[1:]] = value
 		}
 	}
