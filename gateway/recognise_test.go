@@ -632,6 +632,10 @@ func TestRecognise(t *testing.T) {
 			cloud("joern.gruen@harbour.example", "Jörn Grün ran commands on APPSRV."), false,
 		},
 		{
+			"two accounts that are numbers behind a u", remote(`HARBOUR\u0123456`, "APPSRV", `HARBOUR\u0123456 ran commands on APPSRV.`),
+			cloud(`HARBOUR\u0121456`, `HARBOUR\u0121456 ran commands on APPSRV.`), false,
+		},
+		{
 			"two people of one abbreviation, in lower case", remote("nfalk", "APPSRV", "nora falk ran commands on APPSRV."),
 			shifted(cloud("nils.falk@harbour.example", "nils falk ran commands on APPSRV."), 2*s), false,
 		},
