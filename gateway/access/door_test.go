@@ -312,7 +312,7 @@ func TestClocksThatDiffer(t *testing.T) {
 			t.Errorf("the issuer's clock is ahead by %v: %d %s, want %d", ahead, status, body, want)
 		}
 	}
-	if log := h.logged(); !strings.Contains(log, "or by more than skew") {
+	if log := h.logged(); !strings.Contains(log, "one of the clocks is wrong by more than skew") {
 		t.Errorf("the log doesn't say that it is the clocks: %s", log)
 	}
 }

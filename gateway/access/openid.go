@@ -144,9 +144,9 @@ func (c *claims) timely(token *oidc.IDToken, now time.Time, skew time.Duration) 
 	}
 	switch {
 	case now.Add(-skew).After(token.Expiry):
-		return fmt.Errorf("the ID token was good until %s, and it is %s: one of the clocks is wrong, or by more than skew", token.Expiry.UTC(), now.UTC())
+		return fmt.Errorf("the ID token was good until %s, and it is %s: one of the clocks is wrong by more than skew", token.Expiry.UTC(), now.UTC())
 	case begin.After(now.Add(skew)):
-		return fmt.Errorf("the ID token is good from %s, and it is %s: one of the clocks is wrong, or by more than skew", begin.UTC(), now.UTC())
+		return fmt.Errorf("the ID token is good from %s, and it is %s: one of the clocks is wrong by more than skew", begin.UTC(), now.UTC())
 	}
 	return nil
 }

@@ -33,8 +33,8 @@ const (
 // event that a service wrote as CEF keeps vendor, product, version, class, name and severity, and the
 // fields that the service itself wrote, each once; what it doesn't escape itself is escaped. All events
 // gain ours: cs5 (sluiceAlertId), cs6 (sluiceTwin), sluiceTwinUrl, sluiceTechniques, sluiceManagedIn,
-// sluiceReason, sluiceEventKey, sluiceRiskScore with its bounded value, time and user, in shadow mode sluiceWould, and sluiceClaims where the sender may not
-// speak for that service; a sender's fields of these names are removed.
+// sluiceReason, sluiceEventKey, sluiceRiskScore with its bounded value, time and user, in shadow mode sluiceWould, and sluiceClaims
+// where the sender may not speak for that service; a sender's fields of these names are removed.
 func AppendCEF(b []byte, e *stream.Entry) ([]byte, error) { return appendOne("cef", b, e) }
 
 // cefRenderer renders one entry after the other, for one target: what it has room for is used again.
