@@ -3,7 +3,8 @@ package mdi
 import "strings"
 
 // plainURL undoes what the service does to the URL of an alert, the colon escaped and in old samples two slashes too many, and
-// the escapes that a relay's JSON has before slashes. What stands behind a blank is the beginning of a field, where the message was cut.
+// the escapes that a relay's JSON has before slashes. What stands behind a blank is the beginning of a field, where the message
+// was cut.
 func plainURL(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), " ")
 	s = strings.ReplaceAll(strings.ReplaceAll(s, `\:`, ":"), `\/`, "/")

@@ -269,3 +269,11 @@ func (l *link) close(inOrder bool) {
 	_ = l.conn.Close()
 	<-l.over
 }
+
+// ended is err, which says in the same line that ctx has ended, where that is so.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() == nil || errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, ctx.Err())
+}

@@ -195,10 +195,7 @@ func (n *NATS) connect(ctx context.Context) error {
 		} else if dialled != nil && dialled.why() != nil && !errors.Is(err, dialled.why()) {
 			err = errors.Join(err, dialled.why())
 		}
-		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-			err = fmt.Errorf("%w: %w", err, ctx.Err())
-		}
-		return n.class(err)
+		return n.class(ended(ctx, err))
 	}
 	n.count.connections.Inc()
 	n.conn, n.below, n.acks, n.faults, n.over, n.window = conn, dialled, acks, faults, over, 0

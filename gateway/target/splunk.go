@@ -246,10 +246,7 @@ func (s *SplunkHEC) words(a answer) error {
 	if len(s.token) >= least {
 		a.body = bytes.ReplaceAll(a.body, s.token, []byte("(secret)"))
 	}
-	if a.status == http.StatusProxyAuthRequired { // the answer says whose it is
-		return errors.New(a.String())
-	}
-	return fmt.Errorf("the collector answers %s", a)
+	return errors.New(a.of("the collector"))
 }
 
 // taken notes which acknowledgement to wait for. The items are delivered unless it doesn't come.

@@ -115,10 +115,7 @@ func (s *Syslog) DeliverMore(ctx context.Context, batch []*stream.Entry, more fu
 	if s.hangUp() {
 		acknowledged = 0
 	}
-	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		err = fmt.Errorf("%w: %w", err, ctx.Err())
-	}
-	err = fmt.Errorf("send to %s: %w", s.address, err)
+	err = fmt.Errorf("send to %s: %w", s.address, ended(ctx, err))
 	return s.settle(results, sent, acknowledged), errors.Join(rejected, err)
 }
 

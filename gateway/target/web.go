@@ -90,12 +90,18 @@ type answer struct {
 }
 
 // String gives the answer in a line, for an operator, without what a terminal would obey. Of a redirect it says to which
-// server, and no more: a path may hold a secret. A 407 is always a proxy's (RFC 9110 section 15.5.8).
-func (a answer) String() string {
-	who, to := "", ""
+// server, and no more: a path may hold a secret.
+func (a answer) String() string { return a.of("") }
+
+// of is the same with who answers in front, where that isn't empty. A 407 is always a proxy's (RFC 9110 section 15.5.8).
+func (a answer) of(who string) string {
 	if a.status == http.StatusProxyAuthRequired {
-		who = "the proxy answers "
+		who = "the proxy"
 	}
+	if who != "" {
+		who += " answers "
+	}
+	to := ""
 	if u, err := url.Parse(a.header.Get("Location")); err == nil && a.status/100 == 3 && u.Host != "" {
 		to = "to " + (&url.URL{Scheme: u.Scheme, Host: u.Host}).String() + " "
 	}
