@@ -117,6 +117,12 @@ func (p *Page) Prefer(scheme string) {
 	}}, nil)
 }
 
+// Slow makes its line one of 20 KB a second on which an answer takes 100 ms. What it got before, it keeps.
+func (p *Page) Slow() {
+	p.b.t.Helper()
+	p.call("Network.emulateNetworkConditions", object{"offline": false, "latency": 100, "downloadThroughput": 20_000, "uploadThroughput": 20_000}, nil)
+}
+
 // Go opens an address and waits until it is there.
 func (p *Page) Go(address string) {
 	p.b.t.Helper()

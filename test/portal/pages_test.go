@@ -126,6 +126,23 @@ func TestEveryPageIsAccessibleAndSafe(t *testing.T) {
 	}
 }
 
+// TestPagesStandStillOnASlowLine is of lists that come in pieces, by which columns would grow, and of the script that
+// writes times in the reader's zone.
+func TestPagesStandStillOnASlowLine(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	g.send(append(morning(time.Now()), evil(time.Now())...)...)
+	b := browser.Open(t)
+	p := g.login(b)
+	g.await(p, 5+len(hostile()))
+	p.Slow()
+	for _, path := range []string{"/", "/alerts", "/activities", "/users"} {
+		p.Go(g.url + path)
+		p.Wait("!document.querySelector('.htmx-request')")
+		g.settled(p, path)
+	}
+}
+
 // TestHostileNamesStayNames opens every alert, activity and user there is, and tries the lines that brought them.
 func TestHostileNamesStayNames(t *testing.T) {
 	t.Parallel()
@@ -212,6 +229,7 @@ func (g *gateway) settled(p *browser.Page, path string) {
 		Moved, First, Painted float64
 		What                  []string
 	}
+	p.Wait(`performance.getEntriesByName("first-contentful-paint").length`)
 	p.Eval(`new Promise((done) => {
 		let moved = 0, what = [];
 		new PerformanceObserver((list) => { for (const e of list.getEntries()) {
@@ -219,7 +237,7 @@ func (g *gateway) settled(p *browser.Page, path string) {
 			for (const s of e.sources) what.push(s.node ? (s.node.outerHTML || s.node.textContent).slice(0, 80) : "what is gone");
 		} }).observe({ type: "layout-shift", buffered: true });
 		requestAnimationFrame(() => requestAnimationFrame(() => done({
-			moved, what, first: performance.getEntriesByType("navigation")[0].responseStart, painted: (performance.getEntriesByName("first-contentful-paint")[0] || {}).startTime,
+			moved, what, first: performance.getEntriesByType("navigation")[0].responseStart, painted: performance.getEntriesByName("first-contentful-paint")[0].startTime,
 		})));
 	})`, &seen)
 	if seen.Moved > 0.02 { // of the window; what people call steady is 0.1
