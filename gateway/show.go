@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/gateway/access"
@@ -27,6 +30,8 @@ type show struct {
 	answers atomic.Pointer[answers]
 	turn    sync.Locker // one act at a time, whoever asks
 	views   *views
+
+	processors *semaphore.Weighted // for all models together: all but one
 }
 
 // answers are those of a model that is open.
@@ -37,7 +42,8 @@ type answers struct {
 
 func newShow(g *Gateway) *show {
 	turn := &sync.Mutex{}
-	return &show{g: g, turn: turn, views: newViews(g, turn)}
+	processors := semaphore.NewWeighted(int64(max(runtime.GOMAXPROCS(0)-1, 1)))
+	return &show{g: g, turn: turn, views: newViews(g, turn), processors: processors}
 }
 
 // run opens the model, follows the stream, and begins anew where that fails, until ctx ends.
@@ -67,7 +73,7 @@ func (s *show) run(ctx context.Context) error {
 func (s *show) once(ctx context.Context) (err error) {
 	m, err := model.Open(ctx, model.Options{
 		Dir: filepath.Join(s.g.config.DataDir, "model"), Stream: s.g.stream, Config: s.g.config, Log: s.g.log.With("component", "model"), Raise: s.g.Raise,
-		Pressed: s.g.pipeline.isPressed, Room: s.g.pipeline.space.forModel,
+		Pressed: s.g.pipeline.isPressed, Processors: s.processors, Room: s.g.pipeline.space.forModel,
 	})
 	if err != nil {
 		return err

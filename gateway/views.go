@@ -174,7 +174,7 @@ func (v *views) begin(ctx context.Context, s access.Scope) (*view, error) {
 	_, last := v.g.stream.Bounds()
 	m, err := model.Open(ctx, model.Options{
 		Dir: filepath.Join(v.dir(), s.Key()), Stream: v.g.stream, Config: v.g.config, Log: log, Scope: s, Whole: v.g.show.model.Load,
-		Pressed: v.g.pipeline.isPressed, Room: v.g.pipeline.space.forModel,
+		Pressed: v.g.pipeline.isPressed, Processors: v.g.show.processors, Room: v.g.pipeline.space.forModel,
 	})
 	if err != nil {
 		return nil, err

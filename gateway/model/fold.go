@@ -112,6 +112,7 @@ type folder struct {
 	insertTerm statement
 	changed    int64      // number of the last transaction that changed lines
 	following  chan error // what became of telling the index, nil where it isn't being told
+	turn       turn
 	people     people
 	priority   *priority
 	policies   *book           // nil until they are read
@@ -125,7 +126,7 @@ func (m *Model) newFolder(ctx context.Context) (*folder, error) {
 	}
 	f := &folder{
 		m: m, conn: conn, statements: map[string]*sql.Stmt{}, insertLog: statement{query: insertRow}, insertTerm: statement{query: insertTerm},
-		scribe: newScribe(), asked: map[string]bool{}, stop: ctx.Err,
+		scribe: newScribe(), asked: map[string]bool{}, stop: ctx.Err, turn: m.turn(),
 	}
 	if f.place, err = placeOf(ctx, conn); err == nil {
 		err = conn.QueryRowContext(ctx, "SELECT n FROM index_changes").Scan(&f.changed)
@@ -162,6 +163,7 @@ func (f *folder) forget() {
 
 // catchUp folds up to what is the end of the stream now.
 func (f *folder) catchUp(ctx context.Context) error {
+	defer f.turn.give()
 	defer f.rollback()
 	stopped := ctx.Done()
 	ctx = context.WithoutCancel(ctx) // or the driver starts a goroutine for each statement, to interrupt it
@@ -199,6 +201,7 @@ func (f *folder) catchUp(ctx context.Context) error {
 			break // what is folded is kept, and awaitRoom says why
 		}
 	}
+	f.turn.take()
 	if err := f.commit(ctx); err != nil {
 		return err
 	}
@@ -214,10 +217,12 @@ func (f *folder) makeWay(ctx context.Context, stopped <-chan struct{}) error {
 	if err := f.commit(ctx); err != nil {
 		return err
 	}
-	select {
-	case <-stopped:
-	case <-time.After(breather):
-	}
+	f.turn.without(func() {
+		select {
+		case <-stopped:
+		case <-time.After(breather):
+		}
+	})
 	return nil
 }
 
@@ -237,8 +242,11 @@ func (f *folder) readAhead(messages iter.Seq2[*stream.Message, error]) iter.Seq[
 		reads, room := make(chan prepared, aheadMessages), semaphore.NewWeighted(aheadBytes)
 		go func() {
 			defer close(reads)
+			turn := f.m.turn()
 			for m, err := range messages {
+				turn.take()
 				r := f.prepare(m, err)
+				turn.give()
 				if room.Acquire(ctx, r.weight()) != nil || ctx.Err() != nil {
 					return
 				}
@@ -247,10 +255,13 @@ func (f *folder) readAhead(messages iter.Seq2[*stream.Message, error]) iter.Seq[
 		}()
 		for r := range reads {
 			room.Release(r.weight())
+			f.turn.take()
 			if !yield(r) {
 				break
 			}
+			f.turn.give() // whoever reads needs it
 		}
+		f.turn.give()
 		stop()
 		for range reads { // until nothing is read any more
 		}

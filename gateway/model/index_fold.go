@@ -67,7 +67,10 @@ func (f *folder) hand(c changes) {
 		if c.all {
 			err = f.m.followTables(context.Background())
 		} else {
+			turn := f.m.turn()
+			turn.take()
 			err = f.m.index.apply(context.Background(), c)
+			turn.give()
 		}
 		if err != nil {
 			following <- fmt.Errorf("write the index of the log: %w", err)
@@ -83,7 +86,8 @@ func (f *folder) followed() error {
 	if f.following == nil {
 		return nil
 	}
-	err := <-f.following
+	var err error
+	f.turn.without(func() { err = <-f.following })
 	f.following = nil
 	return err
 }

@@ -23,6 +23,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/formats/catalog"
@@ -47,6 +49,10 @@ type Options struct {
 	// Pressed says whether the forwarding needs all there is to work with, so that the model makes way; nil where it
 	// never does.
 	Pressed func() bool
+
+	// Processors are those that the goroutines of models may take, so that one is left to the forwarding: where all are
+	// taken the Go runtime looks for what came by the network every ten milliseconds only. Nil where nothing is forwarded.
+	Processors *semaphore.Weighted
 
 	// Room is an error while the model may write nothing, because others will need what is left of the disk; nil where
 	// it always may.
@@ -101,6 +107,8 @@ func (m *Model) Close() error {
 	}
 	return err
 }
+
+func (m *Model) turn() turn { return turn{of: m.options.Processors} }
 
 func (m *Model) path() string { return filepath.Join(m.options.Dir, "model.db") }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
@@ -40,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	w.model, err = model.Open(ctx, model.Options{
 		Dir: dir + "/model", Stream: s, Config: config.Default(), Log: slog.New(slog.DiscardHandler),
 		Raise:   func(_ context.Context, n formats.Notification) error { w.raised <- n; return nil },
-		Pressed: w.hurry.Load, Room: w.room,
+		Pressed: w.hurry.Load, Processors: semaphore.NewWeighted(1), Room: w.room,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,12 +38,14 @@ func (p *priority) hand() {
 		before = p.telling[n-1]
 	}
 	p.telling, p.told = append(p.telling, t), make([]risk.Event, 0, tellAtOnce)
-	scores := &p.f.m.scores
+	scores, turn := &p.f.m.scores, p.f.m.turn()
 	go func() {
 		defer close(t.done)
 		if before != nil {
 			<-before.done
 		}
+		turn.take()
+		defer turn.give()
 		for _, e := range t.events {
 			scores.tell(e)
 		}
@@ -55,7 +57,7 @@ func (p *priority) hand() {
 func (p *priority) settle() {
 	p.hand()
 	if n := len(p.telling); n > 0 {
-		<-p.telling[n-1].done
+		p.f.turn.without(func() { <-p.telling[n-1].done })
 	}
 	clear(p.acted)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
@@ -299,7 +300,7 @@ func (s *story) anotherThat(dir string, raise func(context.Context, formats.Noti
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	m, err := model.Open(ctx, model.Options{
-		Dir: dir, Stream: s.stream, Config: config.Default(), Log: slog.New(slog.DiscardHandler), Raise: raise,
+		Dir: dir, Stream: s.stream, Config: config.Default(), Log: slog.New(slog.DiscardHandler), Raise: raise, Processors: semaphore.NewWeighted(1),
 	})
 	if err != nil {
 		s.t.Fatal(err)
