@@ -206,7 +206,11 @@ func TestOverTLS(t *testing.T) {
 	files := certificate(t, lender)
 	var log bytes.Buffer
 	c := frontDoor(t, func(c *config.Config) { c.HTTP = config.HTTP{Listen: "127.0.0.1:0", TLS: files} })
-	if _, err := access.Open(access.Options{Access: c.Access, DataDir: c.DataDir, Log: slog.New(slog.NewTextHandler(&log, nil))}); err != nil {
+	door, err := access.Open(access.Options{Access: c.Access, DataDir: c.DataDir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err == nil {
+		err = door.Welcome()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(log.String(), " password=")

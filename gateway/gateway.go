@@ -149,7 +149,10 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	g.closers = append(g.closers, func() error { _ = g.control.listener.Close(); return nil }) // run has closed it already
-	return g, nil
+	if c.HTTP.Listen != "" {
+		err = g.door.Welcome()
+	}
+	return g, err
 }
 
 func newPipeline(g *Gateway, m *metrics, start time.Time) (*pipeline, error) {

@@ -30,8 +30,8 @@ type admin struct {
 	busy chan struct{} // a derivation each: many at once would take the processor from the forwarding
 }
 
-// openAdmin reads the password, or makes one up that lets in once, and says it.
-func openAdmin(dir string, on bool, cost int, log *slog.Logger) (*admin, error) {
+// openAdmin reads the password, where there is one.
+func openAdmin(dir string, on bool, cost int) (*admin, error) {
 	a := &admin{path: filepath.Join(dir, "admin"), on: on, cost: cost, busy: make(chan struct{}, 1)}
 	if !on {
 		return a, nil
@@ -40,19 +40,26 @@ func openAdmin(dir string, on bool, cost int, log *slog.Logger) (*admin, error) 
 	if err == nil {
 		err = json.Unmarshal(data, &a.kept)
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		text := newSecret()[:24]
-		if err := a.set(text, true); err != nil {
-			return nil, err
-		}
-		log.Info("the local admin's one-time password, which is said only this once; delete the file to get another one at the next start",
-			"user", localAdmin, "password", text, "file", a.path)
-		return a, nil
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the local admin's password in %s: %w; delete the file to get a one-time password at the next start", a.path, err)
 	}
 	return a, nil
+}
+
+// welcome makes up a password that lets in once, where there is none, and says it.
+func (a *admin) welcome(log *slog.Logger) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.on || a.kept.Key != nil {
+		return nil
+	}
+	text := newSecret()[:24]
+	if err := a.set(text, true); err != nil {
+		return err
+	}
+	log.Info("the local admin's one-time password, which is said only this once; delete the file to get another one at the next start",
+		"user", localAdmin, "password", text, "file", a.path)
+	return nil
 }
 
 func (a *admin) set(text string, once bool) error {

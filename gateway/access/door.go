@@ -54,7 +54,7 @@ type Door struct {
 	notes    *notes
 }
 
-// Open reads what is kept of tokens and the local admin, or makes it. The admin's one-time password is logged, this once.
+// Open reads what is kept of tokens and the local admin.
 func Open(o Options) (*Door, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -73,7 +73,7 @@ func Open(o Options) (*Door, error) {
 	if d.tokens, err = openTokens(dir, o.Access); err != nil {
 		return nil, err
 	}
-	if d.admin, err = openAdmin(dir, o.Access.LocalAdmin, cmp.Or(o.Rounds, usualRounds), o.Log); err != nil {
+	if d.admin, err = openAdmin(dir, o.Access.LocalAdmin, cmp.Or(o.Rounds, usualRounds)); err != nil {
 		return nil, err
 	}
 	for _, n := range o.Proxies {
@@ -88,6 +88,10 @@ func Open(o Options) (*Door, error) {
 	}
 	return d, nil
 }
+
+// Welcome makes up the local admin's one-time password where there is none yet, and logs it, this once. It is for a door that
+// people can come to: said by a start that then fails, it would stand in a log that nobody reads any more.
+func (d *Door) Welcome() error { return d.admin.welcome(d.options.Log) }
 
 func (d *Door) now() time.Time { return d.options.Now() }
 

@@ -122,7 +122,10 @@ func newHouse(t *testing.T) *house {
 func (h *house) open() {
 	h.t.Helper()
 	var err error
-	if h.door, err = access.Open(h.options); err != nil {
+	if h.door, err = access.Open(h.options); err == nil {
+		err = h.door.Welcome()
+	}
+	if err != nil {
 		h.t.Fatal(err)
 	}
 }
