@@ -99,14 +99,19 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 	})
 }
 
-func (s *store) checkStream(ctx context.Context) error {
+// checkEnds finds what is missing where nothing is left that could be read in vain.
+func (s *store) checkEnds() {
 	if first, last := s.stream.Missing(); last > 0 {
 		s.found(true, "stream", "batches %d to %d can't be found behind one that is damaged", first, last)
 	}
-	first, last := s.stream.Bounds()
-	if last > 0 && first > last { // the newest batch is never purged
+	if first, last := s.stream.Bounds(); last > 0 && first > last { // the newest batch is never purged
 		s.found(true, "stream", "it had batches up to %d, and none of them is in its files", last)
 	}
+}
+
+func (s *store) checkStream(ctx context.Context) error {
+	s.checkEnds()
+	first, last := s.stream.Bounds()
 	entries := 0
 	for m, err := range s.stream.Salvage(ctx, first) {
 		switch {
@@ -282,7 +287,13 @@ func ExportStore(ctx context.Context, c config.Config, log *slog.Logger, w io.Wr
 	if err != nil {
 		return nil, err
 	}
+	s.checkEnds()
 	out := bufio.NewWriterSize(w, 1<<20)
+	defer func() { // what was read before something failed is worth having, too
+		if flushErr := out.Flush(); err == nil {
+			err = flushErr
+		}
+	}()
 	var line []byte
 	for m, err := range s.stream.Salvage(ctx, 0) {
 		switch {
@@ -301,5 +312,5 @@ func ExportStore(ctx context.Context, c config.Config, log *slog.Logger, w io.Wr
 			}
 		}
 	}
-	return s.findings, out.Flush()
+	return s.findings, nil
 }

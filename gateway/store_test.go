@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -100,6 +101,10 @@ func TestAStreamThatWasEmptied(t *testing.T) {
 	}
 	if f := findings[0]; !f.Bad || f.Store != "stream" || !strings.Contains(f.What, "none of them is in its files") {
 		t.Errorf("%+v", findings)
+	}
+	findings, err = ExportStore(t.Context(), c, g.log, io.Discard)
+	if err != nil || len(findings) != 1 || !findings[0].Bad || !strings.Contains(findings[0].What, "none of them is in its files") {
+		t.Errorf("the export says %+v, %v", findings, err)
 	}
 }
 
