@@ -29,6 +29,15 @@ func Load(path string) (Config, error) {
 	return p.result(c)
 }
 
+// Read is Load without a look at the files that the configuration names, save those of ${file:}.
+func Read(path string) (Config, error) {
+	c, p, err := read(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return p.result(c)
+}
+
 func read(path string) (Config, *problems, error) {
 	f, err := os.Open(path)
 	if err != nil {

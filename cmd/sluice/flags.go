@@ -56,3 +56,12 @@ func load(path string) (config.Config, error) {
 	}
 	return config.Load(path)
 }
+
+// settings is load for a command that neither listens nor delivers. The gateway goes on with the certificates it had while a
+// renewal has left garbage, and that is the night when somebody has to ask it.
+func settings(path string) (config.Config, error) {
+	if path == "" {
+		return config.Default(), nil
+	}
+	return config.Read(path)
+}

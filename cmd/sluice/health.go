@@ -29,7 +29,7 @@ func health(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	scheme, client := "http", http.DefaultClient
 	if *address == "" {
-		c, err := load(*path)
+		c, err := settings(*path)
 		if err != nil {
 			return err
 		}

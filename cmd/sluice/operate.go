@@ -42,7 +42,7 @@ func newOperator(f *flag.FlagSet, args []string, stdout io.Writer) (*operator, [
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := load(*path)
+	c, err := settings(*path)
 	if err != nil {
 		return nil, nil, err
 	}

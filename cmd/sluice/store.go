@@ -21,7 +21,7 @@ func store(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(rest) != 1 {
 		return fmt.Errorf("%w: store %s", errUsage, storeUsage)
 	}
-	c, err := load(*path)
+	c, err := settings(*path)
 	if err != nil {
 		return err
 	}
