@@ -24,7 +24,7 @@ const (
 // is no problem of it: configurations are checked in reviews and by other users than the gateway's.
 func check(args []string, stdout, stderr io.Writer) error {
 	f := newFlags("check", "--config FILE [--rate N/s] [--alerts PERCENT]", stderr)
-	path := f.String("config", "", "the configuration")
+	path := configFlag(f, "the configuration")
 	load := gateway.Load{Rate: usualRate, Alerts: usualAlerts / 100.0}
 	f.Func("rate", fmt.Sprintf("messages that come in, on the average of days, such as %d/s (the default)", usualRate), func(s string) error {
 		return parseRate(s, &load.Rate)

@@ -43,6 +43,20 @@ func parse(f *flag.FlagSet, args []string) ([]string, error) {
 	}
 }
 
+// configFlag names the configuration. An empty name is none that was left out, but one that a script failed to fill in: on the
+// defaults a gateway would run beside its data, without a word.
+func configFlag(f *flag.FlagSet, usage string) *string {
+	var path string
+	f.Func("config", usage, func(s string) error {
+		if s == "" {
+			return errors.New("found an empty name, expected a file")
+		}
+		path = s
+		return nil
+	})
+	return &path
+}
+
 // files is a flag that may be given several times.
 type files []string
 

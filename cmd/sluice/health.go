@@ -18,7 +18,7 @@ import (
 // health asks the running gateway whether it is ready, for containers without a shell.
 func health(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newFlags("health", "[--config FILE] [--address HOST:PORT]", stderr)
-	path := f.String("config", "", "the configuration that the gateway runs with; embedded defaults without it")
+	path := configFlag(f, "the configuration that the gateway runs with; embedded defaults without it")
 	address := f.String("address", "", "where the gateway serves health, instead of the configuration's")
 	rest, err := parse(f, args)
 	if err != nil {

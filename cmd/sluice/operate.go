@@ -36,7 +36,7 @@ var errDown = errors.New("no gateway runs")
 
 // newOperator reads the flags that every such command has, and gives the other arguments.
 func newOperator(f *flag.FlagSet, args []string, stdout io.Writer) (*operator, []string, error) {
-	path := f.String("config", "", "the gateway's configuration; embedded defaults without it")
+	path := configFlag(f, "the gateway's configuration; embedded defaults without it")
 	asJSON := f.Bool("json", false, "print JSON")
 	rest, err := parse(f, args)
 	if err != nil {

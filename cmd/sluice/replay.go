@@ -35,7 +35,7 @@ type message struct {
 
 func replay(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	f := newFlags("replay", "[--config FILE] [--arrivals FILE]... [--truth FILE]... [--scores FILE] LOG...", stderr)
-	path := f.String("config", "", "the configuration; embedded defaults without it")
+	path := configFlag(f, "the configuration; embedded defaults without it")
 	var arrivals, truths files
 	f.Var(&arrivals, "arrivals", "arrival times, one RFC 3339 time a line; one file for each LOG")
 	f.Var(&truths, "truth", "the true alerts, one JSON object a line; one file for each LOG")

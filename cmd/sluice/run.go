@@ -23,7 +23,7 @@ import (
 
 func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newFlags("run", "[--config FILE] [--demo]", stderr)
-	path := f.String("config", "", "the configuration; embedded defaults without it")
+	path := configFlag(f, "the configuration; embedded defaults without it")
 	demo := f.Bool("demo", false, "play a made-up morning of both services, to standard output: of a configuration it takes "+
 		"what decides, and leaves its inputs, targets and data_dir alone")
 	rest, err := parse(f, args)

@@ -13,7 +13,7 @@ const storeUsage = "check | repair | export"
 // store looks at data_dir of a gateway that doesn't run.
 func store(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newFlags("store", storeUsage+" [--config FILE]", stderr)
-	path := f.String("config", "", "the gateway's configuration; embedded defaults without it")
+	path := configFlag(f, "the gateway's configuration; embedded defaults without it")
 	rest, err := parse(f, args)
 	if err != nil {
 		return help(err)

@@ -18,7 +18,7 @@ const trialTime = time.Minute
 // targetCommand is "sluice target test NAME".
 func targetCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newFlags("target", "test NAME [--config FILE]", stderr)
-	path := f.String("config", "", "the configuration; embedded defaults without it")
+	path := configFlag(f, "the configuration; embedded defaults without it")
 	rest, err := parse(f, args)
 	if err != nil {
 		return help(err)
