@@ -16,6 +16,7 @@ type name struct {
 	opaque bool     // a number rather than a name: says nothing about other spellings
 	upn    bool     // local and domain stood with an @ between them
 	guest  bool     // of another organisation, as the UPN of an invited one says; the domain is that of their home
+	entry  bool     // a directory's, by what it is called there, as another entry of the domain may be too
 	marks
 }
 
@@ -29,10 +30,48 @@ type marks struct {
 	number     string // behind the name, without leading zeros
 }
 
-// parseName reads one spelling. Display names may carry a job title in parentheses, a comma, or the
-// UPN in parentheses, as Cloud App Security writes them, or in angle brackets, as mail does.
+// parseName reads one spelling, the distinguished name of an entry as what that is called in its domain.
 func parseName(s string) name {
 	s = strings.TrimSpace(s)
+	called, domain, ok := distinguished(s)
+	if !ok {
+		return parseSpelling(s)
+	}
+	n := parseSpelling(called)
+	n.entry = true
+	if n.domain == "" {
+		n.domain = fold(domain)
+	}
+	return n
+}
+
+// distinguished takes apart CN=Ida Brook,OU=Sales,DC=hill,DC=example, in which a comma of a name has a backslash before it.
+func distinguished(s string) (called, domain string, ok bool) {
+	const prefix, part = "CN=", "DC="
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return "", "", false
+	}
+	end := len(s)
+	for i := len(prefix); i < end; i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case ',':
+			end = i
+		}
+	}
+	var labels []string
+	for word := range strings.SplitSeq(s[end:], ",") {
+		if word = strings.TrimSpace(word); len(word) > len(part) && strings.EqualFold(word[:len(part)], part) {
+			labels = append(labels, word[len(part):])
+		}
+	}
+	return strings.ReplaceAll(s[len(prefix):end], `\,`, ","), strings.Join(labels, "."), len(labels) > 0
+}
+
+// parseSpelling reads any other spelling. Display names may carry a job title in parentheses, a comma, or the
+// UPN in parentheses, as Cloud App Security writes them, or in angle brackets, as mail does.
+func parseSpelling(s string) name {
 	if open := strings.LastIndexByte(s, '<'); open > 0 && strings.HasSuffix(s, ">") {
 		if inner := s[open+1 : len(s)-1]; strings.Contains(inner, "@") && !strings.ContainsAny(inner, " <") {
 			s = inner
@@ -62,6 +101,9 @@ func parseName(s string) name {
 		n.upn = true
 	default:
 		n.local = fold(s)
+		if bare := strings.Trim(n.local, "{}"); isGUID(bare) {
+			n.local = bare
+		}
 	}
 	n.opaque, n.account = isOpaque(n.local), true
 	n.base, n.role = splitRole(n.local)
@@ -166,15 +208,19 @@ func isGeneration(word string) bool {
 	return false
 }
 
-// splitUPN also reads a guest's UPN, in which the home address hides: anna_gmail.com#ext#@tenant.
+// splitUPN also reads a guest's UPN, in which the home address hides: anna_gmail.com#ext#@tenant, or behind who vouches
+// for it, live.com#anna@gmail.com.
 func splitUPN(s string) (local, domain string, guest bool) {
 	if home, _, invited := strings.Cut(s, "#ext#@"); invited {
 		if i := strings.LastIndex(home, "_"); i > 0 {
 			return home[:i], home[i+1:], true
 		}
 	}
+	if by, home, vouched := strings.Cut(s, "#"); vouched && strings.Contains(by, ".") && strings.Contains(home, "@") && !strings.Contains(by, "@") {
+		s, guest = home, true
+	}
 	i := strings.LastIndex(s, "@")
-	return s[:i], s[i+1:], false
+	return s[:i], s[i+1:], guest
 }
 
 // isOpaque recognises employee numbers and the like: hardly a letter beside the digits, or a GUID.

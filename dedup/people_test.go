@@ -100,6 +100,7 @@ func TestPeopleRead(t *testing.T) {
 		{"ibrook@sea.example", dedup.Principal, "sea.example", "ibrook@sea.example", `sea.example\ibrook`, true},
 		{`HILL\`, dedup.Display, "hill", "", `hill\`, false},
 		{"@hill.example", dedup.Display, "hill.example", "", "@hill.example", false},
+		{"CN=IBrook,DC=ad,DC=hill,DC=example", dedup.Display, "ad.hill.example", "", "cn=ibrook,dc=ad,dc=hill,dc=example", false}, // there may be two
 		{`NT AUTHORITY\SYSTEM`, dedup.Display, "", "", `nt authority\system`, false},
 		{"", dedup.Display, "", "", "", false},
 	}
