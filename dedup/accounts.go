@@ -4,6 +4,9 @@ import "slices"
 
 // weighAccounts adds what the accounts say and is false where they are two people.
 func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
+	if s.listsApart(a.accounts, b.accounts) {
+		return false
+	}
 	best, x, y := s.closest(a.best, b.best)
 	if best == incomparable {
 		best, x, y = s.closest(a.accounts, b.accounts)
@@ -91,10 +94,40 @@ func (s scale) callsAnother(f, other *facts) bool {
 // calledApart: both texts spell out whose account it is, and these are two people: jcsilva is José Carlos Silva, and jose.silva is
 // José Manuel Silva.
 func (s scale) calledApart(a, b *facts) bool {
+	if s.writtenApart(a, b) || s.writtenApart(b, a) {
+		return true
+	}
 	mine, theirs := s.owners(a), s.owners(b)
 	return len(mine) > 0 && len(theirs) > 0 && !slices.ContainsFunc(mine, func(x name) bool {
 		return slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) > stranger })
 	})
+}
+
+// listsApart: each of two lists has somebody who is nobody on the other one, as what one person did together with a second has
+// beside what they did with a third.
+func (s scale) listsApart(as, bs []name) bool {
+	return len(as) > 1 && len(bs) > 1 && s.hasAnother(as, bs) && s.hasAnother(bs, as)
+}
+
+func (s scale) hasAnother(as, bs []name) bool {
+	const most = 16 // however many somebody writes
+	bs = bs[:min(len(bs), most)]
+	return slices.ContainsFunc(as[:min(len(as), most)], func(a name) bool {
+		k, _, _ := s.closest([]name{a}, bs)
+		return k <= stranger
+	})
+}
+
+// writtenApart: f's text is a summary of what somebody did, whose name in another script than an account's is that of nobody in
+// the other's text, though this has such names: zwei is 张伟 there, and wei.zhang is 张薇.
+func (s scale) writtenApart(f, other *facts) bool {
+	if len(f.text.subject) == 0 || !foreign(f.text.subject[0]) || other.text.mentions(f.text.subject[0]) {
+		return false
+	}
+	script := scriptOf(f.text.subject[0])
+	people := slices.DeleteFunc(slices.Clone(other.text.persons), func(n name) bool { return script == nil || scriptOf(n) != script })
+	k, _, _ := s.closest(f.text.subject, people)
+	return len(people) > 0 && k <= stranger
 }
 
 // owners are those whom the text names and whose the account may be, also without a word before the name that it goes without.

@@ -37,14 +37,8 @@ type facts struct {
 func (s scale) facts(n *formats.Notification) facts {
 	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message, n.Service)}
 	for _, a := range n.Accounts {
-		if account, _, _ := strings.Cut(a.Name, "@"); strings.HasSuffix(account, "$") {
-			f.addDevice(account) // the suffix is people's and no machine's domain
-		} else if !nobody(a.Name) {
-			account := parseName(a.Name)
-			f.accounts = append(f.accounts, account)
-			if account.upn {
-				f.principals = append(f.principals, account)
-			}
+		for name := range strings.SplitSeq(a.Name, ";") { // which no name has in it, and lists of them have between
+			f.addAccount(name)
 		}
 	}
 	for _, d := range n.Devices {
@@ -104,6 +98,20 @@ func nobody(account string) bool {
 		return true
 	}
 	return false
+}
+
+func (f *facts) addAccount(s string) {
+	account, _, _ := strings.Cut(s, "@")
+	switch {
+	case strings.HasSuffix(account, "$"):
+		f.addDevice(account) // the suffix is people's and no machine's domain
+	case !nobody(s):
+		n := parseName(s)
+		f.accounts = append(f.accounts, n)
+		if n.upn {
+			f.principals = append(f.principals, n)
+		}
+	}
 }
 
 // addDevice takes a machine's name; the short and the full one are one machine.

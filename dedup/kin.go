@@ -290,6 +290,17 @@ func truncated(a, b string) bool {
 // foreign says that a name is written in a script that folding does not bring to ASCII.
 func foreign(n name) bool { return beyondASCII(n.local) || slices.ContainsFunc(n.words, beyondASCII) }
 
+// scriptOf is the script of a name in one of those of which two are never mixed in a name; nil for any other.
+func scriptOf(n name) *unicode.RangeTable {
+	first, _ := utf8.DecodeRuneInString(strings.Join(n.words, "") + n.local)
+	for _, script := range [...]*unicode.RangeTable{unicode.Han, unicode.Hangul, unicode.Cyrillic, unicode.Greek, unicode.Arabic, unicode.Hebrew} {
+		if unicode.Is(script, first) {
+			return script
+		}
+	}
+	return nil
+}
+
 func beyondASCII(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }

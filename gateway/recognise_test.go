@@ -652,6 +652,30 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("krbtgt@ad.harbour.example", "krbtgt"+generic), 2*s), true,
 		},
 		{
+			"two accounts in one field", remote("nfalk;ibrook", "APPSRV", "Nora Falk and Ida Brook ran commands on APPSRV."),
+			cloud("nora.falk@harbour.example;ida.brook@harbour.example", "Nora Falk and Ida Brook ran commands on APPSRV."), true,
+		},
+		{
+			"two accounts in one field, and one of them", remote("nfalk; ibrook", "APPSRV", "Nora Falk and Ida Brook ran commands on APPSRV."),
+			cloud("ida.brook@harbour.example", "Ida Brook"+generic), true,
+		},
+		{
+			"two accounts in one field, and another second one", remote("nfalk;ibrook", "APPSRV", "Nora Falk and Ida Brook ran commands on APPSRV."),
+			cloud("nora.falk@harbour.example;omar.haddad@harbour.example", "Nora Falk and Omar Haddad ran commands on APPSRV."), false,
+		},
+		{
+			"two people of one abbreviation, in Chinese", remote("zwei", "APPSRV", "张伟 ran commands on APPSRV."),
+			shifted(cloud("wei.zhang@harbour.example", "张薇"+generic), 2*s), false,
+		},
+		{
+			"one person in Chinese", remote("zwei", "APPSRV", "张伟 ran commands on APPSRV."),
+			shifted(cloud("wei.zhang@harbour.example", "张伟"+generic), 2*s), true,
+		},
+		{
+			"one person, whose father's name one text has", remote("iivanov", "APPSRV", "Иванов Иван Петрович ran commands on APPSRV."),
+			shifted(cloud("ivan.ivanov@harbour.example", "Иван Иванов"+generic), 2*s), true,
+		},
+		{
 			"tags and entities in the same text", remote("", "", "Sinead O'Connor ran 3 commands from APPSRV7&#10;on HARBOURDC2."),
 			cloud("", "<span class='u'>Sinead O&apos;Connor</span> ran 3 commands<br/>from APPSRV7 on&nbsp;HARBOURDC2."), true,
 		},
