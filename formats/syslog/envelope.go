@@ -36,16 +36,21 @@ func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (e
 	return envelope{received, own}.unwrap(content, maxEnvelopes)
 }
 
-// repeated returns the event that rsyslog counted instead of passing it on each time: "message repeated 2 times: [CEF:0|...]".
+// repeated returns the event that rsyslog counted instead of passing it on each time: "message repeated 2 times: [CEF:0|...]", or
+// where it took CEF for the tag, "CEF: message repeated 2 times: [0|...]".
 func repeated(content []byte) (event []byte, ok bool) {
-	rest, ok := bytes.CutPrefix(content, []byte("message repeated "))
+	rest, tagged := bytes.CutPrefix(content, []byte(tag+":"))
+	if tagged {
+		rest = rest[skipBlanks(rest, 0):]
+	}
+	rest, ok = bytes.CutPrefix(rest, []byte("message repeated "))
 	if !ok {
 		return nil, false
 	}
 	count, event, ok := bytes.Cut(rest, []byte(" times: ["))
 	event, closed := bytes.CutSuffix(event, []byte{']'})
 	event = TrimEnd(event[skipBlanks(event, 0):])
-	return event, ok && closed && len(bytes.Trim(count, "0123456789")) == 0 && hasTag(event)
+	return event, ok && closed && len(bytes.Trim(count, "0123456789")) == 0 && (hasTag(event) || tagged && shaped(event, "d|"))
 }
 
 // envelope carries what is asked of each envelope in another one.

@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -56,8 +57,10 @@ const maxHeaders = 6
 // understands is [Bare]: all of it is content. The error is [ErrEmpty] or nil.
 func Parse(line []byte, received time.Time) (Message, error) {
 	end := len(TrimEnd(line))
-	// Collectors that read a file may leave its byte order mark in front of the first header.
-	start := skipBlanks(line[:end], skipMarks(line[:end], 0))
+	// Collectors that read a file may leave its byte order mark in front of the first header, and those that take a NUL
+	// for the end of a message and a line feed too, the other one of them.
+	start := end - len(bytes.TrimLeft(line[:end], ends))
+	start = skipMarks(line[:end], start)
 	if start == end {
 		return Message{Priority: -1, Form: Bare}, ErrEmpty
 	}
@@ -166,21 +169,34 @@ func (p *parser) original(at int, m *Message) (next int) {
 	return skipBlanks(p.line, len(p.line)-len(rest)+len(address))
 }
 
-// addressed reads the address from which a relay had the message, and the header of the message behind it.
+// addressed reads the address from which a relay had the message, as it is, in brackets or with a colon behind it, and the
+// header of the message behind that, or an event without one.
 func (p *parser) addressed(at int) (Message, bool) {
-	end := at + wordEnd(p.line[at:])
-	next := skipBlanks(p.line, end)
-	if !startsHeader(p.line[next:]) {
+	word := p.line[at : at+wordEnd(p.line[at:])]
+	next := skipBlanks(p.line, at+len(word))
+	event := hasTag(p.line[next:])
+	if !event && !startsHeader(p.line[next:]) {
 		return Message{}, false
 	}
-	if _, err := netip.ParseAddr(string(p.line[at:end])); err != nil {
+	address := string(word)
+	if bare, ok := strings.CutPrefix(address, "["); ok {
+		address = strings.TrimSuffix(bare, "]")
+	} else if bare, ok := strings.CutSuffix(address, ":"); ok {
+		address = bare
+	}
+	if _, err := netip.ParseAddr(address); err != nil {
 		return Message{}, false
+	}
+	outer := Message{Priority: -1, Host: address}
+	if event {
+		outer.App, outer.Body, outer.Form = tag, next, Bare
+		return outer, true
 	}
 	m, ok := p.header(next)
 	if !ok || m.Form == Priority {
 		return Message{}, false
 	}
-	return merge(Message{Priority: -1, Host: string(p.line[at:end])}, m), true
+	return merge(outer, m), true
 }
 
 // StartsEvent tells whether body, the message's content, begins as a CEF event does. The tag may be

@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 	timeless := bsd
 	timeless.Time = time.Time{}
 	agent := syslog.Message{Priority: -1, Time: sent, Host: "hb-agent", App: "CEF", Form: syslog.ISO}
+	behind := syslog.Message{Priority: -1, Host: "192.0.2.9", App: "CEF", Form: syslog.Bare}
 	hostless := agent
 	hostless.Host = ""
 	processed := func(m syslog.Message) syslog.Message { m.Proc = "4120"; return m }
@@ -55,6 +56,13 @@ func TestParse(t *testing.T) {
 		{"columns with tabs and a slip", "003-06-2023\t10:59:12\tAuth.Warning\t192.0.2.77\t" + h5424, mdi, without(sensor)},
 		{"bsd", "<36>Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
 		{"bsd behind five relays", strings.Repeat("<13>Mar  6 09:00:00 relay ", 5) + "<36>Mar  6 08:59:12 HBDC02 ", "CEF:0" + mdi, bsd},
+		{"sensor behind a NUL", "\x00<36>" + h5424, "0" + mdi, sensor},
+		{"sensor with structured data and no blank", "<36>" + h5424 + `[a@1 b="c"]`, "CEF:0" + mdi, sensor},
+		{"sensor with nil structured data and no blank", "<36>" + h5424 + "-", "CEF:0" + mdi, sensor},
+		{"an address", "192.0.2.9 ", "CEF:0" + mdi, behind},
+		{"an address in brackets", "[192.0.2.9] ", "CEF:0" + mdi, behind},
+		{"an address with a colon", "192.0.2.9: ", "CEF:0" + mdi, behind},
+		{"an address in brackets before a header", "[192.0.2.9] <36>" + h5424, "0" + mdi, sensor},
 		{"bsd with the tag twice", "<36>Mar  6 08:59:12 HBDC02 CEF:", "CEF:0" + mdi, bsd},
 		{"bsd with the tag twice, with a blank", "<36>Mar  6 08:59:12 HBDC02 CEF: ", "CEF:0" + mdi, bsd},
 		{"sensor with the tag as structured data", "<36>" + h5424 + "CEF: ", "CEF:0" + mdi, sensor},

@@ -97,7 +97,7 @@ func structuredData(b []byte) int {
 	switch {
 	case i == 0:
 		return 0
-	case i == len(b) || marks(b[i:]) > 0:
+	case i == len(b) || marks(b[i:]) > 0 || hasTag(b[i:]): // a template of rsyslog may have no blank there
 		return i
 	case b[i] == ' ':
 		return i + 1

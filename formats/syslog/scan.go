@@ -244,14 +244,17 @@ func skipBlanks(b []byte, at int) int {
 	return at
 }
 
+// ends are line ends, which NULs are too in some streams.
+const ends = "\r\n\x00"
+
 // TrimEnd cuts line ends, NULs and blanks off the end, also a carriage return or a line feed as rsyslog writes them, #015 and
 // #012, directly behind the last word.
 func TrimEnd(b []byte) []byte {
-	const ends, blanks = "\r\n\x00 \t", " \t"
-	b = bytes.TrimRight(b, ends)
+	const blanks = " \t"
+	b = bytes.TrimRight(b, ends+blanks)
 	for _, written := range [...]string{"#012", "#015"} {
 		if text, ok := bytes.CutSuffix(b, []byte(written)); ok && len(bytes.TrimRight(text, blanks)) == len(text) {
-			b = bytes.TrimRight(text, ends)
+			b = bytes.TrimRight(text, ends+blanks)
 		}
 	}
 	return b
