@@ -67,6 +67,8 @@ func TestNormalizeTellsServicesApart(t *testing.T) {
 		{"sensor", "<36>" + sensorHeader + "0" + sensorEvent, mdi(4 + len(sensorHeader))},
 		{"sensor, digit lost", "<36>" + sensorHeader + sensorEvent, mdi(4 + len(sensorHeader))},
 		{"sensor behind a mark", "<36>" + sensorHeader + "\ufeff0" + sensorEvent, mdi(7 + len(sensorHeader))},
+		{"sensor, by its name's letters", "<36>" + sensorHeader + "0" + strings.Replace(sensorEvent, "Azure ATP", "MDI", 1), mdi(4 + len(sensorHeader))},
+		{"agent, by its name's letters", iso + strings.Replace(agentEvent, "MCAS|SIEM_Agent", "Microsoft|MCAS", 1), mcas(len(iso))},
 		{"agent, by today's name", iso + strings.Replace(agentEvent, "MCAS|SIEM_Agent", "Microsoft|Microsoft Defender for Cloud Apps", 1), mcas(len(iso))},
 		{"agent, by its former name", iso + strings.Replace(agentEvent, "MCAS|SIEM_Agent", "Microsoft|Cloud App Security", 1), mcas(len(iso))},
 		{
@@ -200,6 +202,10 @@ func TestNormalizeGivesADetectionOneContentInEveryEnvelope(t *testing.T) {
 		if n := normalize(fmt.Appendf(nil, envelope, detection), arrival(t)); n.Content != want || n.Service != formats.IdentityProtection {
 			t.Errorf("%s: %s, content %x, want %x", envelope, n.Service, n.Content, want)
 		}
+	}
+	text := fmt.Appendf(nil, `{"category":"UserRiskEvents","properties":%q}`, detection)
+	if n := normalize(text, arrival(t)); n.Content != want || n.Service != formats.IdentityProtection {
+		t.Errorf("%s: %s, content %x, want %x", text, n.Service, n.Content, want)
 	}
 }
 

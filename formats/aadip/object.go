@@ -89,7 +89,14 @@ func unwrap(b []byte) (inner []byte, tenant string) {
 			b, o = items[0], inner
 		}
 	}
-	if p := o["properties"]; o.text("category") == "UserRiskEvents" && len(p) > 0 && p[0] == '{' {
+	if o.text("category") != "UserRiskEvents" {
+		return b, ""
+	}
+	p := []byte(o["properties"])
+	if text := o.text("properties"); text != "" { // as some exports write it
+		p = []byte(text)
+	}
+	if len(p) > 0 && p[0] == '{' {
 		return p, o.text("tenantId")
 	}
 	return b, ""

@@ -29,7 +29,7 @@ func Wrote(e cef.Event) bool {
 		return strings.EqualFold(vendor, "MCAS") && strings.EqualFold(product, "SIEM_Agent")
 	}
 	for _, name := range [...]string{
-		"Microsoft Defender for Cloud Apps", "Defender for Cloud Apps", "Microsoft Cloud App Security", "Cloud App Security",
+		"Microsoft Defender for Cloud Apps", "Defender for Cloud Apps", "Microsoft Cloud App Security", "Cloud App Security", "MCAS",
 	} {
 		if strings.EqualFold(product, name) {
 			return true

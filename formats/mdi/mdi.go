@@ -29,7 +29,7 @@ func Wrote(e cef.Event) bool {
 	}
 	product := strings.TrimSpace(e.Product)
 	for _, name := range [...]string{
-		"Azure ATP", "ATP", "ATA", "Microsoft Defender for Identity", "Defender for Identity",
+		"Azure ATP", "ATP", "ATA", "MDI", "Microsoft Defender for Identity", "Defender for Identity",
 		"Azure Advanced Threat Protection", "Advanced Threat Analytics", "Microsoft Advanced Threat Analytics",
 	} {
 		if strings.EqualFold(product, name) {
