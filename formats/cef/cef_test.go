@@ -38,6 +38,12 @@ func TestParseFields(t *testing.T) {
 		{"full name in a text", "start=1 msg=a sourceUserName=b startTime=2 cnt=3", []cef.Field{
 			{"start", "1"}, {"msg", "a sourceUserName=b startTime=2"}, {"cnt", "3"},
 		}},
+		{"keys in lower case", "externalid=7 start=1 msg=a destinationservicename=b c cs1label=portalurl cs1=x c6a1label= c6a1=", []cef.Field{
+			{"externalId", "7"}, {"start", "1"}, {"msg", "a"}, {"destinationServiceName", "b c"}, {"cs1Label", "portalurl"}, {"cs1", "x"}, {"c6a1Label", ""}, {"c6a1", ""},
+		}},
+		{"keys in lower case in a text", "start=1 msg=a externalid=8 cs1label=url externalId=7", []cef.Field{
+			{"start", "1"}, {"msg", "a externalid=8 cs1label=url"}, {"externalId", "7"},
+		}},
 		{"every value quoted", `start="1" msg="a "b" c" cnt="" `, []cef.Field{{"start", "1"}, {"msg", `a "b" c`}, {"cnt", ""}}},
 		{"some values quoted", `start="1" msg="a" cnt=2`, []cef.Field{{"start", `"1"`}, {"msg", `"a"`}, {"cnt", "2"}}},
 		{"semicolons between the fields", "start=1;msg=a cnt=2; b,cnt=3;cs1Label=url;cs1=https\\://x/?a=1;", []cef.Field{

@@ -7,8 +7,8 @@
 // collectors write, because the services leave the equals sign unescaped in values. Everything else is text of
 // the value before it. Values stay as they were written, every byte: joining them gives the extension back
 // ([Event.Text]), with a blank for such a tab or another separator, which lets a translator put a key that somebody
-// smuggled into a value back into that value. Three things that some relays do to every field are undone first: keys
-// under their full names, quotation marks around the values, and other separators than blanks.
+// smuggled into a value back into that value. Four things that some relays do to every field are undone first: keys
+// under their full names, keys in lower case, quotation marks around the values, and other separators than blanks.
 package cef
 
 import (

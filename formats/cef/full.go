@@ -3,6 +3,7 @@ package cef
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // inFull tells whether an extension has its keys under their full names, as Logstash's codec writes them where it isn't told
@@ -12,6 +13,33 @@ func inFull(ext []Field, s string) bool {
 		return false
 	}
 	return strings.Contains(s, "startTime=") || strings.Contains(s, "deviceCustomString1=") || strings.Contains(s, "sourceUserName=")
+}
+
+// inLower tells whether an extension has its keys in lower case, as relays that fold everything write them: one with a key that
+// isn't only has a text in which somebody wrote such a key.
+func inLower(ext []Field, s string) bool {
+	if slices.ContainsFunc(ext, func(f Field) bool { return strings.ContainsFunc(f.Key, unicode.IsUpper) }) {
+		return false
+	}
+	return strings.Contains(s, "externalid=") || strings.Contains(s, "cs1label=")
+}
+
+// raised is the key of a name in lower case, of those with other letters that the services write; of any other key it is the key.
+func raised(name string) string {
+	if custom, ok := strings.CutSuffix(name, "label"); ok {
+		name = custom + "Label"
+	}
+	switch name {
+	case "destinationservicename":
+		return "destinationServiceName"
+	case "externalid":
+		return "externalId"
+	case "requestclientapplication":
+		return "requestClientApplication"
+	case "requestmethod":
+		return "requestMethod"
+	}
+	return name
 }
 
 // short is the key of a full name in the CEF guide, of those that the services write; of any other key it is the key.

@@ -6,9 +6,10 @@ import "strings"
 // tag may be missing because Defender for Identity's went into the syslog header, and with it the
 // digit, because its documentation lost that: "0|Microsoft|" and "|Microsoft|" begin an event too.
 func Start(s string) (bar int, ok bool) {
-	rest, tagged := strings.CutPrefix(s, "CEF:")
+	const tag = "CEF:"
+	rest, tagged := s, len(s) >= len(tag) && strings.EqualFold(s[:len(tag)], tag)
 	if tagged {
-		rest = strings.TrimLeft(rest, " ")
+		rest = strings.TrimLeft(s[len(tag):], " ")
 	}
 	bar = len(s) - len(rest)
 	digits := 0
@@ -61,10 +62,17 @@ func ParseInto(e *Event, s string) error {
 		s, between = strings.ReplaceAll(s, writtenTab, "\t"), ""
 	}
 	e.Extension = appendExtension(e.Extension, s, between, Known)
-	if inFull(e.Extension, s) {
-		e.Extension = appendExtension(e.Extension[:0], s, between, func(key string) bool { return Known(short(key)) })
+	var usual func(key string) string // where the keys are in other words or letters
+	switch {
+	case inFull(e.Extension, s):
+		usual = short
+	case inLower(e.Extension, s):
+		usual = raised
+	}
+	if usual != nil {
+		e.Extension = appendExtension(e.Extension[:0], s, between, func(key string) bool { return Known(usual(key)) })
 		for i := range e.Extension {
-			e.Extension[i].Key = short(e.Extension[i].Key)
+			e.Extension[i].Key = usual(e.Extension[i].Key)
 		}
 	}
 	unquote(e.Extension)

@@ -13,6 +13,9 @@ const earliest, latest = 1262304000, 4133980800 // 2010 and 2101 begin, in secon
 // tells the zone. It is the zero time for anything else and before 2010 or after 2100.
 func Time(s string) time.Time {
 	t := epoch(s)
+	if strings.ContainsAny(s, "tz") { // the letters of RFC 3339 may be small (section 5.6)
+		s = strings.ToUpper(s)
+	}
 	for _, layout := range [...]string{
 		time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00",
 		"Jan _2 2006 15:04:05 UTC", "Jan _2 2006 15:04:05 GMT", "Jan _2 2006 15:04:05 -0700",

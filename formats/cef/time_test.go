@@ -11,6 +11,7 @@ func TestTime(t *testing.T) {
 	at := func(nanoseconds int) time.Time { return time.Date(2023, 3, 6, 8, 0, 0, nanoseconds, time.UTC) }
 	for text, want := range map[string]time.Time{
 		"2023-03-06T08:00:00.1234567Z":   at(123456700),
+		"2023-03-06t08:00:00.1234567z":   at(123456700),
 		"2023-03-06T09:00:00.123+01:00":  at(123000000),
 		"2023-03-06T08:00:00":            at(0),
 		"2023-03-06 08:00:00.123":        at(123000000),

@@ -78,7 +78,7 @@ func addUser(n *formats.Notification, name string) {
 // keep puts a value that has no place of its own into n.URL or n.Extra.
 func keep(n *formats.Notification, name, v string) {
 	const most = 64 // more than the service writes
-	if name == "portalURL" && n.URL == "" {
+	if strings.EqualFold(name, "portalURL") && n.URL == "" {
 		n.URL = strings.ReplaceAll(v, `\:`, ":")
 		return
 	}

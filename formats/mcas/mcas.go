@@ -48,7 +48,7 @@ func Normalize(e cef.Event) (formats.Notification, error) {
 	n := formats.Notification{
 		Service: formats.CloudAppSecurity,
 		Kind:    formats.Alert,
-		Class:   strings.TrimSpace(e.Class),
+		Class:   strings.ToUpper(strings.TrimSpace(e.Class)), // which all are, as the service writes them
 		Title:   strings.TrimSpace(e.Name),
 	}
 	n.Type = n.Class

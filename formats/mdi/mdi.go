@@ -58,7 +58,7 @@ func Normalize(e cef.Event) (formats.Notification, error) {
 		n.Severity = severity(rank)
 	}
 	var f fields
-	if strings.HasSuffix(n.Class, "MonitoringAlert") {
+	if strings.HasSuffix(strings.ToLower(n.Class), "monitoringalert") {
 		n.Kind = formats.Health
 		f = genuineInHealth(e)
 	} else {

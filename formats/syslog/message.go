@@ -206,7 +206,7 @@ func (m Message) StartsEvent(body []byte) bool {
 	if hasTag(body) {
 		return true
 	}
-	return (m.App == "" || m.App == tag) && (shaped(body, "d|") || len(body) > 0 && body[0] == '|')
+	return (m.App == "" || strings.EqualFold(m.App, tag)) && (shaped(body, "d|") || len(body) > 0 && body[0] == '|')
 }
 
 // payload tells whether something that Sluice reads begins at the message's content.

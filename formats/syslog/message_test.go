@@ -63,6 +63,8 @@ func TestParse(t *testing.T) {
 		{"an address in brackets", "[192.0.2.9] ", "CEF:0" + mdi, behind},
 		{"an address with a colon", "192.0.2.9: ", "CEF:0" + mdi, behind},
 		{"an address in brackets before a header", "[192.0.2.9] <36>" + h5424, "0" + mdi, sensor},
+		{"bsd in lower case", "<36>mar  6 08:59:12 HBDC02 ", "cef:0" + mdi, bsd},
+		{"agent in lower case", "2023-03-06t08:59:12.044z hb-agent ", "cef:0" + mdi, agent},
 		{"bsd with the tag twice", "<36>Mar  6 08:59:12 HBDC02 CEF:", "CEF:0" + mdi, bsd},
 		{"bsd with the tag twice, with a blank", "<36>Mar  6 08:59:12 HBDC02 CEF: ", "CEF:0" + mdi, bsd},
 		{"sensor with the tag as structured data", "<36>" + h5424 + "CEF: ", "CEF:0" + mdi, sensor},

@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bytes"
+	"strings"
 	"time"
 )
 
@@ -39,8 +40,11 @@ func counted(b []byte) int {
 
 // stamp reads an RFC 3339 time with any number of fractional digits.
 func stamp(b []byte) (time.Time, bool) {
-	if !shaped(b, "dddd-dd-ddTdd:dd:dd") {
+	if !shaped(b, "dddd-dd-ddTdd:dd:dd") && !shaped(b, "dddd-dd-ddtdd:dd:dd") {
 		return time.Time{}, false
+	}
+	if bytes.ContainsAny(b, "tz") { // the letters may be small (section 5.6)
+		b = bytes.ToUpper(b)
 	}
 	var t time.Time
 	if t.UnmarshalText(b) == nil {
@@ -77,7 +81,7 @@ func tagWithProcess(b []byte) (n int, process string) {
 // bsdStamp reads "Jan _2 15:04:05" (RFC 3164 section 4.1.2), with a zero for the blank, a year before
 // or behind the time, and a fraction of the second. It returns its length, 0 if there is none.
 func bsdStamp(b []byte, received time.Time) (n int, t time.Time, year bool) {
-	if !shaped(b, "Aaa ") || len(b) < len("Jan 2 15:04:05") {
+	if !shaped(b, "Aaa ") && !shaped(b, "aaa ") || len(b) < len("Jan 2 15:04:05") {
 		return 0, t, false
 	}
 	end := len("Jan 2 15:04:05")
@@ -146,14 +150,14 @@ func startsContent(b []byte) bool {
 	return hasTag(b) || len(b) > 0 && (b[0] == '{' || b[0] == '|') || shaped(b, "d|")
 }
 
-// hasTag tells whether b begins with "CEF:" and, perhaps after a blank, a version.
+// hasTag tells whether b begins with "CEF:" and, perhaps after a blank, a version. Some relays fold all that they pass on.
 func hasTag(b []byte) bool {
-	if len(b) == 0 || b[0] != tag[0] {
+	const begin = tag + ":"
+	if len(b) < len(begin) || b[0]|0x20 != 'c' || !strings.EqualFold(string(b[:len(begin)]), begin) {
 		return false
 	}
-	rest, ok := bytes.CutPrefix(b, []byte(tag+":"))
-	rest = bytes.TrimLeft(rest, " ")
-	return ok && len(rest) > 0 && digit(rest[0])
+	rest := bytes.TrimLeft(b[len(begin):], " ")
+	return len(rest) > 0 && digit(rest[0])
 }
 
 // startsHeader tells whether b begins as a header does.
