@@ -15,7 +15,7 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 	case p.local == "":
 	case k == same && p.local == q.local && p.domain == q.domain:
 		best, x, y = k, p, q // whatever else they are called
-	case k == namesake, otherNumber(p, q) && !bothNamed(a, b):
+	case k == namesake, otherNumber(p, q) && !bothNamed(a, b), s.signedInApart(p, q, a, b):
 		return false // two people of one display name
 	}
 	switch best {
@@ -101,6 +101,13 @@ func (s scale) calledApart(a, b *facts) bool {
 	return len(mine) > 0 && len(theirs) > 0 && !slices.ContainsFunc(mine, func(x name) bool {
 		return slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) > stranger })
 	})
+}
+
+// signedInApart: two principal names, of whose suffixes nothing is known, that come from two addresses. Either alone may be one
+// person's.
+func (s scale) signedInApart(x, y name, a, b *facts) bool {
+	_, _, other := otherAddress(a, b)
+	return other && s.directory.between(x.domain, y.domain) == unrelated
 }
 
 // listsApart: each of two lists has somebody who is nobody on the other one, as what one person did together with a second has

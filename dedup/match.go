@@ -160,7 +160,7 @@ func (b *Batch) remembered(k formats.Kind) time.Duration {
 }
 
 // sameStart finds the alert of a message whose ID was cut off, or for such a message the alert that
-// has one: the same service, class, people and start. Defender for Identity writes the start with
+// has one: the same service, class, people, machines and start. Defender for Identity writes the start with
 // seven digits, so that it is as good as an ID.
 func (b *Batch) sameStart(n *formats.Notification, now time.Time) (Match, bool, error) {
 	if n.Kind != formats.Alert || !exactStart(n) {
@@ -183,7 +183,7 @@ func (b *Batch) sameStart(n *formats.Notification, now time.Time) (Match, bool, 
 		return Match{}, false, err
 	}
 	x, y := b.x.scale.facts(n), b.x.scale.facts(&s.Notification)
-	if k, _, _ := b.x.scale.closest(x.accounts, y.accounts); k <= stranger {
+	if k, _, _ := b.x.scale.closest(x.accounts, y.accounts); k <= stranger || b.x.scale.otherDevices(&x, &y) {
 		return Match{}, false, nil
 	}
 	return Match{

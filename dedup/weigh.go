@@ -197,6 +197,13 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 	}
 }
 
+// otherDevices: both are about machines, and none is one of the other's.
+func (s scale) otherDevices(a, b *facts) bool {
+	return len(a.devices) > 0 && len(b.devices) > 0 && !slices.ContainsFunc(a.devices, func(d device) bool {
+		return slices.ContainsFunc(b.devices, func(o device) bool { return s.directory.one(o, d) })
+	})
+}
+
 // doesWithoutMachines: it tells its story without the machine that the other text names. An address may stand for one, and
 // what Defender for Identity calls one that it couldn't resolve.
 func (f *facts) doesWithoutMachines() bool {
@@ -204,24 +211,31 @@ func (f *facts) doesWithoutMachines() bool {
 }
 
 func weighAddresses(v *verdict, a, b *facts) {
-	if len(a.addresses) == 0 || len(b.addresses) == 0 {
-		return
-	}
 	for _, x := range a.addresses {
 		if slices.Contains(b.addresses, x) {
 			v.add("address", pointsAddress, "both come from %s", x)
 			return
 		}
 	}
-	// One machine has addresses of both families; two of one family are two machines.
+	if x, y, ok := otherAddress(a, b); ok {
+		v.add("address", -2*pointsAddress, "one comes from %s, the other from %s", x, y)
+	}
+}
+
+// otherAddress finds two addresses that can't be one machine's, where the two have none in common. One machine has addresses of
+// both families; two of one family are two machines.
+func otherAddress(a, b *facts) (x, y string, ok bool) {
+	if slices.ContainsFunc(a.addresses, func(x string) bool { return slices.Contains(b.addresses, x) }) {
+		return "", "", false
+	}
 	for _, x := range a.addresses {
 		for _, y := range b.addresses {
 			if strings.Contains(x, ":") == strings.Contains(y, ":") {
-				v.add("address", -2*pointsAddress, "one comes from %s, the other from %s", x, y)
-				return
+				return x, y, true
 			}
 		}
 	}
+	return "", "", false
 }
 
 // weighTimes compares the event times; where one of them may be the time at which the service raised

@@ -399,6 +399,30 @@ func TestDecisions(t *testing.T) {
 			"notification mdi alert 1 forwarded managed_here",
 			"notification mdi alert 2 forwarded managed_here",
 		}},
+		{"a message cut before its ID, then another machine's of the same start", with(), func(st *story) {
+			whole := ida.mdi()
+			cut := whole[:strings.Index(whole, "externalId=")+4]
+			st.at(20*s, strings.Replace(cut, "suser=", "shost=APPSRV suser=", 1))
+			st.at(1*m, strings.Replace(whole, "suser=", "shost=DBSRV suser=", 1))
+		}, []string{
+			"notification mdi alert 1 forwarded managed_here",
+			"notification mdi alert 2 forwarded managed_here",
+		}},
+		{"risky sign-ins under one name with two suffixes, from two addresses and from one", with(), func(st *story) {
+			from := func(address string, start time.Duration) string { return riskySignIn("ida.brook@sea.example", start) + " src=" + address }
+			st.at(1*m, riskDetection(1, "unfamiliarFeatures", "ida.brook@lake.example", 0))
+			st.at(3*m, from("203.0.113.9", 0))
+			st.at(5*h, riskDetection(2, "unfamiliarFeatures", "ida.brook@lake.example", 5*h))
+			st.at(5*h+3*m, from("203.0.113.2", 5*h))
+			st.at(9 * h)
+		}, []string{
+			"notification idp alert 1 held waiting",
+			"notification mcas alert 2 forwarded managed_here",
+			"release idp alert 1 forwarded hold_expired",
+			"notification idp alert 3 held waiting",
+			"notification mcas alert 3 forwarded managed_here",
+			"release idp alert 3 suppressed twin_forwarded",
+		}},
 		{"one risky sign-in for several detections", with(), func(st *story) {
 			st.at(1*m, riskDetection(1, "unfamiliarFeatures", "ida.brook@harbour.example", 0))
 			st.at(2*m, riskDetection(2, "anonymizedIPAddress", "ida.brook@harbour.example", 1*m))
