@@ -79,7 +79,8 @@ func Parse(line []byte, received time.Time) (Message, error) {
 	}
 	outer := m
 	for range maxHeaders - 1 {
-		inner, ok := p.header(m.Body)
+		// A relay that doesn't know octet counts takes one for the beginning of the message.
+		inner, ok := p.header(m.Body + counted(p.line[m.Body:]))
 		if !ok || inner.Body >= end {
 			break
 		}
@@ -146,7 +147,11 @@ func (p *parser) anyHeader(at int) (Message, bool) {
 		return m, true
 	}
 	if named := m; m.Form == Priority && !startsContent(p.line[next:]) {
-		if named.Body = p.tag(p.host(next, &named), &named); hasTag(p.line[named.Body:]) || bytes.HasPrefix(p.line[named.Body:], []byte{'{'}) {
+		from := next
+		if bytes.HasPrefix(p.line[next:], []byte("- ")) { // the time that it hasn't, as QRadar writes it
+			from += len("- ")
+		}
+		if named.Body = p.tag(p.host(from, &named), &named); hasTag(p.line[named.Body:]) || bytes.HasPrefix(p.line[named.Body:], []byte{'{'}) {
 			return named, true
 		}
 	}

@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 	timeless := bsd
 	timeless.Time = time.Time{}
 	agent := syslog.Message{Priority: -1, Time: sent, Host: "hb-agent", App: "CEF", Form: syslog.ISO}
+	relay := syslog.Message{Priority: 13, Time: time.Date(2023, 3, 6, 9, 0, 0, 0, time.UTC), Host: "relay", Form: syslog.RFC3164}
 	behind := syslog.Message{Priority: -1, Host: "192.0.2.9", App: "CEF", Form: syslog.Bare}
 	hostless := agent
 	hostless.Host = ""
@@ -65,6 +66,12 @@ func TestParse(t *testing.T) {
 		{"an address in brackets before a header", "[192.0.2.9] <36>" + h5424, "0" + mdi, sensor},
 		{"bsd in lower case", "<36>mar  6 08:59:12 HBDC02 ", "cef:0" + mdi, bsd},
 		{"agent in lower case", "2023-03-06t08:59:12.044z hb-agent ", "cef:0" + mdi, agent},
+		{"sensor behind its octet count, behind a relay", "<13>Mar  6 09:00:00 relay " + strconv.Itoa(len("<36>"+h5424+"0"+mdi)) + " <36>" + h5424, "0" + mdi, sensor},
+		{"no sensor behind another count, behind a relay", "<13>Mar  6 09:00:00 relay ", "12 <36>" + h5424 + "0" + mdi, relay},
+		{"no time, but a host", "<01>- HBDC02 ", "CEF:0" + mdi, func() syslog.Message { m := timeless; m.Priority, m.Form = 1, syslog.Priority; return m }()},
+		{"sensor, in a container's log", "2023-03-06T09:00:00.123456789Z stdout F <36>" + h5424, "0" + mdi, sensor},
+		{"agent, in a container's log", "2023-03-06T09:00:00.123456789Z stderr F 2023-03-06T08:59:12.044Z hb-agent ", mcas, agent},
+		{"agent, hours of a zone", "2023-03-06T10:59:12.044+02 hb-agent ", mcas, agent},
 		{"bsd with the tag twice", "<36>Mar  6 08:59:12 HBDC02 CEF:", "CEF:0" + mdi, bsd},
 		{"bsd with the tag twice, with a blank", "<36>Mar  6 08:59:12 HBDC02 CEF: ", "CEF:0" + mdi, bsd},
 		{"sensor with the tag as structured data", "<36>" + h5424 + "CEF: ", "CEF:0" + mdi, sensor},

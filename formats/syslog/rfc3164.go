@@ -30,6 +30,11 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	}
 	m.Time = when
 	next := skipBlanks(p.line, at+n+closed(p.line[at+n:]))
+	for _, stream := range [...]string{"stdout F ", "stderr F "} { // a container's, whole, as its runtime logs it
+		if rest, ok := bytes.CutPrefix(p.line[next:], []byte(stream)); ok && m.Form == ISO {
+			return len(p.line) - len(rest), true
+		}
+	}
 	after := p.host(next, m)
 	// The library would read a relay's second header as tag and text, so it isn't asked about one, nor
 	// about the times that it is known to refuse.

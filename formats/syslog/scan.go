@@ -53,6 +53,7 @@ func stamp(b []byte) (time.Time, bool) {
 	for _, layout := range [...]string{
 		"2006-01-02T15:04:05",      // no zone: UTC, as everything the services write
 		"2006-01-02T15:04:05Z0700", // no colon in the zone (ISO 8601's basic format), as many a relay writes
+		"2006-01-02T15:04:05Z07",   // nor the minutes
 	} {
 		if t, err := time.Parse(layout, string(b)); err == nil {
 			return t.UTC(), true
