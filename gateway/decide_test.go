@@ -409,7 +409,9 @@ func TestDecisions(t *testing.T) {
 			"notification mdi alert 2 forwarded managed_here",
 		}},
 		{"risky sign-ins under one name with two suffixes, from two addresses and from one", with(), func(st *story) {
-			from := func(address string, start time.Duration) string { return riskySignIn("ida.brook@sea.example", start) + " src=" + address }
+			from := func(address string, start time.Duration) string {
+				return riskySignIn("ida.brook@sea.example", start) + " src=" + address
+			}
 			st.at(1*m, riskDetection(1, "unfamiliarFeatures", "ida.brook@lake.example", 0))
 			st.at(3*m, from("203.0.113.9", 0))
 			st.at(5*h, riskDetection(2, "unfamiliarFeatures", "ida.brook@lake.example", 5*h))
