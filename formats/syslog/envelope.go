@@ -127,7 +127,15 @@ func (e envelope) opened(value []byte, tagged bool, most int) (event []byte, m M
 		return e.unwrap(value, most-1)
 	}
 	var text string
-	if json.Unmarshal(value, &text) != nil || !strings.HasPrefix(text, "{") && strings.ContainsAny(strings.TrimRight(text, "\r\n"), "\r\n") {
+	if json.Unmarshal(value, &text) != nil {
+		// Marks around the message as it is, whose backslashes JSON would have two of. A whole envelope's values are valid.
+		inner, closed := strings.CutSuffix(string(value[1:]), `"`)
+		if !closed {
+			return nil, m, false
+		}
+		text = inner
+	}
+	if !strings.HasPrefix(text, "{") && strings.ContainsAny(strings.TrimRight(text, "\r\n"), "\r\n") {
 		return nil, m, false // several messages are no event, and an object may be written on several lines
 	}
 	line := []byte(text)
