@@ -81,7 +81,7 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 		return nil, m, false
 	}
 	var object map[string]json.RawMessage
-	if json.Unmarshal(content, &object) != nil {
+	if json.Unmarshal(content, &object) != nil && json.Unmarshal(escaped(content), &object) != nil {
 		return nil, m, false
 	}
 	tagged := false // the tag stands in a member of its own
@@ -105,6 +105,18 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 		}
 	}
 	return nil, m, false
+}
+
+// escaped is an object that a relay has put together of texts as they are, as it should have: with two backslashes for each but
+// those before a quotation mark.
+func escaped(object []byte) []byte {
+	out := make([]byte, 0, len(object)+bytes.Count(object, []byte{'\\'}))
+	for i, c := range object {
+		if out = append(out, c); c == '\\' && i+1 < len(object) && object[i+1] != '"' {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // inner returns what a member of a member has. So the Elastic Common Schema names the whole message, of which message may be
