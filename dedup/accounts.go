@@ -1,10 +1,14 @@
 package dedup
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 // weighAccounts adds what the accounts say and is false where they are two people.
 func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
-	if s.listsApart(a.accounts, b.accounts) {
+	if s.listsApart(a, b) {
 		return false
 	}
 	best, x, y := s.closest(a.best, b.best)
@@ -104,35 +108,63 @@ func (s scale) calledApart(a, b *facts) bool {
 }
 
 // signedInApart: two principal names, of whose suffixes nothing is known, that come from two addresses. Either alone may be one
-// person's.
+// person's, and everybody of a tenant has a second suffix, onmicrosoft.com's. From within a network and from outside it come
+// the same people.
 func (s scale) signedInApart(x, y name, a, b *facts) bool {
-	_, _, other := otherAddress(a, b)
-	return other && s.directory.between(x.domain, y.domain) == unrelated
+	const tenants = ".onmicrosoft.com"
+	from, to, other := otherAddress(a, b)
+	return other && isPrivate(from) == isPrivate(to) && !strings.HasSuffix(x.domain, tenants) && !strings.HasSuffix(y.domain, tenants) &&
+		s.directory.between(x.domain, y.domain) == unrelated
+}
+
+func isPrivate(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && a.IsPrivate()
 }
 
 // listsApart: each of two lists has somebody who is nobody on the other one, as what one person did together with a second has
 // beside what they did with a third.
-func (s scale) listsApart(as, bs []name) bool {
-	return len(as) > 1 && len(bs) > 1 && s.hasAnother(as, bs) && s.hasAnother(bs, as)
+func (s scale) listsApart(a, b *facts) bool {
+	return len(a.accounts) > 1 && len(b.accounts) > 1 && s.hasAnother(a, b) && s.hasAnother(b, a)
 }
 
-func (s scale) hasAnother(as, bs []name) bool {
-	const most = 16 // however many somebody writes
-	bs = bs[:min(len(bs), most)]
-	return slices.ContainsFunc(as[:min(len(as), most)], func(a name) bool {
-		k, _, _ := s.closest([]name{a}, bs)
-		return k <= stranger
-	})
+// hasAnother: f has somebody who is nobody that the other one lists or whose text names.
+func (s scale) hasAnother(f, other *facts) bool {
+	const most, sample = 16, 3 // however many somebody writes; as many in common are parts of one list
+	as, bs := f.accounts[:min(len(f.accounts), most)], other.accounts[:min(len(other.accounts), most)]
+	others, common := 0, 0
+	for _, a := range as {
+		switch k, _, _ := s.closest([]name{a}, bs); {
+		case k >= likely:
+			common++
+		case k > stranger || a.opaque:
+		default:
+			if _, named := mentioned([]name{a}, other.text); named {
+				continue
+			}
+			if k, _, _ := s.closest([]name{a}, other.text.persons[:min(len(other.text.persons), most)]); k >= likely && k != incomparable {
+				continue
+			}
+			others++
+		}
+	}
+	return others > 0 && common < sample
 }
 
 // writtenApart: f's text is a summary of what somebody did, whose name in another script than an account's is that of nobody in
 // the other's text, though this has such names: zwei is 张伟 there, and wei.zhang is 张薇.
 func (s scale) writtenApart(f, other *facts) bool {
-	if len(f.text.subject) == 0 || !foreign(f.text.subject[0]) || other.text.mentions(f.text.subject[0]) {
+	if len(f.text.subject) == 0 || !foreign(f.text.subject[0]) || other.text.mentions(f.text.subject[0]) || s.namesOwn(other) {
 		return false
 	}
 	script := scriptOf(f.text.subject[0])
-	people := slices.DeleteFunc(slices.Clone(other.text.persons), func(n name) bool { return script == nil || scriptOf(n) != script })
+	if k, _, _ := s.closest(f.text.subject, f.accounts); k <= stranger {
+		return false // a form of the name that the account doesn't have
+	}
+	people := slices.DeleteFunc(slices.Clone(other.text.persons), func(n name) bool {
+		k, _, _ := s.closest([]name{n}, other.accounts)
+		return script == nil || scriptOf(n) != script || k <= stranger
+	})
 	k, _, _ := s.closest(f.text.subject, people)
 	return len(people) > 0 && k <= stranger
 }

@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"html"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -34,11 +35,16 @@ type facts struct {
 	payload int // bytes that its strings may keep in memory
 }
 
+// mostAccounts is how many are compared: a field may have hundreds.
+const mostAccounts = 64
+
 func (s scale) facts(n *formats.Notification) facts {
 	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message, n.Service)}
 	for _, a := range n.Accounts {
-		for name := range strings.SplitSeq(a.Name, ";") { // which no name has in it, and lists of them have between
-			f.addAccount(name)
+		for name := range strings.SplitSeq(html.UnescapeString(a.Name), ";") { // which no name has in it, and lists of them have between
+			if len(f.accounts) < mostAccounts {
+				f.addAccount(name)
+			}
 		}
 	}
 	for _, d := range n.Devices {

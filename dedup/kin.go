@@ -25,6 +25,8 @@ func (d directory) kin(a, b name) kinship {
 	a, b = initialled(a, b), initialled(b, a)
 	k := alike(a, b)
 	switch {
+	case k > stranger && a.entry != "" && b.entry != "" && a.entry != b.entry:
+		return namesake // two entries of one name
 	case k == incomparable && a.account && b.account && (administers(a) && plainly(b) || administers(b) && plainly(a)):
 		return namesake
 	case k <= incomparable:
@@ -292,9 +294,9 @@ func foreign(n name) bool { return beyondASCII(n.local) || slices.ContainsFunc(n
 
 // scriptOf is the script of a name in one of those of which two are never mixed in a name; nil for any other.
 func scriptOf(n name) *unicode.RangeTable {
-	first, _ := utf8.DecodeRuneInString(strings.Join(n.words, "") + n.local)
+	letters := strings.Join(n.words, "") + n.local
 	for _, script := range [...]*unicode.RangeTable{unicode.Han, unicode.Hangul, unicode.Cyrillic, unicode.Greek, unicode.Arabic, unicode.Hebrew} {
-		if unicode.Is(script, first) {
+		if letters != "" && !strings.ContainsFunc(letters, func(r rune) bool { return !unicode.Is(script, r) }) {
 			return script
 		}
 	}

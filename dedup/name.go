@@ -16,7 +16,7 @@ type name struct {
 	opaque bool     // a number rather than a name: says nothing about other spellings
 	upn    bool     // local and domain stood with an @ between them
 	guest  bool     // of another organisation, as the UPN of an invited one says; the domain is that of their home
-	entry  bool     // a directory's, by what it is called there, as another entry of the domain may be too
+	entry  string   // where it is one of a directory's: its distinguished name, folded; what it is called there another one may be too
 	marks
 }
 
@@ -38,7 +38,7 @@ func parseName(s string) name {
 		return parseSpelling(s)
 	}
 	n := parseSpelling(called)
-	n.entry = true
+	n.entry = fold(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), ""))
 	if n.domain == "" {
 		n.domain = fold(domain)
 	}
@@ -216,11 +216,20 @@ func splitUPN(s string) (local, domain string, guest bool) {
 			return home[:i], home[i+1:], true
 		}
 	}
-	if by, home, vouched := strings.Cut(s, "#"); vouched && strings.Contains(by, ".") && strings.Contains(home, "@") && !strings.Contains(by, "@") {
+	if by, home, vouched := strings.Cut(s, "#"); vouched && vouches(by) && strings.Contains(home, "@") {
 		s, guest = home, true
 	}
 	i := strings.LastIndex(s, "@")
 	return s[:i], s[i+1:], guest
+}
+
+// vouches tells the providers whose word a tenant takes for a guest.
+func vouches(by string) bool {
+	switch by {
+	case "live.com", "google.com", "facebook.com":
+		return true
+	}
+	return false
 }
 
 // isOpaque recognises employee numbers and the like: hardly a letter beside the digits, or a GUID.

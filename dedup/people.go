@@ -54,7 +54,7 @@ func (p People) Read(s string) Spelling {
 	n := parseName(s)
 	r := Spelling{Domain: n.domain, Key: fold(s), Letters: lettersOf(n), name: n}
 	switch {
-	case n.local == "", n.entry: // a display name, or half of an account
+	case n.local == "", n.entry != "": // a display name, or half of an account
 	case n.upn && strings.Contains(n.domain, "."):
 		r.Form, r.UPN = Principal, n.String()
 	case n.domain != "":

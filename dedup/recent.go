@@ -14,6 +14,7 @@ type recent struct {
 const (
 	recentBytes = 16 << 20
 	factsBytes  = 1 << 10 // beside the text and what is read in it
+	nameBytes   = 256     // of an account
 )
 
 func (r *recent) get(key EventKey) (*facts, bool) {
@@ -40,7 +41,7 @@ func (r *recent) put(key EventKey, f facts) *facts {
 }
 
 func (r *recent) keep(key EventKey, f *facts) {
-	size := factsBytes + f.payload + f.text.bytes()
+	size := factsBytes + f.payload + f.text.bytes() + nameBytes*len(f.accounts)
 	for k, v := range f.n.Extra {
 		size += len(k) + len(v)
 	}

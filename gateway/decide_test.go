@@ -408,6 +408,14 @@ func TestDecisions(t *testing.T) {
 			"notification mdi alert 1 forwarded managed_here",
 			"notification mdi alert 2 forwarded managed_here",
 		}},
+		{"a risky sign-in under a tenant's suffix and one's own, from two addresses", with(), func(st *story) {
+			st.at(1*m, riskDetection(1, "unfamiliarFeatures", "ida.brook@sea.onmicrosoft.com", 0))
+			st.at(3*m, riskySignIn("ida.brook@sea.example", 0)+" src=203.0.113.9")
+		}, []string{
+			"notification idp alert 1 held waiting",
+			"notification mcas alert 1 forwarded managed_here",
+			"release idp alert 1 suppressed twin_forwarded",
+		}},
 		{"risky sign-ins under one name with two suffixes, from two addresses and from one", with(), func(st *story) {
 			from := func(address string, start time.Duration) string {
 				return riskySignIn("ida.brook@sea.example", start) + " src=" + address

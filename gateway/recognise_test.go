@@ -664,6 +664,22 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk@harbour.example;omar.haddad@harbour.example", "Nora Falk and Omar Haddad ran commands on APPSRV."), false,
 		},
 		{
+			"two lists with a second one each, of whom both texts speak", remote("nfalk;obauer", "APPSRV", "Nora Falk and Otto Bauer ran commands on APPSRV for Ida Brook."),
+			cloud("nora.falk@harbour.example;ida.brook@harbour.example", "Nora Falk and Otto Bauer ran commands on APPSRV for Ida Brook."), true,
+		},
+		{
+			"parts of one list", remote("nfalk;ibrook;ohaddad;obauer", "APPSRV", "Somebody ran commands on APPSRV."),
+			cloud("nora.falk@harbour.example;ida.brook@harbour.example;omar.haddad@harbour.example;mia.lund@harbour.example", "Somebody ran commands on APPSRV."), true,
+		},
+		{
+			"one person in Chinese, and whom it was done to", remote("zwei", "APPSRV", "zwei ran commands on APPSRV against 李娜."),
+			shifted(cloud("wei.zhang@harbour.example", "张伟"+generic), 2*s), true,
+		},
+		{
+			"one person in kanji and in kana", remote("htanaka", "APPSRV", "田中はなこ ran commands on APPSRV."),
+			shifted(cloud("hanako.tanaka@harbour.example", "田中花子"+generic), 2*s), true,
+		},
+		{
 			"two people of one abbreviation, in Chinese", remote("zwei", "APPSRV", "张伟 ran commands on APPSRV."),
 			shifted(cloud("wei.zhang@harbour.example", "张薇"+generic), 2*s), false,
 		},

@@ -82,6 +82,11 @@ func keep(n *formats.Notification, name, v string) {
 		n.URL = strings.ReplaceAll(v, `\:`, ":")
 		return
 	}
+	for _, usual := range [...]string{"policyIDs", "targetObjects", "uniqueServiceAppIds"} { // which others ask for by their names
+		if strings.EqualFold(name, usual) {
+			name = usual
+		}
+	}
 	if n.Extra == nil {
 		n.Extra = make(map[string]string, 4)
 	}

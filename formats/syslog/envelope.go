@@ -50,7 +50,7 @@ func repeated(content []byte) (event []byte, ok bool) {
 	count, event, ok := bytes.Cut(rest, []byte(" times: ["))
 	event, closed := bytes.CutSuffix(event, []byte{']'})
 	event = TrimEnd(event[skipBlanks(event, 0):])
-	return event, ok && closed && len(bytes.Trim(count, "0123456789")) == 0 && (hasTag(event) || tagged && shaped(event, "d|"))
+	return event, ok && closed && len(count) > 0 && len(bytes.Trim(count, "0123456789")) == 0 && (hasTag(event) || tagged && shaped(event, "d|"))
 }
 
 // envelope carries what is asked of each envelope in another one.
@@ -107,6 +107,12 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 	return nil, m, false
 }
 
+// severalVendors: a text has the vendor of more than one event.
+func severalVendors(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Count(text, "|microsoft|")+strings.Count(text, "|mcas|") > 1
+}
+
 // escaped is an object that a relay has put together of texts as they are, as it should have: with two backslashes for each but
 // those before a quotation mark.
 func escaped(object []byte) []byte {
@@ -149,6 +155,9 @@ func (e envelope) opened(value []byte, tagged bool, most int) (event []byte, m M
 	}
 	if !strings.HasPrefix(text, "{") && strings.ContainsAny(strings.TrimRight(text, "\r\n"), "\r\n") {
 		return nil, m, false // several messages are no event, and an object may be written on several lines
+	}
+	if !strings.HasPrefix(text, "{") && severalVendors(text) {
+		return nil, m, false // nor are those whose line ends or marks a relay wrote as they are
 	}
 	line := []byte(text)
 	m, err := Parse(line, e.received)

@@ -175,21 +175,20 @@ func (p *parser) original(at int, m *Message) (next int) {
 }
 
 // addressed reads the address from which a relay had the message, as it is, in brackets or with a colon behind it, and the
-// header of the message behind that, or an event without one.
+// header of the message behind that. Behind brackets or a colon it may be an event without one: behind an address alone a
+// program writes what somebody asked it with.
 func (p *parser) addressed(at int) (Message, bool) {
-	word := p.line[at : at+wordEnd(p.line[at:])]
+	word := string(p.line[at : at+wordEnd(p.line[at:])])
 	next := skipBlanks(p.line, at+len(word))
-	event := hasTag(p.line[next:])
+	address := strings.TrimSuffix(word, ":")
+	if strings.HasPrefix(word, "[") && strings.HasSuffix(word, "]") {
+		address = word[1 : len(word)-1]
+	}
+	event := address != word && hasTag(p.line[next:])
 	if !event && !startsHeader(p.line[next:]) {
 		return Message{}, false
 	}
-	address := string(word)
-	if bare, ok := strings.CutPrefix(address, "["); ok {
-		address = strings.TrimSuffix(bare, "]")
-	} else if bare, ok := strings.CutSuffix(address, ":"); ok {
-		address = bare
-	}
-	if _, err := netip.ParseAddr(address); err != nil {
+	if a, err := netip.ParseAddr(address); err != nil || a.Zone() != "" { // a zone may be any text
 		return Message{}, false
 	}
 	outer := Message{Priority: -1, Host: address}
