@@ -58,7 +58,8 @@ func Normalize(e cef.Event) (formats.Notification, error) {
 		n.Severity = severity(rank)
 	}
 	var f fields
-	if strings.HasSuffix(strings.ToLower(n.Class), "monitoringalert") {
+	const health = "MonitoringAlert"
+	if begin := len(n.Class) - len(health); begin >= 0 && strings.EqualFold(n.Class[begin:], health) {
 		n.Kind = formats.Health
 		f = genuineInHealth(e)
 	} else {
