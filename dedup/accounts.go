@@ -142,7 +142,7 @@ func (s scale) hasAnother(f, other *facts) bool {
 			if _, named := mentioned([]name{a}, other.text); named {
 				continue
 			}
-			if k, _, _ := s.closest([]name{a}, other.text.persons[:min(len(other.text.persons), most)]); k >= likely && k != incomparable {
+			if k, _, _ := s.closest([]name{a}, other.text.persons[:min(len(other.text.persons), most)]); k >= likely {
 				continue
 			}
 			others++

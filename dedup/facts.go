@@ -35,16 +35,18 @@ type facts struct {
 	payload int // bytes that its strings may keep in memory
 }
 
-// mostAccounts is how many are compared: a field may have hundreds.
+// mostAccounts is how many are looked at: a field may have thousands.
 const mostAccounts = 64
 
 func (s scale) facts(n *formats.Notification) facts {
 	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message, n.Service)}
+	looked := 0
 	for _, a := range n.Accounts {
 		for name := range strings.SplitSeq(html.UnescapeString(a.Name), ";") { // which no name has in it, and lists of them have between
-			if len(f.accounts) < mostAccounts {
-				f.addAccount(name)
+			if looked++; looked > mostAccounts {
+				break
 			}
+			f.addAccount(name)
 		}
 	}
 	for _, d := range n.Devices {

@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -18,8 +19,14 @@ func TestAFieldOfManyAccounts(t *testing.T) {
 	}
 	c := config.Default()
 	s := scale{catalog: cat, directory: newDirectory(c.Organisation), config: c.Dedup, services: c.Services}
-	n := formats.Notification{Service: formats.CloudAppSecurity, Accounts: []formats.Entity{{Name: strings.Repeat("a;", 100_000)}}}
-	if f := s.facts(&n); len(f.accounts) != mostAccounts {
-		t.Errorf("%d accounts, want %d", len(f.accounts), mostAccounts)
+	for _, form := range []string{"a%d;", "a%d$;"} {
+		var list strings.Builder
+		for i := range 10_000 {
+			fmt.Fprintf(&list, form, i)
+		}
+		n := formats.Notification{Service: formats.CloudAppSecurity, Accounts: []formats.Entity{{Name: list.String()}}}
+		if f := s.facts(&n); len(f.accounts)+len(f.devices) != mostAccounts {
+			t.Errorf("%s: %d accounts and %d machines, want %d", form, len(f.accounts), len(f.devices), mostAccounts)
+		}
 	}
 }

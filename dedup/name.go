@@ -38,7 +38,7 @@ func parseName(s string) name {
 		return parseSpelling(s)
 	}
 	n := parseSpelling(called)
-	n.entry = fold(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), ""))
+	n.entry = fold(strings.ReplaceAll(s, " ", ""))
 	if n.domain == "" {
 		n.domain = fold(domain)
 	}
