@@ -74,7 +74,7 @@ func (b *bench) measure(ctx context.Context, t task) (out sample, err error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	if t.data != "" {
-		if err := os.Symlink(t.data, filepath.Join(dir, "data")); err != nil {
+		if err := copied(t.data, filepath.Join(dir, "data")); err != nil {
 			return nothing(), err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -30,8 +31,7 @@ func (b *bench) remembering(ctx context.Context, stdout io.Writer) error {
 	var err error
 	for round := range b.rounds {
 		_, _ = fmt.Fprintf(b.log, "round %d of %d\n", round+1, b.rounds)
-		// New lines for each round: what is full keeps what it was given in the rounds before.
-		t := task{program: programOf(synced), work: newWork(round*b.events, b.events), times: 1, conns: 1}
+		t := task{program: programOf(synced), work: newWork(0, b.events), times: 1, conns: 1}
 		empty, errEmpty := b.measure(ctx, t)
 		t.data = full
 		filled, errFilled := b.measure(ctx, t)
@@ -129,7 +129,7 @@ func (b *bench) dead(ctx context.Context, data string) (sample, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, toFinish, fmt.Errorf("not done in %s", toFinish))
 	defer cancel()
 	dir := filepath.Join(b.dir, "dead")
-	if err := errors.Join(os.Mkdir(dir, 0o700), os.Symlink(data, filepath.Join(dir, "data"))); err != nil {
+	if err := copied(data, filepath.Join(dir, "data")); err != nil {
 		return nothing(), err
 	}
 	nobody, err := freeAddress()
@@ -141,7 +141,25 @@ func (b *bench) dead(ctx context.Context, data string) (sample, error) {
 		return nothing(), err
 	}
 	defer p.kill()
-	return p.swallow(ctx, address, b.rounds, func(round int) work { return newWork((b.rounds+round)*b.events, b.events) })
+	return p.swallow(ctx, address, b.rounds, func(round int) work { return newWork(round*b.events, b.events) })
+}
+
+// copied makes a copy of a directory, which is on the disk before anything is measured. Were one directory used again and again,
+// the model would have more to do in each round, and not for what is remembered.
+func copied(from, to string) error {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
 }
 
 // swallow sends so many works on one connection and waits until the program has read them all and closed
