@@ -219,6 +219,40 @@ func TestPagesAreWhole(t *testing.T) {
 	}
 }
 
+// TestAllThatFitAreThoseThatAreShown: a condition that the form beside the filter adds counts for what is done on its page, too.
+func TestAllThatFitAreThoseThatAreShown(t *testing.T) {
+	t.Parallel()
+	g := startTimed(t, frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	}), 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	operator := g.caller(access.Operator)
+	g.send(incident{number: 1, user: "ida.brook", host: "WS-17"}.mdi(), incident{number: 2, user: "kara.lund", host: "WS-18"}.mdi())
+	operator.until(2)
+	for _, tt := range []struct {
+		at, form string
+		status   int
+		did      string // what the address says then
+	}{
+		{"filter=status+%3D+open&field=user&op=%3D+x&value=ibrook", "do=benign&fitting=1", http.StatusUnprocessableEntity, ""},
+		{"filter=status+%3D+", "do=benign&fitting=1", http.StatusUnprocessableEntity, ""},
+		{"", "do=benign&fitting=1", http.StatusUnprocessableEntity, ""},
+		{"filter=status+%3D+open&field=user&op=contains&value=ibrook", "do=save_query&name=hers", http.StatusOK, "save"},
+		{"filter=status+%3D+open&field=user&op=contains&value=ibrook", "do=benign&fitting=1", http.StatusOK, "close"},
+	} {
+		answer, page := operator.page(http.MethodPost, "/alerts?"+tt.at, tt.form)
+		if answer.StatusCode != tt.status || answer.Request.URL.Query().Get("did") != tt.did {
+			t.Errorf("%s at %q: %d at %s, want %d\n%s", tt.form, tt.at, answer.StatusCode, answer.Request.URL, tt.status, page)
+		}
+	}
+	if open := operator.ask(http.StatusOK, http.MethodGet, "/alerts?filter=status+%3D+open", ""); !strings.Contains(open, "klund") || strings.Contains(open, "ibrook") {
+		t.Errorf("open is %s, want what wasn't shown", open)
+	}
+	if saved := operator.ask(http.StatusOK, http.MethodGet, "/queries", ""); !strings.Contains(saved, `"status = open and user contains ibrook"`) {
+		t.Errorf("saved is %s", saved)
+	}
+}
+
 // TestWhoForgetsASharedQuery: whoever saved it, and an admin without a limit, for some leave without tidying up. Nobody else is
 // offered to.
 func TestWhoForgetsASharedQuery(t *testing.T) {

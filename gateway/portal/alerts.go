@@ -82,7 +82,11 @@ func alertDeed(v *visit) (*done, error) {
 	form := v.r.PostForm
 	on := map[string]any{"alerts": form["alert"]}
 	if form.Get("fitting") != "" {
-		on = map[string]any{"filter": v.r.URL.Query().Get("filter")}
+		text, err := alertList(v).shown()
+		if err != nil {
+			return nil, err
+		}
+		on = map[string]any{"filter": text}
 	}
 	with := func(pairs ...string) map[string]any {
 		for i := 0; i+1 < len(pairs); i += 2 {
@@ -94,7 +98,7 @@ func alertDeed(v *visit) (*done, error) {
 	}
 	do := form.Get("do")
 	if strings.HasSuffix(do, "_query") {
-		return queryDeed("alerts")(v)
+		return queryDeed("alerts", alertList)(v)
 	}
 	if do == "undo" {
 		return v.post(do, "/alerts/undo", map[string]string{"act": form.Get("act")})

@@ -48,6 +48,14 @@ func (v *visit) newList(fields filter.Fields) *list {
 	return l
 }
 
+// shown is the filter by which the list was shown, for what is done to all that fit.
+func (l *list) shown() (string, error) {
+	if l.Wrong != "" {
+		return "", wrong("The filter can't be read: %s", l.Wrong)
+	}
+	return l.Text, nil
+}
+
 // added is a filter with one more condition, that a form wrote. Several values stand in it with commas.
 func added(f filter.Filter, fields filter.Fields, field, op, value string) (filter.Filter, error) {
 	c := filter.Condition{Field: field, Op: filter.Op(op)}

@@ -172,17 +172,19 @@ func (a *activity) lead(name, field, value string) {
 }
 
 // queryDeed keeps the filter of a list, or forgets one that was kept.
-func queryDeed(of string) func(*visit) (*done, error) {
+func queryDeed(of string, shows func(*visit) *list) func(*visit) (*done, error) {
 	return func(v *visit) (*done, error) {
 		form := v.r.PostForm
 		switch form.Get("do") {
 		case "save_query":
-			l := map[string]any{
-				"name": strings.TrimSpace(form.Get("name")), "of": of, "filter": v.r.URL.Query().Get("filter"), "sort": v.r.URL.Query().Get("sort"),
-				"shared": form.Get("shared") != "",
+			l := shows(v)
+			text, err := l.shown()
+			if err != nil {
+				return nil, err
 			}
+			q := map[string]any{"name": strings.TrimSpace(form.Get("name")), "of": of, "filter": text, "sort": l.Sort, "shared": form.Get("shared") != ""}
 			var saved model.SavedQuery
-			return &done{did: "save"}, v.ask("POST", "/queries", l, &saved)
+			return &done{did: "save"}, v.ask("POST", "/queries", q, &saved)
 		case "drop_query":
 			return &done{did: "drop"}, v.ask("DELETE", "/queries/"+segment(form.Get("query")), nil, nil, "If-Match", fmt.Sprintf("%q", form.Get("revision")))
 		}
@@ -195,5 +197,5 @@ func logDeed(v *visit) (*done, error) {
 	if err := v.r.ParseForm(); err != nil {
 		return nil, wrong("the form can't be read: %v", err)
 	}
-	return queryDeed("activities")(v)
+	return queryDeed("activities", activityList)(v)
 }
