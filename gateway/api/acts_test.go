@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/sluice-siem/sluice/formats"
 	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/api"
+	"github.com/sluice-siem/sluice/gateway/model"
 	"github.com/sluice-siem/sluice/gateway/policy"
 )
 
@@ -58,6 +60,29 @@ func TestWhatAnActSaysIsSo(t *testing.T) {
 				t.Errorf("%s %s: undoing the undoing: %d %s", do.path, do.body, again.Code, again.Body)
 			}
 		}
+	}
+}
+
+// overtaken is a turn for which somebody else has theirs first.
+type overtaken struct{ by func() }
+
+func (o overtaken) Lock() { o.by() }
+
+func (overtaken) Unlock() {}
+
+// TestAFilterIsReadInTurn: of two who take at once what nobody has, one is told that there is nothing left.
+func TestAFilterIsReadInTurn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	late := api.As(access.Principal{ID: "ida", Role: access.Operator}, api.New(api.Options{
+		Model: w.model, Recorder: w, Log: slog.New(slog.DiscardHandler), Turn: overtaken{func() { w.do(model.Assign{Alerts: []string{"a1"}, To: "otto"}) }},
+	}))
+	answer := w.askAs(late, http.MethodPost, api.Prefix+"/alerts/assign", `{"filter":"assigned is not set","to":"ida"}`)
+	if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "no alert fits the filter") {
+		t.Errorf("%d %s, want 404", answer.Code, answer.Body)
+	}
+	if a, err := w.model.Alert(t.Context(), "a1"); err != nil || a.Assigned != "otto" {
+		t.Errorf("it is assigned to %q, %v, want otto, who was first", a.Assigned, err)
 	}
 }
 

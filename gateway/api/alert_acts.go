@@ -78,13 +78,16 @@ func (s *service) unchanged(ctx context.Context, alerts []string, ifMatch string
 	return matches(ifMatch, digestTag(a))
 }
 
-// each does something to the chosen alerts.
+// each does something to the chosen alerts: those that a filter fits when it is this act's turn, so that what somebody
+// else took a moment before isn't taken from them.
 func (s *service) each(ctx context.Context, o On, c Chosen, act func(ids []string) model.Act) (*done, error) {
-	ids, err := s.choose(ctx, c, o.IfMatch)
-	if err != nil {
-		return nil, fault(err)
-	}
-	return s.actIf(ctx, o.by, act(ids), func() error { return s.unchanged(ctx, ids, o.IfMatch) }, func(out *done) {
+	var ids []string
+	return s.actIf(ctx, o.by, func() (_ model.Act, err error) {
+		if ids, err = s.choose(ctx, c, o.IfMatch); err != nil {
+			return nil, err
+		}
+		return act(ids), s.unchanged(ctx, ids, o.IfMatch)
+	}, func(out *done) {
 		s.tellChanged(ctx, o.by, out)
 		if a, err := s.Model.Alert(ctx, ids[0]); err == nil && len(ids) == 1 {
 			out.ETag = digestTag(a)

@@ -85,7 +85,7 @@ func build(o Options) (http.Handler, huma.API) {
 	api := humago.New(mux, c)
 	ruled(api, o.Door)
 	s := &service{o}
-	api.UseMiddleware(s.tellMissing)
+	api.UseMiddleware(once(api), s.tellMissing)
 	s.alerts(api)
 	s.alertActs(api)
 	s.activities(api)
@@ -97,6 +97,21 @@ func build(o Options) (http.Handler, huma.API) {
 	s.tokens(api)
 	mux.HandleFunc(Prefix+"/", unserved(mux))
 	return mux, api
+}
+
+// once refuses a parameter that is there twice, of which only the first would be heard: of two filters every alert that the
+// first one fits.
+func once(api huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		u := ctx.URL()
+		for name, values := range u.Query() {
+			if len(values) > 1 {
+				_ = huma.WriteErr(api, ctx, http.StatusUnprocessableEntity, fmt.Sprintf("found the parameter %.40q %d times, expected it once", name, len(values))) // who asked may be gone
+				return
+			}
+		}
+		next(ctx)
+	}
 }
 
 // PageInput are the parameters of every list.
@@ -226,21 +241,22 @@ const patience = 5 * time.Second
 
 // act checks, records and waits.
 func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error) {
-	return s.actIf(ctx, by, a, func() error { return nil }, func(*done) {})
+	return s.actIf(ctx, by, func() (model.Act, error) { return a, nil }, func(*done) {})
 }
 
-// actIf is act where a condition holds, which nobody else's act changes before this one is done; tell adds what became of
-// it before the next one.
-func (s *service) actIf(ctx context.Context, by string, a model.Act, condition func() error, tell func(*done)) (*done, error) {
+// actIf does what decide says, by what is so now and what nobody else's act changes before this one is done; tell adds what
+// became of it before the next one.
+func (s *service) actIf(ctx context.Context, by string, decide func() (model.Act, error), tell func(*done)) (*done, error) {
 	s.Turn.Lock()
 	defer s.Turn.Unlock()
-	if err := condition(); err != nil {
+	a, err := decide()
+	if err != nil {
 		return nil, fault(err)
 	}
 	if err := s.Model.Check(ctx, by, a); err != nil {
 		return nil, fault(err)
 	}
-	a, err := s.Model.Outward(ctx, by, a)
+	a, err = s.Model.Outward(ctx, by, a)
 	if err != nil {
 		return nil, fault(err)
 	}

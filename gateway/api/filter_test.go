@@ -27,6 +27,21 @@ func (w *world) fits(t *testing.T, list, filter string) (status int, answer stri
 	return got.Code, got.Body.String()
 }
 
+// TestAParameterIsThereOnce: of two filters the first alone would be heard, and show, count and export more than was asked for.
+func TestAParameterIsThereOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/alerts?", "/alerts/total?", "/alerts/export?", "/alerts/facets?fields=status&", "/activities?", "/users?"} {
+		if answer := w.send(http.MethodGet, api.Prefix+path+"filter=user+contains+o&filter=user+contains+z", "", nil); answer.Code != http.StatusUnprocessableEntity ||
+			!strings.Contains(answer.Body.String(), `found the parameter \"filter\" 2 times, expected it once`) {
+			t.Errorf("%s with two filters: %d %s", path, answer.Code, answer.Body)
+		}
+		if answer := w.send(http.MethodGet, api.Prefix+path+"filter=user+contains+o", "", nil); answer.Code != http.StatusOK {
+			t.Errorf("%s with one: %d %s", path, answer.Code, answer.Body)
+		}
+	}
+}
+
 // TestEveryOperatorOfEveryField: a list answers each operator that its field has, and of any other one it says which
 // there are.
 func TestEveryOperatorOfEveryField(t *testing.T) {

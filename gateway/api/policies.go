@@ -143,12 +143,12 @@ func (s *service) replacePolicy(ctx context.Context, in *struct {
 }
 
 func (s *service) deletePolicy(ctx context.Context, in *Edit) (*done, error) {
-	return s.actIf(ctx, in.by, model.DropPolicy{ID: in.ID}, func() error {
+	return s.actIf(ctx, in.by, func() (model.Act, error) {
 		old, err := s.Model.Policy(ctx, in.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return matches(in.IfMatch, revisionTag(old.Revision))
+		return model.DropPolicy{ID: in.ID}, matches(in.IfMatch, revisionTag(old.Revision))
 	}, func(*done) {})
 }
 

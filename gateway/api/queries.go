@@ -113,16 +113,12 @@ func (s *service) replaceQuery(ctx context.Context, in *struct {
 }
 
 func (s *service) deleteQuery(ctx context.Context, in *Edit) (*done, error) {
-	old, err := s.queryOf(ctx, in.by, in.ID)
-	if err != nil {
-		return nil, fault(err)
-	}
 	who, _ := access.From(ctx)
-	return s.actIf(ctx, in.by, model.DropQuery{ID: in.ID, Shared: old.Owner != in.by && who.KeepsOrder()}, func() error {
+	return s.actIf(ctx, in.by, func() (model.Act, error) {
 		old, err := s.queryOf(ctx, in.by, in.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return matches(in.IfMatch, revisionTag(old.Revision))
+		return model.DropQuery{ID: in.ID, Shared: old.Owner != in.by && who.KeepsOrder()}, matches(in.IfMatch, revisionTag(old.Revision))
 	}, func(*done) {})
 }

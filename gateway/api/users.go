@@ -66,15 +66,15 @@ type EditUser struct {
 
 // editUser does something to a user.
 func (s *service) editUser(ctx context.Context, in EditUser, a model.Act) (*done, error) {
-	return s.actIf(ctx, in.by, a, func() error {
+	return s.actIf(ctx, in.by, func() (model.Act, error) {
 		if in.IfMatch == "" {
-			return nil
+			return a, nil
 		}
 		u, err := s.Model.User(ctx, in.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return matches(in.IfMatch, userTag(u))
+		return a, matches(in.IfMatch, userTag(u))
 	}, func(out *done) {
 		if u, err := s.Model.User(ctx, in.ID); err == nil {
 			out.ETag = userTag(u)
