@@ -55,7 +55,7 @@ func noticeOf(q url.Values) *notice {
 	}{
 		"close": {"Closed the alert.", "Closed %d alerts.", true}, "reopen": {"Opened the alert again.", "Opened %d alerts again.", true},
 		"assign": {"Assigned the alert.", "Assigned %d alerts.", true}, "comment": {"Wrote the comment.", "Wrote the comment on %d alerts.", true},
-		"mark": {"Marked the alert.", "Marked %d alerts.", true}, "undo": {"Took it back.", "Took it back.", false},
+		"mark": {"Marked the alert.", "Marked %d alerts.", true}, "undo": {"Took it back.", "Took it back on %d alerts.", false},
 		"reset":   {"The score begins anew: what happened so far counts no more.", "", false},
 		"forward": {"Forwarded it after all. It is an alert of its own from now on.", "", false},
 		"join":    {"The two are one user from now on.", "", false}, "split": {"The names are a user of their own from now on.", "", false},

@@ -73,6 +73,7 @@ func TestANoticeStandsInTheAddress(t *testing.T) {
 		{done{Act: "x1", Alerts: new(1), CanUndo: true, did: "close"}, "/alerts?acted=x1&did=close&filter=status+%3D+open&on=1&open=a1", "Closed the alert.", "x1"},
 		{done{Act: "x1", Alerts: new(0), did: "mark"}, "/alerts?did=mark&filter=status+%3D+open&on=0&open=a1", "Nothing has changed: it was so already.", ""},
 		{done{Act: "x2", CanUndo: true, did: "undo"}, "/alerts?acted=x2&did=undo&filter=status+%3D+open&open=a1", "Took it back.", ""},
+		{done{Act: "x3", Alerts: new(2), CanUndo: true, did: "undo"}, "/alerts?acted=x3&did=undo&filter=status+%3D+open&on=2&open=a1", "Took it back on 2 alerts.", ""},
 		{done{did: "save", to: "/policies"}, "/policies?did=save", "Saved.", ""},
 	} {
 		got := tt.done.back(from)
