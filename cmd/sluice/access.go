@@ -87,7 +87,7 @@ func (s *asker) tokens(ctx context.Context) error {
 		if !t.Used.IsZero() {
 			used = t.Used.UTC().Format("2006-01-02 15:04")
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", oneLine(t.Name), t.Role, oneLine(limit), oneLine(t.By), t.Expires.UTC().Format(time.DateOnly), used, t.ID)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cell(t.Name), t.Role, cell(limit), cell(t.By), t.Expires.UTC().Format(time.DateOnly), used, t.ID)
 	}
 	return w.Flush()
 }
@@ -114,7 +114,7 @@ func (j *jsonText) UnmarshalJSON(data []byte) error {
 // auditCommand is "sluice audit": who did what.
 func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("audit", auditUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "which, such as 'by contains anna and act = close' or 'time >= -7d'")
+	f.StringVar(&a.filter, "filter", "", "list, export: which, such as 'by contains anna and act = close' or 'time >= -7d'")
 	f.StringVar(&a.sort, "sort", "", "list: -time or time")
 	f.StringVar(&a.format, "format", "ndjson", "export: csv or ndjson")
 	f.IntVar(&a.limit, "limit", 50, "list: how many")
@@ -126,7 +126,7 @@ func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	switch verb, rest := verbOf(rest); {
 	case verb == "list" && len(rest) == 0:
 		return pages(ctx, s, "/audit", &a, []string{"filter", a.filter}, "TIME (UTC)\tBY\tACT\tDETAILS", func(w io.Writer, l *auditLine) {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Time.UTC().Format(time.DateTime), oneLine(l.By), l.Act, oneLine(string(l.Details)))
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Time.UTC().Format(time.DateTime), cell(l.By), l.Act, oneLine(string(l.Details)))
 		})
 	case verb == "export" && len(rest) == 0:
 		return s.stream(ctx, "/audit/export"+params("filter", a.filter, "format", a.format))

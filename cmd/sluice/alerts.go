@@ -17,12 +17,12 @@ const alertsUsage = `[list] | show ID | history ID | export
 // alerts is "sluice alerts": the queue, and what is done to it.
 func alerts(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("alerts", alertsUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "which, such as 'severity >= medium and user contains alice'")
+	f.StringVar(&a.filter, "filter", "", "list, export, close, reopen, assign, comment, mark: which, such as 'severity >= medium and user contains alice'")
 	f.StringVar(&a.sort, "sort", "", "list: -time, time, -severity or first_seen")
 	f.StringVar(&a.format, "format", "ndjson", "export: csv or ndjson")
 	f.StringVar(&a.in, "in", "", "close, reopen: the service; the one that manages each without it")
 	f.StringVar(&a.why, "why", "", "close: true_positive, benign or false_positive")
-	f.StringVar(&a.comment, "comment", "", "close, reopen: a comment")
+	f.StringVar(&a.comment, "comment", "", "close, reopen, forward: a comment")
 	f.StringVar(&a.to, "to", "", "assign: whom; nobody without it")
 	f.StringVar(&a.text, "text", "", "comment: the text")
 	f.IntVar(&a.limit, "limit", 50, "list: how many")
@@ -129,11 +129,11 @@ func alertRow(w io.Writer, l *alertLine) {
 	var users, seen []string
 	for _, u := range l.Users {
 		if !slices.Contains(seen, u.User) { // or it is the same one in the other service's spelling
-			users, seen = append(users, oneLine(u.Display)), append(seen, u.User)
+			users, seen = append(users, u.Display), append(seen, u.User)
 		}
 	}
 	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Last.UTC().Format(time.DateTime), l.Severity, status, l.ManagedIn,
-		oneLine(l.Title), strings.Join(users, ", "), l.ID)
+		cell(l.Title), cell(strings.Join(users, ", ")), l.ID)
 }
 
 func (s *asker) history(ctx context.Context, id string) error {

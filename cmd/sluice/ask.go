@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -42,6 +43,10 @@ func newAsker(f *flag.FlagSet, a *asked, args []string, stdout io.Writer) (*aske
 	if err != nil {
 		return nil, nil, err
 	}
+	verb, _ := verbOf(rest)
+	if err := takes(f, verb); err != nil {
+		return nil, nil, err
+	}
 	s := &asker{operator: o, base: "http://gateway"}
 	if a.url != "" {
 		if u, err := url.Parse(a.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -53,6 +58,19 @@ func newAsker(f *flag.FlagSet, a *asked, args []string, stdout io.Writer) (*aske
 		}
 	}
 	return s, rest, nil
+}
+
+// takes refuses a flag that the verb has no use for: who closes by a filter with --limit 1 means one alert, not all that fit. The
+// help of a flag that isn't for every verb begins with those that it is for.
+func takes(f *flag.FlagSet, verb string) error {
+	var err error
+	f.Visit(func(g *flag.Flag) {
+		verbs, _, only := strings.Cut(g.Usage, ": ")
+		if only && err == nil && !slices.Contains(strings.Split(verbs, ", "), verb) {
+			err = fmt.Errorf("%w: %s %s takes no --%s, which is for %s", errUsage, f.Name(), verb, g.Name, verbs)
+		}
+	})
+	return err
 }
 
 // do asks for path and copies the answer to out where it is a stream, or decodes it into into.
@@ -138,7 +156,7 @@ func trouble(response *http.Response) error {
 			text += "; " + e.Location + ": " + e.Message
 		}
 	}
-	return errors.New(text)
+	return errors.New(oneLine(text))
 }
 
 // params builds a query, leaving out what is empty.

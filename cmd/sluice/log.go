@@ -14,7 +14,7 @@ const activitiesUsage = "[list] | show KEY | export"
 // activities is "sluice activities": the activity log.
 func activities(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("activities", activitiesUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "which, such as 'action = login and failed = yes and time >= -24h'")
+	f.StringVar(&a.filter, "filter", "", "list, export: which, such as 'action = login and failed = yes and time >= -24h'")
 	f.StringVar(&a.sort, "sort", "", "list: -time or time")
 	f.StringVar(&a.format, "format", "ndjson", "export: csv or ndjson")
 	f.IntVar(&a.limit, "limit", 50, "list: how many")
@@ -61,12 +61,8 @@ func activityRow(w io.Writer, l *activityLine) {
 			what = s
 		}
 	}
-	const widest = 100
-	if r := []rune(what); len(r) > widest {
-		what = string(r[:widest]) + "…"
-	}
-	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Time.UTC().Format(time.DateTime), l.Kind, oneLine(l.App), oneLine(user),
-		oneLine(strings.Join(l.IPs, ", ")), oneLine(what), l.Key)
+	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Time.UTC().Format(time.DateTime), l.Kind, cell(l.App), cell(user),
+		cell(strings.Join(l.IPs, ", ")), cell(what), l.Key)
 }
 
 const usersUsage = "[list] | show ID | score ID | reset ID --why TEXT | timeline ID | tag ID [TAG...] | join ID --with ID | split ID SPELLING..."
@@ -74,8 +70,8 @@ const usersUsage = "[list] | show ID | score ID | reset ID --why TEXT | timeline
 // users is "sluice users": the people, whatever they are called.
 func users(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("users", usersUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "list: which, such as 'user contains anna and tag = admin' or 'percentile >= 90'; timeline: such as 'kind = alert'")
-	f.StringVar(&a.sort, "sort", "", "list: -time, time, display, -display, score or -score; timeline: -time or time")
+	f.StringVar(&a.filter, "filter", "", "list, timeline: which, such as 'user contains anna and tag = admin' or 'percentile >= 90', and of a timeline 'kind = alert'")
+	f.StringVar(&a.sort, "sort", "", "list, timeline: -time or time; a list also display, -display, score or -score")
 	f.StringVar(&a.with, "with", "", "join: the user who becomes part of this one")
 	f.StringVar(&a.why, "why", "", "reset: why what happened so far is to count no more")
 	f.IntVar(&a.limit, "limit", 50, "list, timeline: how many")
@@ -127,8 +123,8 @@ type userLine struct {
 func userRow(w io.Writer, l *userLine) {
 	names := make([]string, len(l.Names))
 	for i, n := range l.Names {
-		names[i] = oneLine(n.Spelling)
+		names[i] = n.Spelling
 	}
-	_, _ = fmt.Fprintf(w, "%s\t%s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\n", l.Last.UTC().Format(time.DateTime), oneLine(l.Display), l.Score, l.Percentile, oneLine(l.Department),
-		strings.Join(l.Tags, ", "), strings.Join(names, ", "), l.ID)
+	_, _ = fmt.Fprintf(w, "%s\t%s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\n", l.Last.UTC().Format(time.DateTime), cell(l.Display), l.Score, l.Percentile, cell(l.Department),
+		strings.Join(l.Tags, ", "), cell(strings.Join(names, ", ")), l.ID)
 }

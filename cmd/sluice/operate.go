@@ -231,7 +231,7 @@ func (o *operator) list(ctx context.Context, target string) error {
 			continue
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", l.Target, l.ID, l.Refused.UTC().Format(time.DateTime),
-			l.Attempts, l.Service, oneLine(l.Title), oneLine(l.Reply))
+			l.Attempts, l.Service, cell(l.Title), oneLine(l.Reply))
 	}
 	return w.Flush()
 }
@@ -248,6 +248,15 @@ func oneLine(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// cell is text in a column of a table, which one that is long would push out of everybody's sight.
+func cell(s string) string {
+	const widest = 100
+	if r := []rune(s); len(r) > widest {
+		s = string(r[:widest]) + "…"
+	}
+	return oneLine(s)
 }
 
 // escaped is JSON in which what a terminal obeys is an escape, and means the same.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -44,6 +45,50 @@ func TestWhatAnotherServerSays(t *testing.T) {
 		err := trouble(&http.Response{Status: "400 Bad Request", Body: io.NopCloser(strings.NewReader(body))})
 		if err.Error() != want {
 			t.Errorf("%q: %q, want %q", body, err, want)
+		}
+	}
+}
+
+// TestAVerbTakesItsFlags: one that it has no use for is told before anything is done.
+func TestAVerbTakesItsFlags(t *testing.T) {
+	for args, wrong := range map[string]string{
+		"alerts close --filter x --why benign --limit 1":    "alerts close takes no --limit, which is for list",
+		"alerts close 0123 --why benign --text CHG-1":       "alerts close takes no --text, which is for comment",
+		"alerts comment 0123 --comment CHG-1":               "alerts comment takes no --comment, which is for close, reopen, forward",
+		"alerts export --limit 10":                          "alerts export takes no --limit",
+		"alerts show 0123 --filter x":                       "alerts show takes no --filter",
+		"activities export --all":                           "activities export takes no --all",
+		"users show 0123 --why x":                           "users show takes no --why",
+		"audit export --sort time":                          "audit export takes no --sort",
+		"token list --days 1":                               "token list takes no --days",
+		"--json alerts":                                     "no command",
+		"alerts --filter x --sort time --limit 1":           "no gateway runs",
+		"alerts forward 01 23 --comment x":                  "no gateway runs",
+		"alerts mark --filter x --unread":                   "no gateway runs",
+		"users timeline 01 --filter x --all --sort time":    "no gateway runs",
+		"token create x --role viewer --days 1 --json":      "no gateway runs",
+		"audit export --format csv --filter x":              "no gateway runs",
+		"alerts close 0123 --why benign --in x --comment y": "no gateway runs",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			err := run(t.Context(), strings.Fields(args), nil, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), wrong) || errors.Is(err, errUsage) != (wrong != "no gateway runs") {
+				t.Errorf("%v, want %q", err, wrong)
+			}
+		})
+	}
+}
+
+// TestACellIsNoWider than what a table has room for, whatever somebody is called.
+func TestACellIsNoWider(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\tb":                      "a b",
+		strings.Repeat("é", 100):    strings.Repeat("é", 100),
+		strings.Repeat("\x1b", 101): strings.Repeat(" ", 100) + "…",
+	} {
+		if got := cell(text); got != want {
+			t.Errorf("cell(%q) = %q, want %q", text, got, want)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (a *scoreAnswer) rows(w io.Writer) {
 		for _, r := range p.Reasons {
 			why = append(why, oneLine(r.Text))
 		}
-		_, _ = fmt.Fprintf(w, "%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\n", p.Score, p.Without, p.Time.UTC().Format(time.DateTime), p.Kind, oneLine(p.Title),
+		_, _ = fmt.Fprintf(w, "%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\n", p.Score, p.Without, p.Time.UTC().Format(time.DateTime), p.Kind, cell(p.Title),
 			strings.Join(why, "; "), oneLine(p.ID))
 	}
 }
