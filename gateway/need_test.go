@@ -227,7 +227,7 @@ func TestTheReadmeAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, _ := strings.Cut(string(data), "\n## What is guaranteed, and what is not\n")
+	_, text, _ := strings.Cut(string(data), "\n## The guarantees of each route\n")
 	text, _, _ = strings.Cut(text, "\n## ")
 	var got []Guarantee
 	for line := range strings.Lines(text) {
