@@ -253,6 +253,54 @@ func TestAllThatFitAreThoseThatAreShown(t *testing.T) {
 	}
 }
 
+// TestAnOldPageTakesNothingAway: what somebody did after a page was shown isn't undone by its buttons without a word.
+func TestAnOldPageTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	g := startTimed(t, frontDoor(t, func(c *config.Config) {
+		c.Model.Enabled, c.HTTP.Listen = true, "127.0.0.1:0"
+	}), 0)
+	eventually(t, "the model is open", func() bool { return g.show.model.Load() != nil })
+	first, second, admin := g.caller(access.Operator), g.caller(access.Operator), g.caller(access.Admin)
+	g.send(incident{number: 1, user: "ida.brook", host: "WS-17"}.mdi())
+	alert := first.until(1)[0].ID
+	hidden := regexp.MustCompile(`<input type="hidden" name="assigned" value="([^"]*)">`)
+	take := "do=take&alert=" + alert
+	if answer, page := first.page(http.MethodPost, "/alerts", take); answer.StatusCode != http.StatusOK || !hidden.MatchString(page) {
+		t.Fatalf("the first can't take it: %d %s", answer.StatusCode, page)
+	}
+	if answer, page := first.page(http.MethodPost, "/alerts", take); answer.StatusCode != http.StatusOK {
+		t.Errorf("the first can't take it again: %d %s", answer.StatusCode, page)
+	}
+	answer, page := second.page(http.MethodPost, "/alerts", take)
+	if answer.StatusCode != http.StatusConflict || !strings.Contains(page, "is assigned to operator (token ") {
+		t.Errorf("the second takes it from the first without a word: %d %s", answer.StatusCode, page)
+	}
+	seen := hidden.FindStringSubmatch(page)
+	if seen == nil {
+		t.Fatalf("the page doesn't say who has it: %s", page)
+	}
+	if answer, page := second.page(http.MethodPost, "/alerts", take+"&assigned="+url.QueryEscape(html.UnescapeString(seen[1]))); answer.StatusCode != http.StatusOK {
+		t.Errorf("the second can't take it, having seen who has it: %d %s", answer.StatusCode, page)
+	}
+
+	const fields = `"severity":"low","filter":"action = download","times":3,"within":"1h","enabled":false}`
+	var p struct{ ID string }
+	if err := json.Unmarshal([]byte(admin.ask(http.StatusCreated, http.MethodPost, "/policies", `{"name":"p",`+fields)), &p); err != nil {
+		t.Fatal(err)
+	}
+	admin.send(http.StatusOK, http.MethodPut, "/policies/"+p.ID, `{"name":"renamed",`+fields, `"1"`)
+	form := url.Values{"name": {"p"}, "filter": {"action = delete"}, "severity": {"low"}, "times": {"3"}, "within": {"1h"}, "revision": {"1"}}.Encode()
+	if _, page := admin.page(http.MethodGet, "/policies/"+p.ID+"?do=preview&"+form, ""); !strings.Contains(page, `name="revision" value="1"`) {
+		t.Errorf("the preview of what is old is as if it were new: %s", page)
+	}
+	for range 2 {
+		answer, page := admin.page(http.MethodPost, "/policies/"+p.ID, "do=save&"+form)
+		if answer.StatusCode != http.StatusPreconditionFailed || !strings.Contains(page, "Somebody has changed it meanwhile") || !strings.Contains(page, `name="revision" value="1"`) {
+			t.Errorf("what is old is saved: %d %s", answer.StatusCode, page)
+		}
+	}
+}
+
 // TestWhoForgetsASharedQuery: whoever saved it, and an admin without a limit, for some leave without tidying up. Nobody else is
 // offered to.
 func TestWhoForgetsASharedQuery(t *testing.T) {

@@ -131,6 +131,9 @@ func (v *visit) ask(method, path string, in, out any, headers ...string) error {
 			Errors        []struct{ Message, Location string }
 		}
 		_ = json.Unmarshal(a.body.Bytes(), &problem) // without words the status must do
+		if a.status == http.StatusPreconditionFailed {
+			problem.Detail = "Somebody has changed it meanwhile: open the page anew to see how, and do it again."
+		}
 		text := []string{cmp.Or(problem.Detail, problem.Title, http.StatusText(a.status))}
 		for _, e := range problem.Errors {
 			if !strings.Contains(text[0], e.Message) {

@@ -1,9 +1,12 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sluice-siem/sluice/config/filter"
@@ -74,6 +77,17 @@ func alertFacets(v *visit) (any, error) {
 	}, v.m.AlertFacets)
 }
 
+// free refuses to take an alert from somebody who took it after the page was shown, which said of each who had it.
+func (v *visit) free(alerts, shown []string) error {
+	for _, id := range alerts {
+		a, err := v.m.Alert(v.r.Context(), id)
+		if err == nil && a.Assigned != "" && a.Assigned != v.who.By() && !slices.Contains(shown, id+" "+a.Assigned) {
+			return &refusal{http.StatusConflict, fmt.Sprintf("Meanwhile %s is assigned to %s. Nothing was assigned: look, and take it from there.", cut(80, cmp.Or(a.Title, id)), a.Assigned)}
+		}
+	}
+	return nil
+}
+
 // alertDeed does what a button of the queue or the drawer says.
 func alertDeed(v *visit) (*done, error) {
 	if err := v.r.ParseForm(); err != nil {
@@ -115,6 +129,9 @@ func alertDeed(v *visit) (*done, error) {
 	case "reopen":
 		return v.post(do, "/alerts/reopen", with("in", form.Get("in"), "comment", form.Get("comment")))
 	case "take":
+		if err := v.free(form["alert"], form["assigned"]); err != nil {
+			return nil, err
+		}
 		return v.post("assign", "/alerts/assign", with("to", v.who.By()))
 	case "assign":
 		on["to"] = form.Get("to")

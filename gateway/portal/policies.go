@@ -122,6 +122,13 @@ func (p *policyPage) read(of func(string) string) error {
 		}
 		p.Times = n
 	}
+	if s := of("revision"); s != "" { // it was filled in by what was there then
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return fmt.Errorf("revision: found %.20q, expected a number", s)
+		}
+		p.Revision = n
+	}
 	if p.Lasts = cmp.Or(of("within"), p.Lasts); p.Lasts != "" {
 		d, err := config.ParseDuration(p.Lasts)
 		if err == nil && d <= 0 {

@@ -108,11 +108,11 @@ func userDeed(v *visit) (*done, error) {
 	form, at := v.r.PostForm, "/users/"+segment(v.r.PathValue("id"))
 	switch form.Get("do") {
 	case "tag":
-		tags := form["tag"]
-		if tags == nil {
-			tags = []string{}
+		u, err := v.m.User(v.r.Context(), v.r.PathValue("id"))
+		if err != nil {
+			return nil, err
 		}
-		return v.post("save", at+"/tags", map[string]any{"tags": tags})
+		return v.post("save", at+"/tags", map[string]any{"tags": retagged(u.Tags, form["had"], form["tag"])})
 	case "join":
 		with, err := v.called(form.Get("with"))
 		if err != nil {
@@ -128,6 +128,23 @@ func userDeed(v *visit) (*done, error) {
 		return v.post("split", at+"/split", map[string]any{"spellings": form["spelling"]})
 	}
 	return nil, wrong("This button isn't known.")
+}
+
+// retagged are the tags that somebody has, with what a form changes of those that it showed: what others set or took away
+// meanwhile stays so.
+func retagged(has, shown, chosen []string) []string {
+	out := []string{}
+	for _, tag := range has {
+		if slices.Contains(chosen, tag) || !slices.Contains(shown, tag) {
+			out = append(out, tag)
+		}
+	}
+	for _, tag := range chosen {
+		if !slices.Contains(shown, tag) && !slices.Contains(out, tag) {
+			out = append(out, tag)
+		}
+	}
+	return out
 }
 
 // called is the ID of the one user who has a name.

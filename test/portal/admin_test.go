@@ -135,6 +135,8 @@ func TestWhatATargetRefusedForGood(t *testing.T) {
 		t.Errorf("the target has %q", soar.taken)
 	}
 
+	p.Tab("section[aria-labelledby=letters] summary") // it can't be taken back: one press does nothing
+	p.Keys("Enter")
 	p.Tab("section[aria-labelledby=letters] button[value=drop]")
 	p.Keys("Enter")
 	p.WaitText(".toast", "Given up: the target will never get it.")
