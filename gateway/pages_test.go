@@ -159,7 +159,8 @@ func (c caller) page(method, path, form string) (*http.Response, string) {
 }
 
 // TestPagesAreWhole looks at pages of a gateway with an alert that two services report: no ID is there twice (HTML
-// Standard, section 3.2.6), and what is previewed isn't saved.
+// Standard, section 3.2.6), no browser carries over a choice to a page that is read again, as Firefox does by the place in the
+// form, where another alert may be by now, and what is previewed isn't saved.
 func TestPagesAreWhole(t *testing.T) {
 	t.Parallel()
 	g := startTimed(t, frontDoor(t, func(c *config.Config) {
@@ -174,8 +175,10 @@ func TestPagesAreWhole(t *testing.T) {
 	admin.ask(http.StatusOK, http.MethodPost, "/alerts/comment", `{"alerts":["`+alert+`"],"text":"`+strings.Repeat("long ", 200)+`"}`)
 
 	id := regexp.MustCompile(` id="([^"]*)"`)
+	form := regexp.MustCompile(`(?s)<form method="post"([^>]*)>(.*?)</form>`)
+	user := regexp.MustCompile(`"id":"([0-9a-f]+)"`).FindStringSubmatch(admin.ask(http.StatusOK, http.MethodGet, "/users", ""))[1]
 	for _, path := range []string{
-		"/", "/alerts?open=" + alert, "/activities", "/users", "/policies", "/policies/new", "/policies/try", "/policies/builtin-mass-deletion",
+		"/users/" + user, "/", "/alerts?open=" + alert, "/activities", "/users", "/policies", "/policies/new", "/policies/try", "/policies/builtin-mass-deletion",
 		"/admin", "/admin/tokens", "/admin/audit", "/admin/licences",
 	} {
 		answer, page := admin.page(http.MethodGet, path, "")
@@ -189,32 +192,55 @@ func TestPagesAreWhole(t *testing.T) {
 			}
 			seen[m[1]] = true
 		}
+		for _, f := range form.FindAllStringSubmatch(page, -1) {
+			if (strings.Contains(f[2], "checkbox") || strings.Contains(f[2], "<select")) && !strings.Contains(f[1], `autocomplete="off"`) {
+				t.Errorf("%s has a form in which a browser may keep what was chosen on another page: %s", path, f[0])
+			}
+		}
+	}
+
+	// What a script gets when it is opened is a page of its own without one, and leads back.
+	opened := regexp.MustCompile(`hx-get="([^"]+)" hx-trigger="toggle`)
+	for path, back := range map[string]string{"/alerts/facets": "/alerts", "/activities/facets": "/activities", "/alerts?open=" + alert: "/alerts?open=" + alert} {
+		_, page := admin.page(http.MethodGet, path, "")
+		parts := opened.FindAllStringSubmatch(page, -1)
+		if len(parts) == 0 {
+			t.Errorf("%s has nothing to be opened: %s", path, page)
+		}
+		for _, part := range parts {
+			if !strings.Contains(page, `<noscript><a href="`+part[1]+`"`) {
+				t.Errorf("%s has no link to %s", path, part[1])
+			}
+			if answer, page := admin.page(http.MethodGet, html.UnescapeString(part[1]), ""); answer.StatusCode != http.StatusOK || !strings.Contains(page, `<h1>`) || !strings.Contains(page, `<a href="`+back+`">Back to`) {
+				t.Errorf("%s: %d %s", part[1], answer.StatusCode, page)
+			}
+		}
 	}
 
 	if _, page := admin.page(http.MethodGet, "/admin/audit?filter="+url.QueryEscape("act = comment"), ""); !strings.Contains(page, "long long") || !strings.Contains(page, "127.0.0.1") {
 		t.Errorf("the audit log doesn't show from where a long comment is: %s", page)
 	}
 
-	form := url.Values{"name": {"Downloads"}, "filter": {"action = download"}, "severity": {"low"}, "times": {"1"}, "enabled": {"1"}}.Encode()
+	fields := url.Values{"name": {"Downloads"}, "filter": {"action = download"}, "severity": {"low"}, "times": {"1"}, "enabled": {"1"}}.Encode()
 	for do, status := range map[string]int{"preview": http.StatusOK, "": http.StatusUnprocessableEntity} {
-		answer, page := admin.page(http.MethodPost, "/policies/new", form+"&do="+do)
+		answer, page := admin.page(http.MethodPost, "/policies/new", fields+"&do="+do)
 		if answer.StatusCode != status || strings.Contains(page, "it would have raised") != (do == "preview") {
 			t.Errorf("do=%s: %d %s", do, answer.StatusCode, page)
 		}
 	}
-	twice := strings.Replace(form, "times=1", "times=two", 1)
+	twice := strings.Replace(fields, "times=1", "times=two", 1)
 	if answer, page := admin.page(http.MethodPost, "/policies/new", twice+"&do=save"); answer.StatusCode == http.StatusOK || !strings.Contains(page, "times: found &#34;two&#34;") {
 		t.Errorf("times that are no number: %d %s", answer.StatusCode, page)
 	}
 	for _, within := range []string{"-1h", "0s"} {
-		if _, page := admin.page(http.MethodPost, "/policies/new", form+"&do=preview&within="+within); !strings.Contains(page, "within: found &#34;"+within+"&#34;, expected more than 0s") {
+		if _, page := admin.page(http.MethodPost, "/policies/new", fields+"&do=preview&within="+within); !strings.Contains(page, "within: found &#34;"+within+"&#34;, expected more than 0s") {
 			t.Errorf("within %s: %s", within, page)
 		}
 	}
 	if all := admin.ask(http.StatusOK, http.MethodGet, "/policies", ""); strings.Contains(all, "Downloads") {
 		t.Errorf("it was saved: %s", all)
 	}
-	if answer, page := admin.page(http.MethodPost, "/policies/new", form+"&do=save"); answer.StatusCode != http.StatusOK || !strings.Contains(page, "Downloads") {
+	if answer, page := admin.page(http.MethodPost, "/policies/new", fields+"&do=save"); answer.StatusCode != http.StatusOK || !strings.Contains(page, "Downloads") {
 		t.Errorf("do=save: %d %s", answer.StatusCode, page)
 	}
 }

@@ -179,16 +179,19 @@ func extras(said []model.Told) []told {
 
 // sentPage is a notification as each target gets it.
 type sentPage struct {
-	Sent []Sent
-	Lost string // why it can't be shown
+	Alert string // whose notification it is
+	Sent  []Sent
+	Lost  string // why it can't be shown
 }
 
 // sent renders one for every target, in the target's format.
 func sent(v *visit) (any, error) {
-	if !v.who.Scope.Whole() {
-		return &sentPage{Lost: "What the targets get tells of other services too, and you see " + v.who.Scope.String() + "."}, nil
-	}
 	q := v.r.URL.Query()
+	p := &sentPage{Alert: q.Get("alert")}
+	if !v.who.Scope.Whole() {
+		p.Lost = "What the targets get tells of other services too, and you see " + v.who.Scope.String() + "."
+		return p, nil
+	}
 	a, err := v.m.Alert(v.r.Context(), q.Get("alert"))
 	if err != nil {
 		return nil, err
@@ -198,11 +201,10 @@ func sent(v *visit) (any, error) {
 			if string(n.Key) != q.Get("key") {
 				continue
 			}
-			out, err := v.Gateway.Sent(v.r.Context(), n.At)
-			if errors.Is(err, stream.ErrPurged) {
-				return &sentPage{Lost: "The stream doesn't have it any more."}, nil
+			if p.Sent, err = v.Gateway.Sent(v.r.Context(), n.At); errors.Is(err, stream.ErrPurged) {
+				p.Lost, err = "The stream doesn't have it any more.", nil
 			}
-			return &sentPage{Sent: out}, err
+			return p, err
 		}
 	}
 	return nil, fmt.Errorf("notification %.64q: %w", q.Get("key"), model.ErrNotFound)
