@@ -297,6 +297,9 @@ func TestAnOldPageTakesNothingAway(t *testing.T) {
 	if answer, page := first.page(http.MethodPost, "/alerts", take); answer.StatusCode != http.StatusOK {
 		t.Errorf("the first can't take it again: %d %s", answer.StatusCode, page)
 	}
+	if answer, page := second.page(http.MethodPost, "/alerts", "do=assign&to=&alert="+alert); answer.StatusCode != http.StatusConflict {
+		t.Errorf("the second takes it from the first for nobody: %d %s", answer.StatusCode, page)
+	}
 	answer, page := second.page(http.MethodPost, "/alerts", take)
 	if answer.StatusCode != http.StatusConflict || !strings.Contains(page, "is assigned to operator (token ") {
 		t.Errorf("the second takes it from the first without a word: %d %s", answer.StatusCode, page)

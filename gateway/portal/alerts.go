@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -77,15 +78,15 @@ func alertFacets(v *visit) (any, error) {
 	}, v.m.AlertFacets)
 }
 
-// free refuses to take an alert from somebody who took it after the page was shown, which said of each who had it.
-func (v *visit) free(alerts, shown []string) error {
-	for _, id := range alerts {
+// assign refuses to take an alert from somebody who took it after the page was shown, which said of each who had it.
+func (v *visit) assign(form url.Values, on map[string]any) (*done, error) {
+	for _, id := range form["alert"] {
 		a, err := v.m.Alert(v.r.Context(), id)
-		if err == nil && a.Assigned != "" && a.Assigned != v.who.By() && !slices.Contains(shown, id+" "+a.Assigned) {
-			return &refusal{http.StatusConflict, fmt.Sprintf("Meanwhile %s is assigned to %s. Nothing was assigned: look, and take it from there.", cut(80, cmp.Or(a.Title, id)), a.Assigned)}
+		if err == nil && a.Assigned != "" && a.Assigned != v.who.By() && !slices.Contains(form["assigned"], id+" "+a.Assigned) {
+			return nil, &refusal{http.StatusConflict, fmt.Sprintf("Meanwhile %s is assigned to %s. Nothing was changed: look, and do it again.", cut(80, cmp.Or(a.Title, id)), a.Assigned)}
 		}
 	}
-	return nil
+	return v.post("assign", "/alerts/assign", on)
 }
 
 // alertDeed does what a button of the queue or the drawer says.
@@ -129,13 +130,11 @@ func alertDeed(v *visit) (*done, error) {
 	case "reopen":
 		return v.post(do, "/alerts/reopen", with("in", form.Get("in"), "comment", form.Get("comment")))
 	case "take":
-		if err := v.free(form["alert"], form["assigned"]); err != nil {
-			return nil, err
-		}
-		return v.post("assign", "/alerts/assign", with("to", v.who.By()))
+		on["to"] = v.who.By()
+		return v.assign(form, on)
 	case "assign":
 		on["to"] = form.Get("to")
-		return v.post(do, "/alerts/assign", on)
+		return v.assign(form, on)
 	case "comment":
 		return v.post(do, "/alerts/comment", with("text", form.Get("comment")))
 	case "read", "unread":
