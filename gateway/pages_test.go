@@ -228,6 +228,9 @@ func TestPagesAreWhole(t *testing.T) {
 			t.Errorf("do=%s: %d %s", do, answer.StatusCode, page)
 		}
 	}
+	if answer, page := admin.page(http.MethodGet, "/policies/new?do=preview&"+strings.Replace(fields, "name=Downloads", "name=", 1), ""); answer.StatusCode != http.StatusOK || !strings.Contains(page, "it would have raised") {
+		t.Errorf("a preview without a name: %d %s", answer.StatusCode, page)
+	}
 	twice := strings.Replace(fields, "times=1", "times=two", 1)
 	if answer, page := admin.page(http.MethodPost, "/policies/new", twice+"&do=save"); answer.StatusCode == http.StatusOK || !strings.Contains(page, "times: found &#34;two&#34;") {
 		t.Errorf("times that are no number: %d %s", answer.StatusCode, page)

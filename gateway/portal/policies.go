@@ -92,7 +92,9 @@ func policyForm(v *visit) (any, error) {
 	}
 	ctx, stop := context.WithTimeout(v.r.Context(), 20*time.Second)
 	defer stop()
-	preview, err := v.m.Preview(ctx, p.ActivityPolicy, 7)
+	judged := p.ActivityPolicy
+	judged.Name = cmp.Or(judged.Name, p.Title()) // whoever comes from a search looks first, and names it then
+	preview, err := v.m.Preview(ctx, judged, 7)
 	if err != nil {
 		v.problem = "The preview can't be made: " + err.Error()
 		return p, nil
