@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -102,12 +103,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
+// unread says that whoever read standard output has seen enough, as "head" has.
+func unread(err error) bool {
+	at, ok := errors.AsType[*fs.PathError](err)
+	return ok && at.Path == os.Stdout.Name() && errors.Is(at, syscall.EPIPE)
+}
+
 // status is the one place that turns an error into text and an exit status.
 func status(err error, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errProblems):
+	case errors.Is(err, errProblems), unread(err):
 		return 1
 	}
 	_, _ = fmt.Fprintf(stderr, "sluice: %v\n", err)

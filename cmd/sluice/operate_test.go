@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sluice-siem/sluice/gateway"
@@ -77,6 +80,17 @@ func TestAVerbTakesItsFlags(t *testing.T) {
 				t.Errorf("%v, want %q", err, wrong)
 			}
 		})
+	}
+}
+
+// TestWhoReadsNoFurther is told of no fault: only of one in what was read.
+func TestWhoReadsNoFurther(t *testing.T) {
+	for path, want := range map[string]string{"/dev/stdout": "", "/var/lib/sluice": "sluice: the export broke off: write /var/lib/sluice: broken pipe\n"} {
+		var told bytes.Buffer
+		err := fmt.Errorf("the export broke off: %w", &fs.PathError{Op: "write", Path: path, Err: syscall.EPIPE})
+		if got := status(err, &told); got != 1 || told.String() != want {
+			t.Errorf("%v: status %d, says %q, want 1 and %q", err, got, told.String(), want)
+		}
 	}
 }
 
