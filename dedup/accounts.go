@@ -74,6 +74,9 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 			return true
 		}
 	}
+	if len(a.accounts) > 0 && len(b.accounts) > 0 && sameMoment(a.n, b.n) {
+		v.add("account", pointsMoment, "%s and %s can't be compared, and began in one millisecond", a.accounts[0], b.accounts[0])
+	}
 	return true
 }
 

@@ -38,10 +38,12 @@ func (d directory) kin(a, b name) kinship {
 	case dubious:
 		k = doubtful
 	case unrelated:
-		if a.upn && b.upn && (a.guest || b.guest) {
+		switch guest := a.guest || b.guest; {
+		case guest && a.upn && b.upn:
 			return namesake // a guest of two organisations, or a guest and one of ours
-		}
-		if a.local == b.local {
+		case guest:
+			k = doubtful // who is invited seldom has an account in our directory
+		case a.local == b.local:
 			k = likely
 		}
 	case together:
@@ -85,11 +87,16 @@ func told(a, b name) kinship {
 	}
 	switch {
 	case a.number == b.number:
-	case a.number != "" && b.number != "", a.spelt() && b.spelt():
+	case a.number != "" && b.number != "":
+		return namesake
+	case a.spelt() && b.spelt() && !a.numbers(b) && !b.numbers(a):
 		return namesake // ida.brook and ida.brook2; the number of ibrook2 may be of the naming rule
 	}
 	return k
 }
+
+// numbers: the number may be of the naming rule, as brook.i2 has an initial where the other has the whole name.
+func (n name) numbers(whole name) bool { return n.number != "" && !spelledOut(n) && spelledOut(whole) }
 
 // initialled takes a letter that splitRole took from the end of a for the initial that it is beside b: smith_j is the account
 // of john.smith, and no second one of smith. An a behind the name is an administrator's too often.
@@ -164,7 +171,7 @@ func kinWords(a, b name) kinship {
 			local = b.words[0]
 		}
 		k := abbreviation(local, a.words)
-		if k == stranger && (complements(local, a.words) || syllables(local, a.words)) {
+		if k == stranger && (complements(local, a.words) || syllables(local, a.words) || furtherInitial(local, a.words)) {
 			return incomparable
 		}
 		return k
@@ -234,6 +241,19 @@ func complements(local string, words []string) bool {
 	rest := strings.TrimRightFunc(local[1:], unicode.IsDigit)
 	return slices.ContainsFunc(words, func(w string) bool {
 		return len(w) > 1 && len(rest) > 1 && strings.Contains(rest[1:], w[:1]) && strings.HasSuffix(rest, w[:1])
+	})
+}
+
+// furtherInitial: an account made of an initial and the surname with one letter more than the name has words: that of a middle
+// name, jqpublic, or of a second surname, jperezg; nothing shows it.
+func furtherInitial(local string, words []string) bool {
+	const shortest = 3 // a surname by which one is known
+	local = strings.TrimRightFunc(local, unicode.IsDigit)
+	return slices.ContainsFunc(words[1:], func(surname string) bool {
+		if len(surname) < shortest || len(local) != len(surname)+2 || local[0] != words[0][0] {
+			return false
+		}
+		return local[2:] == surname || local[1:len(local)-1] == surname
 	})
 }
 

@@ -34,6 +34,7 @@ const (
 	pointsUnnamed     = -45 // one text names the party, the other tells of the same kind of thing without it
 	pointsBothNamed   = 24
 	pointsCalled      = 20
+	pointsMoment      = 5 // two accounts that can't be compared, at one moment
 	pointsAddress     = 10
 	pointsText        = 12
 	pointsSameMoment  = 45 // equal to the millisecond
@@ -272,6 +273,12 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 		v.say("time", points, format, apart)
 	}
 	return fits
+}
+
+// sameMoment: both tell one millisecond of an event whose time one of them writes more exactly than that, which two events of
+// one type hardly share.
+func sameMoment(a, b *formats.Notification) bool {
+	return (exactStart(a) || exactStart(b)) && a.Start.Truncate(time.Millisecond).Equal(b.Start.Truncate(time.Millisecond))
 }
 
 // raisePoints weighs how much later than an event it may have been raised.

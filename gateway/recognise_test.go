@@ -337,6 +337,18 @@ func TestRecognise(t *testing.T) {
 			cloud("", "Nora Falk has run commands."), true,
 		},
 		{
+			"employee number, and nobody knows whose, at one moment", remote("E104233", "", "E104233 has run commands."),
+			cloud("nora.falk@harbour.example", "Nora Falk has run commands."), true,
+		},
+		{
+			"employee number, and nobody knows whose, at another moment", remote("E104233", "", "E104233 has run commands."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk has run commands."), time.Millisecond), false,
+		},
+		{
+			"initial of a second surname, at one moment", remote("nfalkb", "", "nfalkb has run commands."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example"+generic), true,
+		},
+		{
 			"employee number, the texts have two names", remote("E104233", "", "Nora Falk (Pilot) has run commands."),
 			cloud("", "Omar Haddad has run commands."), false,
 		},
