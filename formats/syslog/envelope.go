@@ -84,20 +84,21 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 	if json.Unmarshal(content, &object) != nil && json.Unmarshal(escaped(content), &object) != nil {
 		return nil, m, false
 	}
-	tagged := false // the tag stands in a member of its own
-	for _, value := range object {
-		tagged = tagged || string(value) == `"`+tag+`"` || string(value) == `"`+tag+`:"`
-	}
-	for _, path := range [...][2]string{{"event", "original"}, {"body", "stringValue"}, {"result", "_raw"}} {
+	// The tag stands in a member of its own, or in one of an object that tells of the header, as Beats write it.
+	tagged := bytes.Contains(content, []byte(`"`+tag+`"`)) || bytes.Contains(content, []byte(`"`+tag+`:"`))
+	for _, path := range [...][2]string{{"event", "original"}, {"body", "stringValue"}, {"result", "_raw"}, {"jsonPayload", "message"}} {
 		if event, m, ok = e.opened(inner(object, path), tagged, most); ok {
 			return event, m, true
 		}
 	}
+	if event, m, ok = e.opened(carried(object), tagged, most); ok {
+		return event, m, true
+	}
 	// The members in which log shippers put the message that they took in, or of it what stood behind its tag. Others quote what
 	// somebody wrote, such as a request, and so may these beside a text in one that comes before them.
 	for _, name := range [...]string{
-		"_raw", "rawmsg", "message", "Message", "MESSAGE", "msg", "full_message", "short_message", "SyslogMessage", "log", "raw", "event",
-		"textPayload", "_source", "records",
+		"_raw", "rawmsg", "message", "Message", "MESSAGE", "msg", "full_message", "short_message", "SyslogMessage", "log", "raw", "raw_message",
+		"rawMessage", "raw_event", "rawEvent", "raw_log", "full_log", "event", "textPayload", "_source", "records",
 	} {
 		value := object[name]
 		if event, m, ok = e.opened(value, tagged, most); ok || len(value) > len(`""`) && value[0] == '"' {
@@ -105,6 +106,18 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 		}
 	}
 	return nil, m, false
+}
+
+// carried is what Kafka's connectors, beside its schema, and QRadar have in a payload, and Kafka's REST interface in a value. Without
+// what those write beside it, either may be what somebody sent.
+func carried(object map[string]json.RawMessage) json.RawMessage {
+	switch {
+	case object["schema"] != nil, object["isoTimeFormat"] != nil:
+		return object["payload"]
+	case len(object) == 1, object["key"] != nil, object["topic"] != nil:
+		return object["value"]
+	}
+	return nil
 }
 
 // severalVendors: a text has the vendor of more than one event.
@@ -126,8 +139,8 @@ func escaped(object []byte) []byte {
 }
 
 // inner returns what a member of a member has. So the Elastic Common Schema names the whole message, of which message may be
-// what was read; OpenTelemetry the text of a log record; and Splunk what a search found. A body or a result with other members,
-// or that is a text itself, is what somebody sent to a program or got from it.
+// what was read; OpenTelemetry the text of a log record; and Splunk what a search found; and Google's agents a message that they read as an object.
+// A body or a result with other members, or that is a text itself, is what somebody sent to a program or got from it.
 func inner(object map[string]json.RawMessage, path [2]string) json.RawMessage {
 	if value := object[path[0]+"."+path[1]]; value != nil {
 		return value

@@ -33,6 +33,7 @@ func TestParse(t *testing.T) {
 	behind := syslog.Message{Priority: -1, Host: "192.0.2.9", App: "CEF", Form: syslog.Bare}
 	hostless := agent
 	hostless.Host = ""
+	from := func(host string, m syslog.Message) syslog.Message { m.Host = host; return m }
 	processed := func(m syslog.Message) syslog.Message { m.Proc = "4120"; return m }
 	prioritised := func(m syslog.Message, pri int) syslog.Message { m.Priority = pri; return m }
 	const h5424 = "1 2023-03-06T08:59:12.044000+00:00 HBDC02 CEF 4120 DnsReconnaissanceSecurityAlert "
@@ -44,6 +45,19 @@ func TestParse(t *testing.T) {
 		{"sensor without structured data and digit", "<36>" + h5424, mdi, sensor},
 		{"sensor with byte order mark", "<36>" + h5424 + bom, "0" + mdi, sensor},
 		{"sensor with byte order mark encoded twice", "<36>" + h5424 + "ï»¿", "0" + mdi, sensor},
+		{"sensor with a byte order mark for ASCII", "<36>" + h5424 + "???", "0" + mdi, sensor},
+		{"sensor with a byte order mark that couldn't be decoded", "<36>" + h5424 + "\ufffd\ufffd\ufffd", "0" + mdi, sensor},
+		{"sensor with a byte order mark of a console", "<36>" + h5424 + "∩╗┐", "0" + mdi, sensor},
+		{"sensor with rsyslog's byte order mark", "<36>" + h5424 + "#357#273#277", "0" + mdi, sensor},
+		{"sensor with syslog-ng's byte order mark", "<36>" + h5424 + `\xef\xbb\xbf`, "0" + mdi, sensor},
+		{"bsd with FreeBSD's byte order mark", "<36>Mar  6 08:59:12 HBDC02 M-oM-;M-?", "CEF:0" + mdi, bsd},
+		{"bsd with an object for a host", `<36>Mar  6 08:59:12 {"ip":"192.0.2.9","os":{"name":"x"}} `, "CEF:0" + mdi, from("", bsd)},
+		{"bsd with a map for a host, and a tag", "<36>Mar  6 08:59:12 {name=relay} LOGSTASH[-]: ", "CEF:0" + mdi, syslog.Message{Priority: 36, Time: second, App: "LOGSTASH", Proc: "-", Form: syslog.RFC3164}},
+		{"agent behind an object for a host", `2023-03-06T09:00:00.000Z {"ip":"192.0.2.9"} 2023-03-06T08:59:12.044Z hb-agent `, mcas, agent},
+		{"bsd with an object that is none", "<36>Mar  6 08:59:12 ", `{"a":1} text CEF:0` + mdi, syslog.Message{Priority: 36, Time: second, Form: syslog.RFC3164}},
+		{"bsd forwarded by AIX", "<36>Mar  6 08:59:12 Message forwarded from HBDC02: ", "CEF:0" + mdi, bsd},
+		{"bsd numbered by Solaris", "<36>Mar  6 08:59:12 HBDC02 [ID 702911 auth.warning] ", "CEF:0" + mdi, bsd},
+		{"bsd with an object and no tag", "<36>Mar  6 08:59:12 HBDC02 ", `{"@odata.type": "x"}`, syslog.Message{Priority: 36, Time: second, Host: "HBDC02", Form: syslog.RFC3164}},
 		{"sensor with nil structured data", "<36>" + h5424 + "- ", "0" + mdi, sensor},
 		{"sensor with nil structured data and mark", "<36>" + h5424 + "- " + bom, "0" + mdi, sensor},
 		{"sensor with structured data", "<36>" + h5424 + `[a@1 b="c \"] CEF:0|"][d] `, "0" + mdi, sensor},

@@ -38,9 +38,10 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	after := p.host(next, m)
 	// The library would read a relay's second header as tag and text, so it isn't asked about one, nor
 	// about the times that it is known to refuse.
-	// Nor about an event without a tag of its own, for which it has no other answer than we.
+	// Nor about an event without a tag of its own, for which it has no other answer than we, nor about one
+	// behind a mark or an object, which it would take for the tag.
 	asks := p.line[from] == '<' && p.line[at-1] == '>' && !year && bytes.IndexByte(p.line[at:at+n], '.') < 0
-	if asks && !hasTag(p.line[after:]) && !startsHeader(p.line[after:]) {
+	if next := p.line[after:]; asks && !startsContent(next) && !startsHeader(next) && marks(next) == 0 {
 		if body, ok := p.strict3164(from, m); ok {
 			return body, true
 		}
@@ -73,6 +74,12 @@ func (p *parser) strict3164(from int, m *Message) (body int, ok bool) {
 func (p *parser) host(at int, m *Message) (next int) {
 	rest := p.line[at:]
 	word := rest[:wordEnd(rest)]
+	if next := p.described(at); next > 0 {
+		return next
+	}
+	if next := p.forwarded(at, m); next > 0 {
+		return next
+	}
 	switch {
 	case len(word) == len(rest), startsContent(rest), startsHeader(rest), marks(rest) > 0, word[len(word)-1] == ':':
 		return at
@@ -93,6 +100,61 @@ func (p *parser) host(at int, m *Message) (next int) {
 		next = skipBlanks(p.line, next+end)
 	}
 	return next
+}
+
+// described returns the offset behind an object at offset at that tells of the host, as Logstash writes it in the host's place,
+// {"ip":"192.0.2.9"} or {name=relay}; 0 where there is none, or no event or header behind it and perhaps a tag.
+func (p *parser) described(at int) (next int) {
+	const longest = 1 << 10
+	rest := p.line[at:]
+	if len(rest) == 0 || rest[0] != '{' {
+		return 0
+	}
+	depth := 0
+	for i, c := range rest[:min(len(rest), longest)] {
+		switch c {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth == 0 {
+			next = at + i + 1
+			break
+		}
+	}
+	if next == 0 || next == len(p.line) || !blank(p.line[next]) {
+		return 0
+	}
+	next = skipBlanks(p.line, next)
+	if body := p.line[p.tag(next, &Message{}):]; !hasTag(body) && !startsHeader(body) {
+		return 0
+	}
+	return next
+}
+
+// forwarded reads the host as AIX writes it before what it passes on, and returns where the message begins; 0 where it isn't there.
+func (p *parser) forwarded(at int, m *Message) (next int) {
+	rest := p.line[at:]
+	for _, begin := range [...]string{"Message forwarded from ", "Forwarded from "} {
+		from, ok := bytes.CutPrefix(rest, []byte(begin))
+		if host, colon := bytes.CutSuffix(from[:wordEnd(from)], []byte{':'}); ok && colon && len(host) > 0 {
+			m.Host = string(host)
+			return skipBlanks(p.line, len(p.line)-len(from)+len(host)+1)
+		}
+	}
+	return 0
+}
+
+// numberedBySolaris returns how many bytes of b are the number of a message with its facility, [ID 702911 auth.warning], and a blank.
+func numberedBySolaris(b []byte) int {
+	const longest = 48
+	rest, ok := bytes.CutPrefix(b, []byte("[ID "))
+	end := bytes.Index(rest[:min(len(rest), longest)], []byte("] "))
+	if number, of, two := bytes.Cut(rest[:max(end, 0)], []byte{' '}); !ok || !two || len(bytes.Trim(number, "0123456789")) > 0 || bytes.IndexByte(of, '.') < 0 {
+		return 0
+	}
+	return len(b) - len(rest) + end + len("] ")
 }
 
 // second returns how long the word at offset at is, if one stands between what was taken for the host and an event that has
@@ -143,6 +205,7 @@ func (p *parser) tag(at int, m *Message) (body int) {
 	if word := p.line[at:]; len(word) > 1 && word[0] == ':' && blank(word[1]) { // by itself, as some devices write it
 		at = skipMarks(p.line, at+1)
 	}
+	at += numberedBySolaris(p.line[at:])
 	rest := p.line[at:]
 	if startsContent(rest) {
 		if hasTag(rest) {

@@ -204,16 +204,20 @@ func shaped(b []byte, shape string) bool {
 	return true
 }
 
-// marks returns how many bytes at the beginning of b are byte order marks: U+FEFF in UTF-8, or its
-// three bytes taken for Latin-1 and encoded once more, as on Microsoft's pages.
+// marks returns how many bytes at the beginning of b are byte order marks: U+FEFF in UTF-8, and what is made of its three bytes
+// by who takes them for Latin-1, as on Microsoft's pages, for the code page of a console, for ASCII, or for what no terminal
+// should see, as rsyslog, syslog-ng and FreeBSD's syslogd.
 func marks(b []byte) (n int) {
 	for {
-		switch {
-		case bytes.HasPrefix(b[n:], []byte("\ufeff")):
-			n += len("\ufeff")
-		case bytes.HasPrefix(b[n:], []byte("ï»¿")):
-			n += len("ï»¿")
-		default:
+		at := n
+		if n < len(b) && strings.IndexByte("\xef\xc3\xe2?#\\M", b[n]) >= 0 {
+			for _, mark := range [...]string{"\ufeff", "ï»¿", "∩╗┐", "???", "\ufffd\ufffd\ufffd", "#357#273#277", `\xef\xbb\xbf`, "M-oM-;M-?"} {
+				if bytes.HasPrefix(b[n:], []byte(mark)) {
+					n += len(mark)
+				}
+			}
+		}
+		if n == at {
 			return n
 		}
 	}
