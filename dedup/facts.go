@@ -35,8 +35,8 @@ type facts struct {
 	payload int // bytes that its strings may keep in memory
 }
 
-// mostAccounts is how many are looked at: a field may have thousands.
-const mostAccounts = 64
+// mostAccounts is how many are looked at: a field may have thousands, and each is compared with each of the other notification.
+const mostAccounts = 16
 
 func (s scale) facts(n *formats.Notification) facts {
 	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message, n.Service)}

@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sluice-siem/sluice/config"
@@ -103,6 +104,9 @@ func TestKin(t *testing.T) {
 		{"guests of two homes", "anna_gmail.com#EXT#@x.onmicrosoft.example", "anna@two.example", namesake},
 		{"guest whose mail's provider vouches", "live.com#jdoe@two.example", "jdoe@two.example", same},
 		{"guest whose mail's provider vouches, and one of ours", "live.com#jane.doe@two.example", "jane.doe@alpine.example", namesake},
+		{"more words than a name has", "a b c d e f g h i j k l m", "b.a.c.d.e.f.g.h.i.j.k.l.m@x.example", stranger},
+		{"more words than a name has, and a name", "a b c d e f g h i j k l m", "jane.doe@x.example", incomparable},
+		{"longer than a name can be", strings.Repeat("ab-", 70) + " " + strings.Repeat("cd-", 70), strings.Repeat("cd-", 70) + " " + strings.Repeat("ab-", 70), stranger},
 		{"distinguished name", "CN=Jane Doe,OU=Sales,DC=ad,DC=alpine,DC=example", "jane.doe@alpine.example", same},
 		{"distinguished name, last name first", `cn=Doe\, Jane,ou=Sales,dc=ad,dc=alpine,dc=example`, "jane.doe@alpine.example", same},
 		{"distinguished name of an account", "CN=jdoe,DC=ad,DC=alpine,DC=example", `ALPINE\jdoe`, same},

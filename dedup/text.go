@@ -210,7 +210,7 @@ func (p prose) bytes() int {
 	return 64*len(p.words) + 32*(len(p.things)+len(p.specific)) + (256+16)*len(p.persons) + 16*len(p.known.slots)
 }
 
-// longestName is more than any name that a summary begins with.
+// longestName is more bytes than any name has.
 const longestName = 200
 
 // nameRun gathers the words of what may be a person's name.
@@ -245,7 +245,11 @@ func (r *nameRun) end() []name {
 	}
 	r.words = r.words[:0]
 	r.long = len(words)
-	if r.ended = len(words) >= 2 && len(words) <= 6; !r.ended {
+	long := 0
+	for _, w := range words {
+		long += len(w)
+	}
+	if r.ended = len(words) >= 2 && len(words) <= 6 && long <= longestName; !r.ended {
 		return nil
 	}
 	return []name{displayName(foldAll(words), "")}
