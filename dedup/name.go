@@ -74,12 +74,11 @@ const mostWords = 12
 
 // parseSpelling reads any other spelling. What is longer than a name can be is known by all of it only.
 func parseSpelling(s string) name {
-	if len(s) <= longestName {
-		if n := parseShort(s); len(n.words)+strings.Count(s, "-") <= mostWords {
-			return n
-		}
+	n := parseShort(s)
+	if len(s) > longestName || len(n.words)+strings.Count(s, "-") > mostWords {
+		return name{domain: n.domain, local: cmp.Or(n.local, fold(s)), upn: n.upn, guest: n.guest, opaque: true, marks: marks{account: true}}
 	}
-	return name{local: fold(s), opaque: true, marks: marks{account: true}}
+	return n
 }
 
 // parseShort reads one that may be a name. Display names may carry a job title in parentheses, a comma, or the

@@ -106,6 +106,7 @@ func TestKin(t *testing.T) {
 		{"guest whose mail's provider vouches, and one of ours", "live.com#jane.doe@two.example", "jane.doe@alpine.example", namesake},
 		{"more words than a name has", "a b c d e f g h i j k l m", "b.a.c.d.e.f.g.h.i.j.k.l.m@x.example", stranger},
 		{"more words than a name has, and a name", "a b c d e f g h i j k l m", "jane.doe@x.example", incomparable},
+		{"an account longer than a name can be", strings.Repeat("ab", 120), "HARBOUR\\" + strings.Repeat("ab", 120), same},
 		{"longer than a name can be", strings.Repeat("ab-", 70) + " " + strings.Repeat("cd-", 70), strings.Repeat("cd-", 70) + " " + strings.Repeat("ab-", 70), stranger},
 		{"distinguished name", "CN=Jane Doe,OU=Sales,DC=ad,DC=alpine,DC=example", "jane.doe@alpine.example", same},
 		{"distinguished name, last name first", `cn=Doe\, Jane,ou=Sales,dc=ad,dc=alpine,dc=example`, "jane.doe@alpine.example", same},
