@@ -228,10 +228,22 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 		v.add("account", pointsCalled, "both texts call their account %s", b.text.subject[0])
 	case !yInB && len(a.text.subject) > 0 && b.text.mentions(a.text.subject[0]):
 		v.add("account", pointsCalled, "both texts call their account %s", a.text.subject[0])
+	case sameMoment(a.n, b.n) && (s.furtherInitials(a.accounts, b.accounts) || s.furtherInitials(b.accounts, a.accounts)):
+		v.add("account", pointsMoment, "%s and %s differ in an initial, and began in one millisecond", a.accounts[0], b.accounts[0])
 	default:
 		return false
 	}
 	return true
+}
+
+// furtherInitials: one of some has a letter more than one of the others accounts for.
+func (s scale) furtherInitials(some, others []name) bool {
+	return slices.ContainsFunc(some, func(x name) bool {
+		return slices.ContainsFunc(others, func(y name) bool {
+			return len(x.words) < 2 && len(y.words) > 1 && x.role == y.role && s.directory.between(x.domain, y.domain) != apart &&
+				furtherInitial(x.base, y.words)
+		})
+	})
 }
 
 // bothNamed: each text names the other's account, as attacker and victim.

@@ -171,7 +171,7 @@ func kinWords(a, b name) kinship {
 			local = b.words[0]
 		}
 		k := abbreviation(local, a.words)
-		if k == stranger && (complements(local, a.words) || syllables(local, a.words) || furtherInitial(local, a.words)) {
+		if k == stranger && (complements(local, a.words) || syllables(local, a.words)) {
 			return incomparable
 		}
 		return k
@@ -245,7 +245,7 @@ func complements(local string, words []string) bool {
 }
 
 // furtherInitial: an account made of an initial and the surname with one letter more than the name has words: that of a middle
-// name, jqpublic, or of a second surname, jperezg; nothing shows it.
+// name, jqpublic, or of a second surname, jperezg. It may be theirs or that of somebody with the same initial and surname.
 func furtherInitial(local string, words []string) bool {
 	const shortest = 3 // a surname by which one is known
 	local = strings.TrimRightFunc(local, unicode.IsDigit)

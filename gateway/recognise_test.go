@@ -349,6 +349,10 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk@harbour.example", "nora.falk@harbour.example"+generic), true,
 		},
 		{
+			"initial of a second surname, and the same machine", remote("nfalkb", "LAB3", "nfalkb ran commands on LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "nora.falk@harbour.example ran commands on LAB3."), 45*s), false,
+		},
+		{
 			"employee number, the texts have two names", remote("E104233", "", "Nora Falk (Pilot) has run commands."),
 			cloud("", "Omar Haddad has run commands."), false,
 		},
