@@ -213,7 +213,7 @@ func (d *delivery) pause(ctx context.Context, pause *backoff, waiting func(conte
 // waiting is for the log how much waits for the target; nothing where that can't be told now.
 func (d *delivery) waiting(ctx context.Context) []any {
 	lag, err := d.reader.Lag(ctx, time.Now())
-	if err != nil {
+	if err != nil && !errors.Is(err, stream.ErrOpening) {
 		return nil
 	}
 	return []any{"waiting_entries", lag.Entries}

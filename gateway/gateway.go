@@ -258,7 +258,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 func (g *Gateway) waiting(ctx context.Context) map[string]uint64 {
 	out := map[string]uint64{}
 	for _, d := range g.deliveries {
-		if lag, err := d.reader.Lag(ctx, time.Now()); err == nil {
+		if lag, err := d.reader.Lag(ctx, time.Now()); err == nil || errors.Is(err, stream.ErrOpening) {
 			out[d.name] = lag.Entries
 		}
 	}

@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // state tells Prometheus what is, rather than what happened: it is asked when /metrics is.
@@ -39,7 +42,7 @@ func newState(g *Gateway) *state {
 		known:       desc("sluice_users", "Users that are known, of whom some have an investigation priority."),
 		scores:      desc("sluice_user_scores", "Investigation priority of the users that have one, now."),
 		profiles:    desc("sluice_user_profiles_bytes", "What the profiles take of memory, about."),
-		readyTo:     desc("sluice_ready", "1 while the inputs listen and the state is open."),
+		readyTo:     desc("sluice_ready", "1 while the inputs listen and stream and state are open."),
 	}
 }
 
@@ -66,13 +69,16 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	gauge(s.limit, float64(s.g.config.Stream.MaxDisk))
 	for _, d := range s.g.deliveries {
 		lag, err := d.reader.Lag(context.Background(), time.Now())
-		if err != nil {
+		opening := errors.Is(err, stream.ErrOpening) // then sluice_ready is 0, and nobody knows how old the oldest is
+		if err != nil && !opening {
 			ch <- prometheus.NewInvalidMetric(s.lagEvents, err)
 			continue
 		}
 		gauge(s.missed, float64(d.reader.Missed()), d.name)
 		gauge(s.lagEvents, float64(lag.Entries), d.name)
-		gauge(s.lagSeconds, lag.Age.Seconds(), d.name)
+		if !opening {
+			gauge(s.lagSeconds, lag.Age.Seconds(), d.name)
+		}
 	}
 	for _, name := range s.g.watched {
 		r := s.g.index.Rhythm(name)
@@ -87,7 +93,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	}
 	s.model(ch, gauge)
 	ready := 0.0
-	if s.g.watch != nil && s.g.watch.ready.Load() {
+	if s.g.watch != nil && s.g.unready() == "" {
 		ready = 1
 	}
 	gauge(s.readyTo, ready)
@@ -109,6 +115,9 @@ func (s *state) model(ch chan<- prometheus.Metric, gauge func(*prometheus.Desc, 
 	gauge(s.profiles, float64(d.Bytes))
 	ch <- distribution(s.scores, d.Scores)
 	lag, err := m.Lag(context.Background(), time.Now())
+	if errors.Is(err, stream.ErrOpening) {
+		return
+	}
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(s.modelEvents, err)
 		return

@@ -29,7 +29,7 @@ type watch struct {
 	listeners []net.Listener
 	handlers  []http.Handler // of each
 	urls      []string       // of each
-	ready     atomic.Bool    // the inputs listen and the state is open
+	ready     atomic.Bool    // the inputs listen
 }
 
 func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gatherer) (*watch, error) {
@@ -40,11 +40,11 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /healthz/services", func(rw http.ResponseWriter, _ *http.Request) { g.saySilent(rw) })
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		if w.ready.Load() {
-			say(rw, http.StatusOK, "ready")
+		if why := g.unready(); why != "" {
+			say(rw, http.StatusServiceUnavailable, "not ready: "+why)
 			return
 		}
-		say(rw, http.StatusServiceUnavailable, "not ready: the inputs don't listen")
+		say(rw, http.StatusOK, "ready")
 	})
 	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 		status, detail := problem.Unserved(mux, rw, r)
@@ -83,6 +83,17 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		w.listeners, w.handlers, w.urls = append(w.listeners, l), append(w.handlers, place.handler), append(w.urls, scheme+l.Addr().String())
 	}
 	return w, nil
+}
+
+// unready says why nothing is taken; "" where it is.
+func (g *Gateway) unready() string {
+	switch {
+	case !g.watch.ready.Load():
+		return "the inputs don't listen"
+	case !g.stream.Opened():
+		return "the stream can't be opened anew after a write that failed, and senders wait; the log says why"
+	}
+	return ""
 }
 
 // saySilent answers 503 where a service is silent, and says which and since when.

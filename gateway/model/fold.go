@@ -160,15 +160,15 @@ func (f *folder) forget() {
 func (f *folder) catchUp(ctx context.Context) error {
 	defer f.turn.give()
 	defer f.rollback()
-	stopped := ctx.Done()
-	ctx = context.WithoutCancel(ctx) // or the driver starts a goroutine for each statement, to interrupt it
+	stopped, reading := ctx.Done(), ctx // while the stream can't be opened anew, a read ends with the gateway alone
+	ctx = context.WithoutCancel(ctx)    // or the driver starts a goroutine for each statement, to interrupt it
 	first, _ := f.m.options.Stream.Bounds()
 	if next := f.place.sequence + 1; next < first {
 		if err := f.gap(ctx, next, first-1); err != nil {
 			return err
 		}
 	}
-	for r := range f.readAhead(f.m.options.Stream.Salvage(ctx, f.place.sequence+1)) {
+	for r := range f.readAhead(f.m.options.Stream.Salvage(reading, f.place.sequence+1)) {
 		message, err := r.message, r.err
 		switch {
 		case message == nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
@@ -130,6 +131,36 @@ func TestAnOutcomeThatStaysUnknownEndsTheStream(t *testing.T) {
 	s.options = broken
 	if _, err := s.Append(t.Context(), batchOf(t, entries(1, 1))); !errors.Is(err, ErrUnknown) {
 		t.Errorf("next Append = %v, want ErrUnknown", err)
+	}
+}
+
+// TestAStreamThatDoesNotOpenKeepsNobodyWaitingWhoLooks: who asks how much waits is answered, though nothing can be read.
+func TestAStreamThatDoesNotOpenKeepsNobodyWaitingWhoLooks(t *testing.T) {
+	s := openStream(t, Options{Dir: t.TempDir()})
+	r := openReader(t, s, "siem", Oldest)
+	appendEntries(t, s, 0, 3)
+	appendEntries(t, s, 3, 1)
+	s.head = head{} // so that the oldest has to be read
+	ctx, cancel := context.WithCancel(t.Context())
+	s.options.Dir = "/dev/null" // nothing opens there
+	s.publish = func(context.Context, []byte, uint64) (uint64, error) {
+		cancel()
+		return 0, errInjected
+	}
+	if !s.Opened() {
+		t.Error("Opened() = false before")
+	}
+	if _, err := s.Append(ctx, batchOf(t, entries(1, 1))); !errors.Is(err, ErrUnknown) {
+		t.Errorf("Append = %v, want ErrUnknown", err)
+	}
+	if s.Opened() {
+		t.Error("Opened() = true, and nothing can be read")
+	}
+	if lag, err := r.Lag(t.Context(), time.Now()); !errors.Is(err, ErrOpening) || lag.Entries != 4 {
+		t.Errorf("Lag = %v, %v, want 4 entries, ErrOpening", lag, err)
+	}
+	if lag, err := s.Behind(t.Context(), 0, time.Now()); !errors.Is(err, ErrOpening) {
+		t.Errorf("Behind = %v, %v, want ErrOpening", lag, err)
 	}
 }
 

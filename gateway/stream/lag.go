@@ -15,7 +15,8 @@ type Lag struct {
 	Age     time.Duration // since the oldest message after the cursor was stored; 0 where there is none
 }
 
-// Behind measures the delay of somebody who has seen the stream up to and including that message.
+// Behind measures the delay of somebody who has seen the stream up to and including that message. Like [Reader.Lag] it
+// returns [ErrOpening] at once.
 func (s *Stream) Behind(ctx context.Context, seen uint64, now time.Time) (Lag, error) {
 	s.mu.Lock()
 	first, last := s.first, s.last
@@ -23,7 +24,7 @@ func (s *Stream) Behind(ctx context.Context, seen uint64, now time.Time) (Lag, e
 	if seen >= last {
 		return Lag{}, nil
 	}
-	m, err := s.Read(ctx, max(first, seen+1))
+	m, err := s.readBy(ctx, max(first, seen+1), s.glance)
 	if err != nil {
 		return Lag{}, fmt.Errorf("measure a delay: %w", err)
 	}
@@ -40,7 +41,8 @@ type aged struct {
 
 // Lag measures the reader's delay at that time. The number of entries is exact and costs nothing,
 // because every message says how many were before it. The age may need the oldest message from the
-// stream: one read each time the cursor has moved in a backlog.
+// stream: one read each time the cursor has moved in a backlog. With [ErrOpening], for which it doesn't wait, the
+// number is there and the age isn't.
 func (r *Reader) Lag(ctx context.Context, now time.Time) (Lag, error) {
 	r.mu.Lock()
 	m, known := r.cursor.record.mark, r.aged
@@ -56,9 +58,9 @@ func (r *Reader) Lag(ctx context.Context, now time.Time) (Lag, error) {
 	case head != nil:
 		known = aged{sequence, head.Stored}
 	case known.sequence != sequence:
-		ms, err := s.fetch(ctx, request{Sequence: sequence, Batch: 1})
+		ms, err := s.glance(ctx, request{Sequence: sequence, Batch: 1})
 		if err != nil {
-			return Lag{}, fmt.Errorf("measure lag of %s: %w", r.name, err)
+			return Lag{Entries: total - m.Total}, fmt.Errorf("measure lag of %s: %w", r.name, err)
 		}
 		if len(ms) > 0 {
 			known = aged{sequence, ms[0].stored}

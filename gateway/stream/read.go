@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -15,6 +16,11 @@ const (
 // Read returns the message of that sequence. It returns ErrPurged, ErrNotYet, ErrLost or ErrFormat
 // where there is none to be had.
 func (s *Stream) Read(ctx context.Context, sequence uint64) (*Message, error) {
+	return s.readBy(ctx, sequence, s.fetch)
+}
+
+// readBy is Read with fetch, which waits while the stream is opened anew, or glance, which doesn't.
+func (s *Stream) readBy(ctx context.Context, sequence uint64, fetch func(context.Context, request) ([]raw, error)) (*Message, error) {
 	s.mu.Lock()
 	m, first, last := s.head.at(sequence), s.first, s.last
 	s.mu.Unlock()
@@ -26,7 +32,7 @@ func (s *Stream) Read(ctx context.Context, sequence uint64) (*Message, error) {
 	case sequence > last:
 		return nil, fmt.Errorf("read message %d, the newest is %d: %w", sequence, last, ErrNotYet)
 	}
-	ms, err := s.fetch(ctx, request{Sequence: sequence, Batch: 1})
+	ms, err := fetch(ctx, request{Sequence: sequence, Batch: 1})
 	if err != nil {
 		return nil, fmt.Errorf("read message %d: %w", sequence, err)
 	}
@@ -144,23 +150,9 @@ func (s *Stream) Prove(ctx context.Context, sequence uint64, hash Hash) error {
 // last acknowledged message is left out.
 func (s *Stream) fetch(ctx context.Context, q request) ([]raw, error) {
 	for {
-		s.mu.Lock()
-		e, last, closed := s.engine, s.last, s.closed
-		s.mu.Unlock()
-		if closed {
-			return nil, ErrClosed
-		}
-		ms, err := e.fetch(ctx, q)
-		switch {
-		case err == nil:
-			for i := range ms {
-				if ms[i].sequence > last {
-					return ms[:i], nil
-				}
-			}
-			return ms, nil
-		case ctx.Err() != nil || !e.stopping.Load():
-			return nil, err
+		ms, e, err := s.ask(ctx, q)
+		if !errors.Is(err, ErrOpening) {
+			return ms, err
 		}
 		select {
 		case <-e.replaced:
@@ -169,6 +161,39 @@ func (s *Stream) fetch(ctx context.Context, q request) ([]raw, error) {
 		}
 	}
 }
+
+// glance is fetch for who doesn't wait: a stream that can't be opened anew, as its disk takes nothing, stays so until
+// somebody mends that.
+func (s *Stream) glance(ctx context.Context, q request) ([]raw, error) {
+	ms, _, err := s.ask(ctx, q)
+	return ms, err
+}
+
+// ask asks the server that there is, once.
+func (s *Stream) ask(ctx context.Context, q request) ([]raw, *engine, error) {
+	s.mu.Lock()
+	e, last, closed := s.engine, s.last, s.closed
+	s.mu.Unlock()
+	if closed {
+		return nil, e, ErrClosed
+	}
+	ms, err := e.fetch(ctx, q)
+	switch {
+	case err == nil:
+		for i := range ms {
+			if ms[i].sequence > last {
+				return ms[:i], e, nil
+			}
+		}
+		return ms, e, nil
+	case ctx.Err() != nil || !e.stopping.Load():
+		return nil, e, err
+	}
+	return nil, e, ErrOpening
+}
+
+// Opened says whether the stream can be read and written: it can't while it is opened anew after a write that failed.
+func (s *Stream) Opened() bool { return !s.current().stopping.Load() }
 
 // one reads and decodes a message that must be there.
 func one(ctx context.Context, e *engine, sequence uint64) (*Message, error) {

@@ -27,6 +27,7 @@ var (
 	ErrLost     = errors.New("the message is lost")                       // retained, but the store can't produce it
 	ErrMismatch = errors.New("the message is another one than was there") // Prove: the stream's history is not ours
 	ErrClosed   = errors.New("the stream is closed")
+	ErrOpening  = errors.New("the stream is being opened anew") // after a write that failed, for as long as its disk takes nothing
 )
 
 // Stream is the one durable stream. One goroutine appends; readers, and whoever looks, run beside it.
