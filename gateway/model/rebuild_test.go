@@ -207,6 +207,9 @@ func (c *chance) document() {
 	case 0:
 		a = model.SaveQuery{Query: model.SavedQuery{Name: fmt.Sprintf("query %d", c.keys), Of: "alerts", Filter: "status = open"}}
 	case 1:
+		if len(c.acts) == 0 {
+			return
+		}
 		a = model.DropPolicy{ID: c.acts[c.IntN(len(c.acts))]}
 	case 2:
 		ps, err := c.model.Policies(c.t.Context())
