@@ -151,7 +151,7 @@ func outOf(what string) Guarantee {
 				"events come again. What is beyond `rotate.keep` is removed on purpose",
 		}
 	case "stdout out":
-		return Guarantee{"stdout", "whole lines, given to the operating system", "what whoever reads them had not read when it died; doubled after a crash"}
+		return Guarantee{"stdout", "whole lines, given to the operating system", "what whoever reads them had not read when it died; doubled after a crash, and after a stop while nobody read them"}
 	}
 	return Guarantee{Part: what}
 }

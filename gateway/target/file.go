@@ -44,6 +44,7 @@ type File struct {
 	file     *os.File    // nil: to be opened
 	info     os.FileInfo // of file, to know it again
 	regular  bool
+	torn     bool      // the last line of a pipe or device may be there in part: no one can cut it back
 	begun    time.Time // when file was
 	nameless bool      // the file's name isn't durable yet
 
@@ -67,7 +68,9 @@ func NewFile(cfg config.Target, log *slog.Logger) (*File, error) {
 
 // Deliver appends the batch and returns when it is synced. After a failed write the file is cut back
 // to its last whole line. Nobody may call Deliver while it runs.
-func (f *File) Deliver(_ context.Context, batch []*stream.Entry) ([]Result, error) {
+//
+// A pipe whose reader has stopped takes nothing, for ever: what it hasn't taken when ctx ends is to be retried.
+func (f *File) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
 	l := renderLines(f.render, batch, f.room)
 	f.room = l.room()
 	if len(l.text) == 0 {
@@ -76,7 +79,13 @@ func (f *File) Deliver(_ context.Context, batch []*stream.Entry) ([]Result, erro
 	if err := f.ready(); err != nil {
 		return l.results, errors.Join(l.err, err)
 	}
+	if file := f.file; !f.regular {
+		defer context.AfterFunc(ctx, func() { _ = file.SetWriteDeadline(time.Unix(1, 0)) })() // a device may know none
+	}
 	n, err := f.append(&l)
+	if err != nil && ctx.Err() != nil && !f.regular {
+		err = errors.Join(err, f.shut()) // the next has no such deadline
+	}
 	if err != nil {
 		err = fmt.Errorf("write %s: %w", f.path, err)
 	}
@@ -101,6 +110,12 @@ func (f *File) append(l *lines) (int, error) {
 		}
 		before = info.Size()
 	}
+	if f.torn {
+		if _, err := f.write(f.file, []byte("\n")); err != nil {
+			return 0, err
+		}
+		f.torn = false
+	}
 	n, err := f.write(f.file, l.text)
 	if err == nil && n == len(l.text) {
 		return n, nil
@@ -109,6 +124,7 @@ func (f *File) append(l *lines) (int, error) {
 		err = io.ErrShortWrite
 	}
 	whole := l.whole(n)
+	f.torn = !f.regular && n > whole
 	if f.regular && n > whole {
 		if cutErr := f.file.Truncate(before + int64(whole)); cutErr != nil {
 			err = errors.Join(err, cutErr, f.shut()) // opening it again ends the torn line
@@ -148,6 +164,7 @@ func (f *File) open() error {
 		return errors.Join(fmt.Errorf("open: %w", err), f.shut())
 	}
 	f.regular = f.info.Mode().IsRegular()
+	f.torn = f.info.Mode()&os.ModeNamedPipe != 0 // by a process before; an empty line does no harm
 	if f.regular {
 		if when, known := born(file); known && f.info.Size() > 0 {
 			f.begun = when

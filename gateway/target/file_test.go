@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -211,7 +212,7 @@ func TestFileMayBeAPipe(t *testing.T) {
 	deliver(t, newFile(t, name), numbered(1, 1))
 	buf := make([]byte, 4096)
 	n, err := r.Read(buf)
-	if got := keyOf(string(buf[:n])); err != nil || got != "k0001" {
+	if got := keyOf(strings.TrimPrefix(string(buf[:n]), "\n")); err != nil || got != "k0001" {
 		t.Errorf("read %q, %v", got, err)
 	}
 }
@@ -258,6 +259,105 @@ func TestStdoutEndsTornLines(t *testing.T) {
 	want := []string{"k0001", "<" + string(line[:5]) + "\n>", "k0002", "k0003"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
+// stalled is a reader's end that takes nothing until it is let go, and then only that much of what was being written.
+type stalled struct {
+	bytes.Buffer
+	begun func()
+	let   chan struct{}
+	takes int
+}
+
+func (s *stalled) Write(b []byte) (int, error) {
+	s.begun()
+	<-s.let
+	b, s.takes = b[:min(s.takes, len(b))], 1<<20
+	return s.Buffer.Write(b)
+}
+
+// TestStdoutIsLeftWhenNobodyReads: a reader that has stopped keeps nobody from stopping, and whoever goes on has whole lines.
+func TestStdoutIsLeftWhenNobodyReads(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &stalled{begun: cancel, let: make(chan struct{}), takes: 5}
+	s, err := NewStdout(config.Target{Format: "cef"}, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		results, err := s.Deliver(ctx, numbered(1, 3))
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Deliver() = %v, want %v", err, context.Canceled)
+		}
+		if diff := cmp.Diff(repeat(Retry, 3), results); diff != "" {
+			t.Errorf("results (-want +got):\n%s", diff)
+		}
+	}
+	close(w.let)
+	deliver(t, s, numbered(1, 3))
+	torn, rest, _ := strings.Cut(w.String(), "\n")
+	if len(torn) != 5 {
+		t.Errorf("the torn line is %q, want 5 bytes", torn)
+	}
+	var got []string
+	for text := range strings.Lines(rest) {
+		got = append(got, keyOf(text))
+	}
+	if diff := cmp.Diff([]string{"k0001", "k0002", "k0003"}, got); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
+// TestFileThatIsAPipeIsLeftWhenNobodyReads: the same for a named pipe, and for the next process, which knows of no torn line.
+func TestFileThatIsAPipeIsLeftWhenNobodyReads(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	f := newFile(t, name)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.write = func(file *os.File, b []byte) (int, error) {
+		if len(b) > 1 {
+			cancel()
+		}
+		return file.Write(b)
+	}
+	many := numbered(1, 1000) // which no pipe has room for
+	results, err := f.Deliver(ctx, many)
+	if err == nil {
+		t.Error("Deliver() = nil, and nobody reads")
+	}
+	had := 0
+	for _, r := range results {
+		if r == Delivered {
+			had++
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	f = newFile(t, name)
+	got := map[string]bool{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lines := bufio.NewScanner(reader)
+		for !got["k1000"] && lines.Scan() {
+			got[keyOf(lines.Text())] = true
+		}
+	}()
+	deliver(t, f, many[had:])
+	<-done
+	for _, e := range many {
+		if !got[string(e.Key)] {
+			t.Fatalf("%s is missing", e.Key)
+		}
 	}
 }
 

@@ -69,10 +69,17 @@ func (l *lines) delivered(n int) {
 // Stdout writes a line for each entry to a stream that can only be written to, such as standard
 // output.
 type Stdout struct {
-	w      io.Writer
-	render render.Func
-	room   []byte // of the last batch's text
-	torn   bool   // the last line was written in part
+	w       io.Writer
+	render  render.Func
+	room    []byte     // of the last batch's text
+	torn    bool       // the last line was written in part
+	pending chan wrote // of a write that was left behind; nil where there is none
+}
+
+// wrote is what a write says.
+type wrote struct {
+	n   int
+	err error
 }
 
 // NewStdout makes a target of w. It fails for a format that [render.For] does not know.
@@ -87,28 +94,72 @@ func NewStdout(cfg config.Target, w io.Writer) (*Stdout, error) {
 // Deliver writes the batch at once. After an error those entries are delivered whose whole line the
 // writer took; a torn line is ended before the next. Nobody may call Deliver while it runs. Whoever
 // gives it [os.Stdout] must ignore SIGPIPE, or Go ends the process when the reader goes.
-func (s *Stdout) Deliver(_ context.Context, batch []*stream.Entry) ([]Result, error) {
+//
+// A pipe whose reader has stopped takes nothing, for ever, and no deadline ends a write to standard output: so where
+// ctx ends the write is left behind, and whether it was done isn't known.
+func (s *Stdout) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, error) {
 	l := renderLines(s.render, batch, s.room)
 	s.room = l.room()
 	if len(l.text) == 0 {
 		return l.results, l.err
 	}
-	if s.torn {
-		if _, err := s.w.Write([]byte("\n")); err != nil {
-			return l.results, errors.Join(l.err, fmt.Errorf("write a line end: %w", err))
-		}
-		s.torn = false
+	if err := s.catchUp(ctx); err != nil {
+		return l.results, errors.Join(l.err, err)
 	}
-	n, err := s.w.Write(l.text)
+	n, err := s.write(ctx, l.text)
 	if err == nil && n < len(l.text) {
 		err = io.ErrShortWrite
 	}
 	l.delivered(n)
 	if err != nil {
-		s.torn = n > l.whole(n)
+		s.torn = n > l.whole(n) || s.pending != nil
 		err = fmt.Errorf("write %d lines: %w", len(batch), err)
 	}
 	return l.results, errors.Join(l.err, err)
+}
+
+// catchUp waits for a write that was left behind, and ends a torn line.
+func (s *Stdout) catchUp(ctx context.Context) error {
+	if s.pending != nil {
+		if _, err := s.await(ctx); s.pending != nil {
+			return fmt.Errorf("wait for the write before: %w", err)
+		}
+	}
+	if !s.torn {
+		return nil
+	}
+	if _, err := s.write(ctx, []byte("\n")); err != nil {
+		return fmt.Errorf("write a line end: %w", err)
+	}
+	s.torn = false
+	return nil
+}
+
+// write writes b, which must not change any more where ctx ends it.
+func (s *Stdout) write(ctx context.Context, b []byte) (int, error) {
+	s.pending = make(chan wrote, 1)
+	go func(pending chan<- wrote) {
+		n, err := s.w.Write(b)
+		pending <- wrote{n, err}
+	}(s.pending)
+	return s.await(ctx)
+}
+
+// await waits for the write that is pending, until ctx ends.
+func (s *Stdout) await(ctx context.Context) (int, error) {
+	var w wrote
+	select {
+	case w = <-s.pending:
+	case <-ctx.Done():
+		select {
+		case w = <-s.pending: // at the same time
+		default:
+			s.room, s.torn = nil, true // wherever it stops
+			return 0, ctx.Err()
+		}
+	}
+	s.pending = nil
+	return w.n, w.err
 }
 
 // Close does nothing: the writer is its owner's.
