@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -99,16 +100,20 @@ func build(o Options) (http.Handler, huma.API) {
 	return mux, api
 }
 
-// once refuses a parameter that is there twice, of which only the first would be heard: of two filters every alert that the
-// first one fits.
+// once refuses a parameter that is there twice, of which only the first would be heard, and what can't be read, which would not
+// be heard at all: either would answer with more alerts than were asked for.
 func once(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		u := ctx.URL()
-		for name, values := range u.Query() {
+		parameters, err := url.ParseQuery(u.RawQuery)
+		for name, values := range parameters {
 			if len(values) > 1 {
-				_ = huma.WriteErr(api, ctx, http.StatusUnprocessableEntity, fmt.Sprintf("found the parameter %.40q %d times, expected it once", name, len(values))) // who asked may be gone
-				return
+				err = fmt.Errorf("found the parameter %.40q %d times, expected it once", name, len(values))
 			}
+		}
+		if err != nil {
+			_ = huma.WriteErr(api, ctx, http.StatusUnprocessableEntity, "the parameters: "+err.Error()) // who asked may be gone
+			return
 		}
 		next(ctx)
 	}

@@ -27,7 +27,8 @@ func (w *world) fits(t *testing.T, list, filter string) (status int, answer stri
 	return got.Code, got.Body.String()
 }
 
-// TestAParameterIsThereOnce: of two filters the first alone would be heard, and show, count and export more than was asked for.
+// TestAParameterIsThereOnce: of two filters the first alone would be heard, and one that can't be read not at all, and show, count
+// and export more than was asked for.
 func TestAParameterIsThereOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -35,6 +36,12 @@ func TestAParameterIsThereOnce(t *testing.T) {
 		if answer := w.send(http.MethodGet, api.Prefix+path+"filter=user+contains+o&filter=user+contains+z", "", nil); answer.Code != http.StatusUnprocessableEntity ||
 			!strings.Contains(answer.Body.String(), `found the parameter \"filter\" 2 times, expected it once`) {
 			t.Errorf("%s with two filters: %d %s", path, answer.Code, answer.Body)
+		}
+		for _, unreadable := range []string{"filter=%zz", "filter=user+contains+%", "filter=user+contains+o;x"} {
+			if answer := w.send(http.MethodGet, api.Prefix+path+unreadable, "", nil); answer.Code != http.StatusUnprocessableEntity ||
+				!strings.Contains(answer.Body.String(), "the parameters: invalid ") {
+				t.Errorf("%s%s: %d %s", path, unreadable, answer.Code, answer.Body)
+			}
 		}
 		if answer := w.send(http.MethodGet, api.Prefix+path+"filter=user+contains+o", "", nil); answer.Code != http.StatusOK {
 			t.Errorf("%s with one: %d %s", path, answer.Code, answer.Body)
