@@ -18,6 +18,11 @@ import (
 // before, and nearly always it wasn't. A key in Badger for each would cost more than all else that is done
 // for it, and so would looking for what isn't there. So what a batch remembers of activities is one value
 // in Badger, a block, and a table in memory tells which block may know an ID. Only a hit reads.
+//
+// Blocks are most of the state, and Badger writes again what lies between the lowest and the highest key of the new tables that
+// it merges into the old ones. So the keys of blocks are lower than all others, and a block's is higher than those before: old
+// blocks then lie below whatever is new, and are left alone. Being left alone they aren't cleaned up either, so that once in
+// a while a key is written that is lower than all of them: the number 0, of no block.
 
 // MaxActivities is how many activities are remembered at most, however long dedup.remember is: whoever
 // floods us with new ones makes us forget old ones, of which a resend goes out again, and not grow. Their
@@ -31,11 +36,12 @@ const (
 type activities struct {
 	seed   maphash.Seed // senders choose the IDs, and must not choose the slots
 	shards [256]shard
-	next   uint64 // number of the next block
-	count  int    // activities ever added
-	most   int    // MaxActivities, but in tests
-	ages   []age  // of blocks, the oldest first
-	usual  int    // activities in the block before, as many as there will be in the next
+	next   uint64    // number of the next block
+	count  int       // activities ever added
+	most   int       // MaxActivities, but in tests
+	ages   []age     // of blocks, the oldest first
+	swept  time.Time // when number 0 was written
+	usual  int       // activities in the block before, as many as there will be in the next
 }
 
 // shard is a hash table with linear probing. A slot has 24 bits of the hash, which also say where it
@@ -208,8 +214,8 @@ func search(data []byte, of [16]byte) (found record, err error) {
 	return found, nil
 }
 
-func blockKey(number uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{tableActivities}, number)
+func blockKey(table byte, number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{table}, number)
 }
 
 // activityOf is the hash by which an activity's ID is known, laterOf that of another content of it.
@@ -230,49 +236,68 @@ func (b *Batch) activity(of [16]byte) (p prior, ok bool, err error) {
 	}
 	var usual [4]uint64 // on the stack
 	for _, number := range b.x.activities.blocks(usual[:0], of) {
-		item, err := b.txn.Get(blockKey(number))
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			continue // cleaned up
-		}
-		if err == nil {
-			err = item.Value(func(data []byte) error {
-				r, err := search(data, of)
-				if r != nil {
-					p, ok = r.prior(), true
-				}
-				return err
-			})
-		}
-		if err != nil {
-			return p, false, fmt.Errorf("read state %q: %w", tableActivities, err)
-		}
-		if ok {
-			return p, true, nil
+		for _, table := range [...]byte{tableActivities, tableFormerly} {
+			if p, ok, err = b.inBlock(blockKey(table, number), of); err != nil || ok {
+				return p, ok, err
+			}
 		}
 	}
 	return prior{}, false, nil
 }
 
-// putActivities stores what the batch remembers of activities; noted is to be called when that is committed.
-func (b *Batch) putActivities() (noted func(at time.Time), err error) {
-	a := &b.x.activities
-	number := a.next
-	if len(b.block.data) == 0 {
-		return func(time.Time) {}, nil
+// inBlock gives what a block knows under a hash: nothing where it was cleaned up.
+func (b *Batch) inBlock(key []byte, of [16]byte) (p prior, ok bool, err error) {
+	item, err := b.txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return p, false, nil
 	}
-	if err := b.set(blockKey(number), b.block.data, b.x.remember.Activities); err != nil {
+	if err == nil {
+		err = item.Value(func(data []byte) error {
+			r, err := search(data, of)
+			if r != nil {
+				p, ok = r.prior(), true
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return p, false, fmt.Errorf("read state %q: %w", key[:1], err)
+	}
+	return p, ok, nil
+}
+
+// putActivities stores what the batch remembers of activities; noted is to be called when that is committed. at is the time of
+// the batch.
+func (b *Batch) putActivities(at time.Time) (noted func(), err error) {
+	a := &b.x.activities
+	number, swept := a.next, a.swept
+	if len(b.block.data) == 0 {
+		return func() {}, nil
+	}
+	ttl := b.x.remember.Activities
+	if err := b.set(blockKey(tableActivities, number), b.block.data, ttl); err != nil {
 		return nil, err
 	}
-	return func(at time.Time) {
+	if at.Sub(swept) >= (ttl+cleanUp)/sweeps {
+		swept = at
+		if err := b.set(blockKey(tableActivities, 0), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())), 0); err != nil {
+			return nil, err
+		}
+	}
+	return func() {
 		a.next++
 		a.usual = len(b.block.at)
+		a.swept = swept
 		a.aged(number, at)
-		oldest := a.oldest(at.Add(-b.x.remember.Activities))
+		oldest := a.oldest(at.Add(-ttl))
 		for of := range b.block.at {
 			a.add(of, number, oldest)
 		}
 	}, nil
 }
+
+// sweeps is how often all blocks are cleaned up in the time that Badger keeps one, so that it has a quarter more than it needs.
+const sweeps = 4
 
 // readActivities makes the table when the state is new to us.
 func (x *Index) readActivities() error {
@@ -284,23 +309,42 @@ func (x *Index) readActivities() error {
 		return err
 	}
 	forgotten := m.Time.Add(-x.remember.Activities)
-	return b.scan([]byte{tableActivities}, []byte{tableActivities}, func(key, data []byte) (bool, error) {
-		if len(key) != 1+8 {
-			return false, fmt.Errorf("read state %q: a key of %d bytes", tableActivities, len(key))
+	for _, table := range [...]byte{tableFormerly, tableActivities} { // the oldest first
+		err := b.scan([]byte{table}, []byte{table}, func(key, data []byte) (bool, error) {
+			err := x.activities.read(key, data, forgotten)
+			return err == nil, err
+		})
+		if err != nil {
+			return fmt.Errorf("read state %q: %w", table, err)
 		}
-		number := binary.BigEndian.Uint64(key[1:])
-		x.activities.next = number + 1
-		for len(data) > 0 {
-			var r record
-			var err error
-			if r, data, err = first(data); err != nil {
-				return false, fmt.Errorf("read state %q: %w", tableActivities, err)
-			}
-			if at := r.time(); !at.Before(forgotten) {
-				x.activities.aged(number, at)
-				x.activities.add(r.of(), number, x.activities.oldest(forgotten))
-			}
+	}
+	return nil
+}
+
+// read takes note of a block that is in the state, or of when number 0 was written.
+func (a *activities) read(key, data []byte, forgotten time.Time) error {
+	if len(key) != 1+8 {
+		return fmt.Errorf("a key of %d bytes", len(key))
+	}
+	number := binary.BigEndian.Uint64(key[1:])
+	if number == 0 {
+		if len(data) != 8 {
+			return errCut
 		}
-		return true, nil
-	})
+		a.swept = time.Unix(0, int64(binary.BigEndian.Uint64(data))).UTC()
+		return nil
+	}
+	a.next = max(a.next, number+1)
+	for len(data) > 0 {
+		var r record
+		var err error
+		if r, data, err = first(data); err != nil {
+			return err
+		}
+		if at := r.time(); !at.Before(forgotten) {
+			a.aged(number, at)
+			a.add(r.of(), number, a.oldest(forgotten))
+		}
+	}
+	return nil
 }

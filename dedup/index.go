@@ -228,7 +228,7 @@ func (b *Batch) Commit(m Mark) error {
 	if err := b.putRhythms(); err != nil {
 		return err
 	}
-	noted, err := b.putActivities()
+	noted, err := b.putActivities(m.Time)
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (b *Batch) Commit(m Mark) error {
 	if err := b.txn.Commit(); err != nil {
 		return fmt.Errorf("commit state: %w", err)
 	}
-	noted(m.Time)
+	noted()
 	b.waiting.moved = false
 	b.x.waiting = b.waiting
 	b.kept.commit(&b.x.alerts)
@@ -271,11 +271,14 @@ func (b *Batch) put(key []byte, value any, ttl time.Duration) error {
 	return b.set(key, v, ttl)
 }
 
+// cleanUp is how much longer than a value has a meaning Badger keeps it: clocks differ.
+const cleanUp = 48 * time.Hour
+
 // set is put for a value that is bytes already.
 func (b *Batch) set(key, value []byte, ttl time.Duration) error {
 	entry := badger.NewEntry(key, value)
 	if ttl > 0 {
-		entry = entry.WithTTL(ttl + 48*time.Hour)
+		entry = entry.WithTTL(ttl + cleanUp)
 	}
 	if err := b.txn.SetEntry(entry); err != nil {
 		return fmt.Errorf("write state %q: %w", key[:1], err)
@@ -403,8 +406,11 @@ func (x *Index) Each(visit func(key, value []byte) error) error {
 	b := x.view()
 	defer b.Discard()
 	return b.scan(nil, nil, func(key, value []byte) (bool, error) {
-		if key[0] != tableActivities {
+		if key[0] != tableActivities && key[0] != tableFormerly {
 			return true, visit(key, value)
+		}
+		if bytes.Equal(key, blockKey(tableActivities, 0)) {
+			return true, nil // no block
 		}
 		for len(value) > 0 {
 			r, rest, err := first(value)

@@ -14,7 +14,8 @@ import (
 //	m                                      mark: how far the stream is folded
 //	e <hash of service, channel, id>       prior: the first notification of an ID, if it is an alert
 //	u <hash of the same and the content>   later contents of that ID, by which a resend is known
-//	k <number>                             block: the same of the activities of a batch
+//	K <number>                             block: the same of the activities of a batch
+//	k <number>                             block of a state that was begun before they were in K
 //	s <hash of service, class, start>      alert of that start, for messages whose ID was cut off
 //	a <alert>                              Alert
 //	n <alert> <service>                    sighted: the service's first notification of the alert
@@ -33,7 +34,8 @@ const (
 	tableOpen  = 't'
 	tableHeld  = 'h'
 
-	tableActivities = 'k'
+	tableActivities = 'K' // before all others; see activities.go
+	tableFormerly   = 'k'
 
 	tableRequest = 'r'
 	tableRhythm  = 'q'
