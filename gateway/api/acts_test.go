@@ -70,19 +70,79 @@ func (o overtaken) Lock() { o.by() }
 
 func (overtaken) Unlock() {}
 
-// TestAFilterIsReadInTurn: of two who take at once what nobody has, one is told that there is nothing left.
-func TestAFilterIsReadInTurn(t *testing.T) {
+// TestWhatIsSoIsReadInTurn: what an act goes by is what is so when it is its turn, though somebody else was faster by a moment.
+func TestWhatIsSoIsReadInTurn(t *testing.T) {
+	t.Parallel()
+	taken := model.Assign{Alerts: []string{"a1"}, To: "otto"}
+	for _, tt := range []struct {
+		name   string
+		first  func(*world) model.Act
+		path   string // U is anna
+		body   string
+		status int
+		says   string
+		has    string // of the alert who has it, of anna her tags
+	}{
+		{"what a filter fits", func(*world) model.Act { return taken }, "/alerts/assign", `{"filter":"assigned is not set","to":"ida"}`, http.StatusNotFound, "no alert fits the filter", "otto"},
+		{"nobody had it", func(*world) model.Act { return taken }, "/alerts/assign", `{"alerts":["a1"],"to":"ida","seen":{}}`, http.StatusConflict, "alert a1 is assigned to otto meanwhile", "otto"},
+		{"another had it", func(*world) model.Act { return taken }, "/alerts/assign", `{"alerts":["a1"],"to":"","seen":{"a1":"eve"}}`, http.StatusConflict, "alert a1 is assigned to otto meanwhile", "otto"},
+		{"one had it", func(*world) model.Act { return taken }, "/alerts/assign", `{"alerts":["a1"],"to":"ida","seen":{"a1":"otto"}}`, http.StatusOK, "", "ida"},
+		{"it is theirs already", func(*world) model.Act { return taken }, "/alerts/assign", `{"alerts":["a1"],"to":"otto","seen":{}}`, http.StatusOK, `"alerts":0`, "otto"},
+		{"nobody asks who had it", func(*world) model.Act { return taken }, "/alerts/assign", `{"alerts":["a1"],"to":"ida"}`, http.StatusOK, "", "ida"},
+		{"tags that weren't there", func(w *world) model.Act { return model.Tag{User: w.ids["U"], Tags: []string{"watched"}} }, "/users/U/tags", `{"tags":["admin"],"seen":[]}`, http.StatusOK, "", "admin,watched"},
+		{"all tags", func(w *world) model.Act { return model.Tag{User: w.ids["U"], Tags: []string{"watched"}} }, "/users/U/tags", `{"tags":["admin"]}`, http.StatusOK, "", "admin"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			late := api.As(access.Principal{ID: "ida", Role: access.Operator}, api.New(api.Options{
+				Model: w.model, Recorder: w, Log: slog.New(slog.DiscardHandler), Turn: overtaken{func() { w.do(tt.first(w)) }},
+			}))
+			answer := w.askAs(late, http.MethodPost, api.Prefix+strings.Replace(tt.path, "U", w.ids["U"], 1), tt.body)
+			if answer.Code != tt.status || !strings.Contains(answer.Body.String(), tt.says) {
+				t.Errorf("%d %s, want %d with %q", answer.Code, answer.Body, tt.status, tt.says)
+			}
+			a, err := w.model.Alert(t.Context(), "a1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := w.model.User(t.Context(), w.ids["U"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if has := a.Assigned + strings.Join(u.Tags, ","); has != tt.has {
+				t.Errorf("then it is %q, want %q", has, tt.has)
+			}
+		})
+	}
+}
+
+// TestRetagged: what is chosen changes those tags that were seen, and leaves to others what they did meanwhile.
+func TestRetagged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	late := api.As(access.Principal{ID: "ida", Role: access.Operator}, api.New(api.Options{
-		Model: w.model, Recorder: w, Log: slog.New(slog.DiscardHandler), Turn: overtaken{func() { w.do(model.Assign{Alerts: []string{"a1"}, To: "otto"}) }},
-	}))
-	answer := w.askAs(late, http.MethodPost, api.Prefix+"/alerts/assign", `{"filter":"assigned is not set","to":"ida"}`)
-	if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "no alert fits the filter") {
-		t.Errorf("%d %s, want 404", answer.Code, answer.Body)
-	}
-	if a, err := w.model.Alert(t.Context(), "a1"); err != nil || a.Assigned != "otto" {
-		t.Errorf("it is assigned to %q, %v, want otto, who was first", a.Assigned, err)
+	for _, tt := range []struct{ has, seen, chosen, want string }{
+		{"", "", "", ""},
+		{"", "", "admin", "admin"},
+		{"admin", "admin", "", ""},
+		{"admin", "admin", "admin watched", "admin watched"},
+		{"watched", "", "admin", "admin watched"},
+		{"watched", "", "watched", "watched"},
+		{"", "admin", "admin", ""},
+		{"watched", "admin watched", "admin sensitive", "sensitive"},
+	} {
+		w.do(model.Tag{User: w.ids["U"], Tags: strings.Fields(tt.has)})
+		body, err := json.Marshal(map[string]any{"tags": strings.Fields(tt.chosen), "seen": strings.Fields(tt.seen)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer := w.send(http.MethodPost, api.Prefix+"/users/"+w.ids["U"]+"/tags", string(body), nil); answer.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", body, answer.Code, answer.Body)
+		}
+		u, err := w.model.User(t.Context(), w.ids["U"])
+		if got := strings.Join(u.Tags, " "); err != nil || got != tt.want {
+			t.Errorf("has %q, sends %s: has %q, %v, want %q", tt.has, body, got, err, tt.want)
+		}
 	}
 }
 

@@ -138,12 +138,15 @@ type assignInput struct {
 	On
 	Body struct {
 		Chosen
-		To string `json:"to" doc:"Whom; nobody where empty." maxLength:"256"`
+		To   string            `json:"to" doc:"Whom; nobody where empty." maxLength:"256"`
+		Seen map[string]string `json:"seen,omitempty" doc:"Who had each alert when it was looked at, by its ID; without those that nobody had. Where another one has one of them meanwhile nothing is changed. Left out, whoever has it loses it."`
 	}
 }
 
 func (s *service) assignAlerts(ctx context.Context, in *assignInput) (*done, error) {
-	return s.each(ctx, in.On, in.Body.Chosen, func(ids []string) model.Act { return model.Assign{Alerts: ids, To: in.Body.To} })
+	return s.each(ctx, in.On, in.Body.Chosen, func(ids []string) model.Act {
+		return model.Assign{Alerts: ids, To: in.Body.To, Seen: in.Body.Seen}
+	})
 }
 
 type commentInput struct {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -65,16 +66,16 @@ type EditUser struct {
 }
 
 // editUser does something to a user.
-func (s *service) editUser(ctx context.Context, in EditUser, a model.Act) (*done, error) {
+func (s *service) editUser(ctx context.Context, in EditUser, act func(model.User) model.Act) (*done, error) {
 	return s.actIf(ctx, in.by, func() (model.Act, error) {
-		if in.IfMatch == "" {
-			return a, nil
-		}
 		u, err := s.Model.User(ctx, in.ID)
+		if err == nil && in.IfMatch != "" {
+			err = matches(in.IfMatch, userTag(u))
+		}
 		if err != nil {
 			return nil, err
 		}
-		return a, matches(in.IfMatch, userTag(u))
+		return act(u), nil
 	}, func(out *done) {
 		if u, err := s.Model.User(ctx, in.ID); err == nil {
 			out.ETag = userTag(u)
@@ -86,11 +87,29 @@ type tagInput struct {
 	EditUser
 	Body struct {
 		Tags []string `json:"tags" enum:"sensitive,admin,watched" maxItems:"3"`
+		Seen []string `json:"seen,omitempty" enum:"sensitive,admin,watched" maxItems:"3" doc:"The tags that were there when the user was looked at: what others set or took away meanwhile stays so. Left out, tags are all."`
 	}
 }
 
 func (s *service) tagUser(ctx context.Context, in *tagInput) (*done, error) {
-	return s.editUser(ctx, in.EditUser, model.Tag{User: in.ID, Tags: in.Body.Tags})
+	return s.editUser(ctx, in.EditUser, func(u model.User) model.Act {
+		tags := in.Body.Tags
+		if in.Body.Seen != nil {
+			tags = retagged(u.Tags, in.Body.Seen, tags)
+		}
+		return model.Tag{User: in.ID, Tags: tags}
+	})
+}
+
+// retagged are the tags that somebody has, with what is chosen otherwise than was seen.
+func retagged(has, seen, chosen []string) []string {
+	out := slices.DeleteFunc(slices.Clone(has), func(tag string) bool { return slices.Contains(seen, tag) && !slices.Contains(chosen, tag) })
+	for _, tag := range chosen {
+		if !slices.Contains(seen, tag) && !slices.Contains(out, tag) {
+			out = append(out, tag)
+		}
+	}
+	return out
 }
 
 type joinInput struct {
@@ -101,7 +120,7 @@ type joinInput struct {
 }
 
 func (s *service) joinUsers(ctx context.Context, in *joinInput) (*done, error) {
-	return s.editUser(ctx, in.EditUser, model.Join{User: in.ID, With: in.Body.With})
+	return s.editUser(ctx, in.EditUser, func(model.User) model.Act { return model.Join{User: in.ID, With: in.Body.With} })
 }
 
 type splitInput struct {
@@ -112,5 +131,5 @@ type splitInput struct {
 }
 
 func (s *service) splitUser(ctx context.Context, in *splitInput) (*done, error) {
-	return s.editUser(ctx, in.EditUser, model.Split{User: in.ID, Spellings: in.Body.Spellings})
+	return s.editUser(ctx, in.EditUser, func(model.User) model.Act { return model.Split{User: in.ID, Spellings: in.Body.Spellings} })
 }

@@ -28,10 +28,12 @@ type (
 		In      formats.Service `json:"in"`
 		Comment string          `json:"comment,omitempty"`
 	}
-	// Assign gives alerts to somebody; to nobody where To is empty.
+	// Assign gives alerts to somebody; to nobody where To is empty. Where Seen isn't nil it says who had each of them, as far as
+	// anybody had, when whoever does it looked; it decides whether the act is recorded, and isn't part of it.
 	Assign struct {
-		Alerts []string `json:"alerts"`
-		To     string   `json:"to"`
+		Alerts []string          `json:"alerts"`
+		To     string            `json:"to"`
+		Seen   map[string]string `json:"-"`
 	}
 	// Write adds a comment to alerts.
 	Write struct {

@@ -126,6 +126,11 @@ func (d deed) reopen(r *alertRecord, a Reopen) (string, error) {
 	return withComment(text, a.Comment), nil
 }
 
+// unseen says whether the alert would be taken from somebody of whom whoever takes it didn't know.
+func (a Assign) unseen(by, id string, r *alertRecord) bool {
+	return a.Seen != nil && !slices.Contains([]string{"", by, a.To, a.Seen[id]}, r.Assigned)
+}
+
 func inWords(why string) string {
 	return map[string]string{"true_positive": "true positive", "benign": "benign", "false_positive": "false positive"}[why]
 }

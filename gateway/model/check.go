@@ -21,7 +21,8 @@ const (
 
 // Check says whether an act can be recorded: nil, or an error that is [ErrNotFound], [ErrRefused] or [ErrChanged] and
 // says why. One that would change nothing is refused, but for those that say how something shall be. Of several alerts
-// those that an act doesn't fit stay as they are; it is refused where it fits none, or where one isn't there.
+// those that an act doesn't fit stay as they are; it is refused where it fits none, or where one isn't there or would be taken
+// from somebody unseen.
 //
 // It looks at what is folded by now. What comes before the act in the stream may yet make it pointless, and then
 // folding it does nothing.
@@ -60,6 +61,9 @@ func (m *Model) checkAlerts(ctx context.Context, by string, a Act) error {
 		_, r, err := m.recordBy(ctx, id)
 		if err != nil {
 			return err
+		}
+		if act, ok := a.(Assign); ok && act.unseen(by, id, r) {
+			return fmt.Errorf("%w: alert %s is assigned to %s meanwhile, and nothing was changed", ErrRefused, id, r.Assigned)
 		}
 		if _, err = d.on(r); err == nil || errors.Is(err, errNothing) {
 			fits = true // one is enough, but each has to be there

@@ -1,13 +1,10 @@
 package portal
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/sluice-siem/sluice/config/filter"
@@ -78,13 +75,16 @@ func alertFacets(v *visit) (any, error) {
 	}, v.m.AlertFacets)
 }
 
-// assign refuses to take an alert from somebody who took it after the page was shown, which said of each who had it.
+// assign says who had the alerts that are named when the page was shown, so that none is taken from somebody who took it since. Of
+// all that fit a page doesn't show each.
 func (v *visit) assign(form url.Values, on map[string]any) (*done, error) {
-	for _, id := range form["alert"] {
-		a, err := v.m.Alert(v.r.Context(), id)
-		if err == nil && a.Assigned != "" && a.Assigned != v.who.By() && !slices.Contains(form["assigned"], id+" "+a.Assigned) {
-			return nil, &refusal{http.StatusConflict, fmt.Sprintf("Meanwhile %s is assigned to %s. Nothing was changed: look, and do it again.", cut(80, cmp.Or(a.Title, id)), a.Assigned)}
+	if form.Get("fitting") == "" {
+		seen := map[string]string{}
+		for _, had := range form["assigned"] {
+			id, who, _ := strings.Cut(had, " ")
+			seen[id] = who
 		}
+		on["seen"] = seen
 	}
 	return v.post("assign", "/alerts/assign", on)
 }

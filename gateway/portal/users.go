@@ -108,11 +108,7 @@ func userDeed(v *visit) (*done, error) {
 	form, at := v.r.PostForm, "/users/"+segment(v.r.PathValue("id"))
 	switch form.Get("do") {
 	case "tag":
-		u, err := v.m.User(v.r.Context(), v.r.PathValue("id"))
-		if err != nil {
-			return nil, err
-		}
-		return v.post("save", at+"/tags", map[string]any{"tags": retagged(u.Tags, form["had"], form["tag"])})
+		return v.post("save", at+"/tags", map[string]any{"tags": append([]string{}, form["tag"]...), "seen": append([]string{}, form["had"]...)})
 	case "join":
 		with, err := v.called(form.Get("with"))
 		if err != nil {
@@ -128,23 +124,6 @@ func userDeed(v *visit) (*done, error) {
 		return v.post("split", at+"/split", map[string]any{"spellings": form["spelling"]})
 	}
 	return nil, wrong("This button isn't known.")
-}
-
-// retagged are the tags that somebody has, with what a form changes of those that it showed: what others set or took away
-// meanwhile stays so.
-func retagged(has, shown, chosen []string) []string {
-	out := []string{}
-	for _, tag := range has {
-		if slices.Contains(chosen, tag) || !slices.Contains(shown, tag) {
-			out = append(out, tag)
-		}
-	}
-	for _, tag := range chosen {
-		if !slices.Contains(shown, tag) && !slices.Contains(out, tag) {
-			out = append(out, tag)
-		}
-	}
-	return out
 }
 
 // called is the ID of the one user who has a name.

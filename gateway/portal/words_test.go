@@ -93,24 +93,6 @@ func TestANoticeStandsInTheAddress(t *testing.T) {
 	}
 }
 
-// TestRetagged: a form changes those tags that it showed, and leaves to others what they did meanwhile.
-func TestRetagged(t *testing.T) {
-	for _, tt := range []struct{ has, shown, chosen, want string }{
-		{"", "", "", ""},
-		{"", "", "admin", "admin"},
-		{"admin", "admin", "", ""},
-		{"admin", "admin", "admin watched", "admin watched"},
-		{"watched", "", "admin", "watched admin"},
-		{"watched", "", "watched", "watched"},
-		{"", "admin", "admin", ""},
-		{"watched", "admin watched", "admin sensitive", "sensitive"},
-	} {
-		if got := strings.Join(retagged(strings.Fields(tt.has), strings.Fields(tt.shown), strings.Fields(tt.chosen)), " "); got != tt.want {
-			t.Errorf("retagged(%q, %q, %q) = %q, want %q", tt.has, tt.shown, tt.chosen, got, tt.want)
-		}
-	}
-}
-
 func TestWords(t *testing.T) {
 	at := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	for _, tt := range []struct{ got, want string }{
