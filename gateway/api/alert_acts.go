@@ -89,7 +89,10 @@ func (s *service) each(ctx context.Context, o On, c Chosen, act func(ids []strin
 		return act(ids), s.unchanged(ctx, ids, o.IfMatch)
 	}, func(out *done) {
 		s.tellChanged(ctx, o.by, out)
-		if a, err := s.Model.Alert(ctx, ids[0]); err == nil && len(ids) == 1 {
+		if len(ids) != 1 {
+			return
+		}
+		if a, err := s.Model.Alert(ctx, ids[0]); err == nil {
 			out.ETag = digestTag(a)
 		}
 	})
@@ -97,7 +100,7 @@ func (s *service) each(ctx context.Context, o On, c Chosen, act func(ids []strin
 
 // tellChanged adds what became of an act on alerts. It is recorded, so what can't be told of it is no error.
 func (s *service) tellChanged(ctx context.Context, by string, out *done) {
-	if n, err := s.Model.Changed(ctx, out.Body.Act); err == nil && out.Body.Visible {
+	if n, err := s.Model.Changed(ctx, out.Body.Act); err == nil {
 		out.Body.Alerts = &n
 		out.Body.CanUndo = s.Model.Check(ctx, by, model.Undo{Act: out.Body.Act}) == nil
 	}
@@ -181,11 +184,7 @@ type undoInput struct {
 }
 
 func (s *service) undo(ctx context.Context, in *undoInput) (*done, error) {
-	out, err := s.act(ctx, in.by, model.Undo{Act: in.Body.Act})
-	if err == nil {
-		s.tellChanged(ctx, in.by, out)
-	}
-	return out, err
+	return s.actIf(ctx, in.by, func() (model.Act, error) { return model.Undo{Act: in.Body.Act}, nil }, func(out *done) { s.tellChanged(ctx, in.by, out) })
 }
 
 type forwardInput struct {

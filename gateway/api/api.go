@@ -250,7 +250,7 @@ func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error
 }
 
 // actIf does what decide says, by what is so now and what nobody else's act changes before this one is done; tell adds what
-// became of it before the next one.
+// became of it before the next one, where that can be seen.
 func (s *service) actIf(ctx context.Context, by string, decide func() (model.Act, error), tell func(*done)) (*done, error) {
 	s.Turn.Lock()
 	defer s.Turn.Unlock()
@@ -277,7 +277,9 @@ func (s *service) actIf(ctx context.Context, by string, decide func() (model.Act
 		return nil, fault(err)
 	}
 	out := s.recorded(ctx, e)
-	tell(out)
+	if out.Body.Visible {
+		tell(out)
+	}
 	return out, nil
 }
 

@@ -67,6 +67,19 @@ func matches(ifMatch, etag string) error {
 	return nil
 }
 
+// edits describes what is done to a document as it was read alone: whoever asks has to say which that was (RFC 6585, section 3).
+func edits(api huma.API, o huma.Operation) huma.Operation {
+	o.Errors = append(o.Errors, http.StatusPreconditionRequired)
+	o.Middlewares = append(o.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if ctx.Header("If-Match") == "" {
+			_ = huma.WriteErr(api, ctx, http.StatusPreconditionRequired, "If-Match is missing: expected the entity tag with which it was read, several or *") // who asked may be gone
+			return
+		}
+		next(ctx)
+	})
+	return o
+}
+
 // revisionTag is the entity tag of what changes with its revision alone.
 func revisionTag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
 

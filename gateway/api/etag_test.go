@@ -1,13 +1,19 @@
 package api_test
 
 import (
+	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/api"
+	"github.com/sluice-siem/sluice/gateway/model"
+	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
 // TestReadAgain: a document that somebody has is not sent again.
@@ -69,6 +75,87 @@ func TestTheOneThatWasRead(t *testing.T) {
 			if tag == "" || answer.Code != tt.status {
 				t.Errorf("%s %s, If-Match: %s: %d %s, want %d", do.method, do.path, header, answer.Code, answer.Body, tt.status)
 			}
+		}
+	}
+}
+
+// TestWhichOneWasRead: what replaces or forgets a document says which version was read; whoever may not do it is told that first.
+func TestWhichOneWasRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	viewer := api.As(access.Principal{ID: "vic", Role: access.Viewer}, w.api)
+	for _, do := range []struct{ method, path, body string }{
+		{http.MethodPut, "/queries/%Q", `{"name":"ours","of":"alerts","filter":"status = open","shared":false}`},
+		{http.MethodDelete, "/queries/%Q", ""},
+		{http.MethodPut, "/policies/%P", `{"name":"p","severity":"low","filter":"action = login","times":3,"within":"1h","enabled":false}`},
+		{http.MethodDelete, "/policies/%P", ""},
+	} {
+		path := api.Prefix + w.fill(t, do.path)
+		if answer := w.send(do.method, path, do.body, nil); answer.Code != http.StatusPreconditionRequired || !strings.Contains(answer.Body.String(), "If-Match is missing") {
+			t.Errorf("%s %s: %d %s, want 428", do.method, path, answer.Code, answer.Body)
+		}
+		if answer := w.askAs(viewer, do.method, path, do.body); strings.Contains(path, "policies") && answer.Code != http.StatusForbidden {
+			t.Errorf("%s %s by a viewer: %d %s, want 403", do.method, path, answer.Code, answer.Body)
+		}
+	}
+}
+
+// behind is a recorder whose entries the model doesn't come to while somebody waits for it.
+type behind struct {
+	*world
+	over *func()
+}
+
+func (b behind) Record(ctx context.Context, a stream.Act) (*stream.Entry, error) {
+	e, err := b.world.Record(context.WithoutCancel(ctx), a)
+	(*b.over)()
+	if err != nil {
+		return nil, err
+	}
+	late := *e
+	late.At.Sequence += 1000
+	return &late, nil
+}
+
+// TestWhatIsRecordedIsThere: what the model doesn't show in time is told as it will be, and not as if it weren't there.
+func TestWhatIsRecordedIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	over := func() {}
+	handler := api.As(access.Principal{ID: "otto", Role: access.Admin}, api.New(api.Options{Model: w.model, Recorder: behind{w, &over}, Log: slog.New(slog.DiscardHandler)}))
+	for _, do := range []struct{ method, path, body string }{
+		{http.MethodPost, "/queries", `{"name":"new","of":"alerts","filter":"status = closed","shared":true}`},
+		{http.MethodPut, "/queries/%Q", `{"name":"ours","of":"alerts","filter":"read = no","sort":"-severity","shared":true}`},
+		{http.MethodPost, "/policies", `{"name":"p","severity":"low","filter":"action = login","times":3,"within":"1h","enabled":true}`},
+		{http.MethodPut, "/policies/%P", `{"name":"q","severity":"high","filter":"action = delete","enabled":true,"outside":{"days":["mon"],"from":"07:00","to":"19:00","zone":"Europe/Berlin"}}`},
+		{http.MethodPut, "/policies/builtin-mass-deletion", ""},
+	} {
+		path := api.Prefix + w.fill(t, do.path)
+		if do.body == "" { // one that comes with Sluice: switched on
+			was := w.send(http.MethodGet, path, "", nil).Body.String()
+			do.body = regexp.MustCompile(`"(id|revision|owner|built_in)":[^,}]*,?`).ReplaceAllString(strings.Replace(was, `"enabled":false`, `"enabled":true`, 1), "")
+			do.body = strings.Replace(do.body, ",}", "}", 1)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		over = cancel
+		r := httptest.NewRequestWithContext(ctx, do.method, path, strings.NewReader(do.body))
+		r.Header.Set("Content-Type", "application/json")
+		if do.method == http.MethodPut {
+			r.Header.Set("If-Match", w.send(http.MethodGet, path, "", nil).Header().Get("ETag"))
+		}
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, r)
+		var told struct{ ID string }
+		if err := json.Unmarshal(answer.Body.Bytes(), &told); err != nil || answer.Code != http.StatusAccepted || told.ID == "" {
+			t.Errorf("%s %s: %d %s, %v, want 202", do.method, path, answer.Code, answer.Body, err)
+			continue
+		}
+		w.do(model.Mark{Alerts: []string{"a1"}, Read: true}) // and all before it is there
+		if do.method == http.MethodPost {
+			path += "/" + told.ID
+		}
+		if is := w.send(http.MethodGet, path, "", nil); is.Body.String() != answer.Body.String() || is.Header().Get("ETag") != answer.Header().Get("ETag") {
+			t.Errorf("%s %s was told as\n%s %s, and is\n%s %s", do.method, path, answer.Header().Get("ETag"), answer.Body, is.Header().Get("ETag"), is.Body)
 		}
 	}
 }

@@ -30,11 +30,15 @@ func (s *service) policies(api huma.API) {
 			Reread
 		},
 		) (*tagged[policyDocument], error) {
-			return s.policy(ctx, in.ID, in.Reread)
+			p, err := s.Model.Policy(ctx, in.ID)
+			if err != nil {
+				return nil, fault(err)
+			}
+			return unlessRead(in.Reread, revisionTag(p.Revision), documentOf(&p))
 		})
-	huma.Register(api, created(op("POST", "/policies", "create-policy", "Make an activity policy", tag, failures...)), s.createPolicy)
-	huma.Register(api, op("PUT", "/policies/{id}", "replace-policy", "Change an activity policy, or switch it on or off", tag, failures...), s.replacePolicy)
-	huma.Register(api, op("DELETE", "/policies/{id}", "delete-policy", "Forget an activity policy", tag, failures...), s.deletePolicy)
+	keeps(api, http.StatusCreated, op("POST", "/policies", "create-policy", "Make an activity policy", tag, failures...), s.createPolicy)
+	keeps(api, http.StatusOK, edits(api, op("PUT", "/policies/{id}", "replace-policy", "Change an activity policy, or switch it on or off", tag, failures...)), s.replacePolicy)
+	huma.Register(api, edits(api, op("DELETE", "/policies/{id}", "delete-policy", "Forget an activity policy", tag, failures...)), s.deletePolicy)
 	huma.Register(api, op("POST", "/policies/preview", "preview-policy", "What a policy would have raised on the last days", tag), s.preview)
 }
 
@@ -95,51 +99,44 @@ func (f PolicyFields) policy(id, owner string, revision int64) (model.ActivityPo
 	return p, nil
 }
 
-func (s *service) policy(ctx context.Context, id string, before Reread) (*tagged[policyDocument], error) {
-	p, err := s.Model.Policy(ctx, id)
-	if err != nil {
-		return nil, fault(err)
-	}
-	return unlessRead(before, revisionTag(p.Revision), documentOf(&p))
-}
-
 func (s *service) createPolicy(ctx context.Context, in *struct {
 	Operator
 	Body PolicyFields
 },
-) (*tagged[policyDocument], error) {
-	p, err := in.Body.policy("", in.by, 0)
-	if err != nil {
-		return nil, fault(err)
-	}
-	out, err := s.act(ctx, in.by, model.SavePolicy{Policy: p})
-	if err != nil {
-		return nil, err
-	}
-	return s.policy(ctx, out.Body.Act, Reread{}) // it is named after the act
+) (*kept[policyDocument], error) {
+	return s.keepPolicy(ctx, in.by, func() (model.ActivityPolicy, error) { return in.Body.policy("", in.by, 0) })
 }
 
 func (s *service) replacePolicy(ctx context.Context, in *struct {
 	Edit
 	Body PolicyFields
 },
-) (*tagged[policyDocument], error) {
-	old, err := s.Model.Policy(ctx, in.ID)
-	if err == nil {
-		err = matches(in.IfMatch, revisionTag(old.Revision))
-	}
-	if err != nil {
-		return nil, fault(err)
-	}
-	p, err := in.Body.policy(in.ID, old.Owner, old.Revision)
-	if err != nil {
-		return nil, fault(err)
-	}
-	p.Built = old.Built
-	if _, err := s.act(ctx, in.by, model.SavePolicy{Policy: p}); err != nil {
-		return nil, err
-	}
-	return s.policy(ctx, in.ID, Reread{})
+) (*kept[policyDocument], error) {
+	return s.keepPolicy(ctx, in.by, func() (model.ActivityPolicy, error) {
+		old, err := s.Model.Policy(ctx, in.ID)
+		if err == nil {
+			err = matches(in.IfMatch, revisionTag(old.Revision))
+		}
+		if err != nil {
+			return old, err
+		}
+		return in.Body.policy(in.ID, old.Owner, old.Revision)
+	})
+}
+
+// keepPolicy keeps what decide says.
+func (s *service) keepPolicy(ctx context.Context, by string, decide func() (model.ActivityPolicy, error)) (*kept[policyDocument], error) {
+	var p model.ActivityPolicy
+	return keep(ctx, s, by, func() (_ model.Act, err error) {
+		p, err = decide()
+		return model.SavePolicy{Policy: p}, err
+	}, func(act string, visible bool) (_ policyDocument, _ int64, err error) {
+		p = p.Kept(act, by)
+		if visible {
+			p, err = s.Model.Policy(ctx, p.ID)
+		}
+		return documentOf(&p), p.Revision, err
+	})
 }
 
 func (s *service) deletePolicy(ctx context.Context, in *Edit) (*done, error) {

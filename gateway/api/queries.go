@@ -16,14 +16,9 @@ func (s *service) queries(api huma.API) {
 	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusServiceUnavailable}
 	huma.Register(api, op("GET", "/queries", "list-queries", "Saved queries: one's own, the shared, and those that Sluice suggests", tag), s.listQueries)
 	huma.Register(api, rereadable(op("GET", "/queries/{id}", "get-query", "One saved query", tag, http.StatusNotFound)), s.oneQuery)
-	huma.Register(api, created(op("POST", "/queries", "create-query", "Save a query", tag, failures...)), s.createQuery)
-	huma.Register(api, op("PUT", "/queries/{id}", "replace-query", "Change a saved query", tag, failures...), s.replaceQuery)
-	huma.Register(api, op("DELETE", "/queries/{id}", "delete-query", "Forget a saved query; an unlimited admin any that is shared", tag, failures...), s.deleteQuery)
-}
-
-func created(o huma.Operation) huma.Operation {
-	o.DefaultStatus = http.StatusCreated
-	return o
+	keeps(api, http.StatusCreated, op("POST", "/queries", "create-query", "Save a query", tag, failures...), s.createQuery)
+	keeps(api, http.StatusOK, edits(api, op("PUT", "/queries/{id}", "replace-query", "Change a saved query", tag, failures...)), s.replaceQuery)
+	huma.Register(api, edits(api, op("DELETE", "/queries/{id}", "delete-query", "Forget a saved query; an unlimited admin any that is shared", tag, failures...)), s.deleteQuery)
 }
 
 // queryFields are what one says of a query.
@@ -62,7 +57,11 @@ func (s *service) oneQuery(ctx context.Context, in *struct {
 	Reread
 },
 ) (*tagged[model.SavedQuery], error) {
-	return s.savedQuery(ctx, in.by, in.ID, in.Reread)
+	q, err := s.queryOf(ctx, in.by, in.ID)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return unlessRead(in.Reread, revisionTag(q.Revision), q)
 }
 
 // queryOf reads a query that somebody may see; another's private one isn't there for them.
@@ -74,42 +73,41 @@ func (s *service) queryOf(ctx context.Context, by, id string) (model.SavedQuery,
 	return q, err
 }
 
-func (s *service) savedQuery(ctx context.Context, by, id string, before Reread) (*tagged[model.SavedQuery], error) {
-	q, err := s.queryOf(ctx, by, id)
-	if err != nil {
-		return nil, fault(err)
-	}
-	return unlessRead(before, revisionTag(q.Revision), q)
-}
-
 func (s *service) createQuery(ctx context.Context, in *struct {
 	Operator
 	Body queryFields
 },
-) (*tagged[model.SavedQuery], error) {
-	out, err := s.act(ctx, in.by, model.SaveQuery{Query: in.Body.query("", in.by, 0)})
-	if err != nil {
-		return nil, err
-	}
-	return s.savedQuery(ctx, in.by, out.Body.Act, Reread{}) // it is named after the act
+) (*kept[model.SavedQuery], error) {
+	return s.keepQuery(ctx, in.by, func() (model.SavedQuery, error) { return in.Body.query("", in.by, 0), nil })
 }
 
 func (s *service) replaceQuery(ctx context.Context, in *struct {
 	Edit
 	Body queryFields
 },
-) (*tagged[model.SavedQuery], error) {
-	old, err := s.queryOf(ctx, in.by, in.ID)
-	if err == nil {
-		err = matches(in.IfMatch, revisionTag(old.Revision))
-	}
-	if err != nil {
-		return nil, fault(err)
-	}
-	if _, err := s.act(ctx, in.by, model.SaveQuery{Query: in.Body.query(in.ID, old.Owner, old.Revision)}); err != nil {
-		return nil, err
-	}
-	return s.savedQuery(ctx, in.by, in.ID, Reread{})
+) (*kept[model.SavedQuery], error) {
+	return s.keepQuery(ctx, in.by, func() (model.SavedQuery, error) {
+		old, err := s.queryOf(ctx, in.by, in.ID)
+		if err != nil {
+			return old, err
+		}
+		return in.Body.query(in.ID, old.Owner, old.Revision), matches(in.IfMatch, revisionTag(old.Revision))
+	})
+}
+
+// keepQuery keeps what decide says.
+func (s *service) keepQuery(ctx context.Context, by string, decide func() (model.SavedQuery, error)) (*kept[model.SavedQuery], error) {
+	var q model.SavedQuery
+	return keep(ctx, s, by, func() (_ model.Act, err error) {
+		q, err = decide()
+		return model.SaveQuery{Query: q}, err
+	}, func(act string, visible bool) (_ model.SavedQuery, _ int64, err error) {
+		q = q.Kept(act, by)
+		if visible {
+			q, err = s.queryOf(ctx, by, q.ID)
+		}
+		return q, q.Revision, err
+	})
 }
 
 func (s *service) deleteQuery(ctx context.Context, in *Edit) (*done, error) {

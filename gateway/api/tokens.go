@@ -24,7 +24,9 @@ func (s *service) tokens(api huma.API) {
 			p, _ := access.From(ctx)
 			return &body[[]access.Token]{s.Door.Tokens(p)}, nil
 		})
-	huma.Register(api, created(op("POST", "/tokens", "create-token", "Make an API token, which is told this once; a token makes no others", tag, http.StatusServiceUnavailable)), s.createToken)
+	create := op("POST", "/tokens", "create-token", "Make an API token, which is told this once; a token makes no others", tag, http.StatusServiceUnavailable)
+	create.DefaultStatus = http.StatusCreated
+	huma.Register(api, create, s.createToken)
 	huma.Register(api, op("DELETE", "/tokens/{id}", "revoke-token", "End an API token for good", tag, http.StatusNotFound, http.StatusServiceUnavailable), s.revokeToken)
 }
 

@@ -318,6 +318,25 @@ func sameLessons(a, b ActivityPolicy) bool {
 	return same && (a.Beyond == nil || a.Beyond.What == b.Beyond.What && a.Beyond.Field == b.Beyond.Field)
 }
 
+// Kept is the query as an act of that ID keeps it. One that replaces another says whose that is.
+func (q SavedQuery) Kept(act, by string) SavedQuery {
+	if q.ID == "" {
+		q.ID, q.Owner = act, by
+	}
+	q.Revision, q.Built = q.Revision+1, false
+	return q
+}
+
+// Kept is the policy as an act of that ID keeps it. Who changed it last answers for it.
+func (p ActivityPolicy) Kept(act, by string) ActivityPolicy {
+	p.Built = slices.ContainsFunc(builtIn(), func(o ActivityPolicy) bool { return o.ID == p.ID && p.ID != "" })
+	if p.ID == "" {
+		p.ID = act
+	}
+	p.Owner, p.Revision = by, p.Revision+1
+	return p
+}
+
 // actOnDocuments folds an act on documents. One that no longer fits, because another one came first, is left out.
 func (f *folder) actOnDocuments(ctx context.Context, e *stream.Entry, act Act) error {
 	if err := checkDocument(ctx, f.conn, e.Act.By, act); err != nil {
@@ -333,22 +352,17 @@ func (f *folder) actOnDocuments(ctx context.Context, e *stream.Entry, act Act) e
 	f.policies = nil // they are read again
 	switch a := act.(type) {
 	case SaveQuery:
-		q := a.Query
-		if q.ID == "" {
-			q.ID, q.Owner = string(e.Key), e.Act.By
-		} else if was, err := document[SavedQuery](ctx, f.conn, kindQuery, q.ID); err == nil {
+		q := a.Query.Kept(string(e.Key), e.Act.By)
+		if a.Query.ID != "" {
+			was, err := document[SavedQuery](ctx, f.conn, kindQuery, q.ID)
+			if err != nil {
+				return err
+			}
 			q.Owner = was.Owner
 		}
-		q.Revision, q.Built = q.Revision+1, false
 		return f.keepDocument(ctx, owned{kind: kindQuery, id: q.ID, revision: q.Revision}, q.Owner, q)
 	case SavePolicy:
-		p := a.Policy
-		p.Built = slices.ContainsFunc(builtIn(), func(o ActivityPolicy) bool { return o.ID == p.ID && p.ID != "" })
-		if p.ID == "" {
-			p.ID = string(e.Key)
-		}
-		p.Owner = e.Act.By // who changed it last answers for it
-		return f.keepPolicy(ctx, p)
+		return f.keepPolicy(ctx, a.Policy.Kept(string(e.Key), e.Act.By))
 	case DropQuery:
 		return f.exec(ctx, "DELETE FROM documents WHERE kind = ? AND id = ?", kindQuery, a.ID)
 	case DropPolicy:
@@ -363,6 +377,9 @@ func (f *folder) actOnDocuments(ctx context.Context, e *stream.Entry, act Act) e
 // keepPolicy replaces a policy by another version, which knows what is usual as if it had always been there.
 func (f *folder) keepPolicy(ctx context.Context, p ActivityPolicy) error {
 	was, err := document[ActivityPolicy](ctx, f.conn, kindPolicy, p.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
 	knows := err == nil && was.Enabled && sameLessons(was, p)
 	if !knows || !p.Enabled {
 		if err := f.forgetPolicy(ctx, p.ID); err != nil {
@@ -374,7 +391,6 @@ func (f *folder) keepPolicy(ctx context.Context, p ActivityPolicy) error {
 			return err
 		}
 	}
-	p.Revision++
 	return f.keepDocument(ctx, owned{kind: kindPolicy, id: p.ID, revision: p.Revision}, p.Owner, p)
 }
 
