@@ -68,13 +68,13 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(s.limit, float64(s.g.config.Stream.MaxDisk))
 	for _, d := range s.g.deliveries {
+		gauge(s.missed, float64(d.reader.Missed()), d.name)
 		lag, err := d.reader.Lag(context.Background(), time.Now())
 		opening := errors.Is(err, stream.ErrOpening) // then sluice_ready is 0, and nobody knows how old the oldest is
 		if err != nil && !opening {
 			ch <- prometheus.NewInvalidMetric(s.lagEvents, err)
 			continue
 		}
-		gauge(s.missed, float64(d.reader.Missed()), d.name)
 		gauge(s.lagEvents, float64(lag.Entries), d.name)
 		if !opening {
 			gauge(s.lagSeconds, lag.Age.Seconds(), d.name)

@@ -36,7 +36,11 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 	w := &watch{log: g.log}
 	reg.MustRegister(newState(g), newBooks(g))
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
+	lost := leftOut{g.log, prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "sluice_metrics_left_out_total", Help: "Times that /metrics was answered without what couldn't be read; the log says what and why.",
+	})}
+	reg.MustRegister(lost.times)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, ErrorLog: lost}))
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /healthz/services", func(rw http.ResponseWriter, _ *http.Request) { g.saySilent(rw) })
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
@@ -83,6 +87,18 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		w.listeners, w.handlers, w.urls = append(w.listeners, l), append(w.handlers, place.handler), append(w.urls, scheme+l.Addr().String())
 	}
 	return w, nil
+}
+
+// leftOut counts and tells what /metrics lacks. One number that can't be read hides no other.
+type leftOut struct {
+	log   *slog.Logger
+	times prometheus.Counter
+}
+
+// Println implements [promhttp.Logger].
+func (l leftOut) Println(v ...any) {
+	l.times.Inc()
+	l.log.Warn("some metrics can't be read", "err", strings.TrimSpace(fmt.Sprintln(v...)))
 }
 
 // unready says why nothing is taken; "" where it is.

@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -74,5 +77,39 @@ func TestAnotherMethod(t *testing.T) {
 		case !tt.page && (media != "application/problem+json" || json.Unmarshal(text, &p) != nil || p.Status != status || p.Detail == ""):
 			t.Errorf("%s %s: %s %s, want a problem document", tt.method, tt.path, media, text)
 		}
+	}
+}
+
+// TestWhatCannotBeReadHidesNothingElse: a number that can't be read is left out of /metrics, counted and told.
+func TestWhatCannotBeReadHidesNothingElse(t *testing.T) {
+	t.Parallel()
+	c := frontDoor(t, func(c *config.Config) { c.HTTP.Listen = "127.0.0.1:0" })
+	g := startTimed(t, c, 0)
+	metrics := func() string {
+		t.Helper()
+		answer, err := http.Get(g.watch.urls[0] + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("/metrics: %d, %v: %s", answer.StatusCode, err, text)
+		}
+		return string(text)
+	}
+	const letters, ready, lag, times = "\nsluice_dead_letters{", "\nsluice_ready ", "\nsluice_target_lag_entries{", "\nsluice_metrics_left_out_total "
+	if text := metrics(); !strings.Contains(text, letters) || !strings.Contains(text, times+"0\n") {
+		t.Errorf("before: %s", text)
+	}
+	dir := filepath.Join(c.DataDir, "deadletters")
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if text := metrics(); strings.Contains(text, letters) || !strings.Contains(text, ready) || !strings.Contains(text, lag) {
+		t.Errorf("while the dead letters can't be read: %s", text)
+	}
+	if text := metrics(); !strings.Contains(text, times+"1\n") {
+		t.Errorf("it isn't counted: %s", text)
 	}
 }
