@@ -31,11 +31,12 @@ type apiToken struct {
 // token is "sluice token": what programs show to the API.
 func token(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("token", tokenUsage, stderr), asked{}
-	role := f.String("role", "", "create: ingest, viewer, operator or admin")
-	days := f.Int("days", 90, "create: how long it is good, at most 365")
+	role := f.String("role", "", "ingest, viewer, operator or admin")
+	days := f.Int("days", 90, "how long it is good, at most 365")
 	var services, applications []string
-	f.Func("service", "create: limit it to what this service says; may be given several times", into(&services))
-	f.Func("application", "create: limit it to what is of this application; may be given several times", into(&applications))
+	f.Func("service", "limit it to what this service says; may be given several times", into(&services))
+	f.Func("application", "limit it to what is of this application; may be given several times", into(&applications))
+	a.takes("create", "role", "days", "service", "application")
 	s, rest, err := newAsker(f, &a, args, stdout)
 	if err != nil {
 		return help(err)
@@ -114,11 +115,13 @@ func (j *jsonText) UnmarshalJSON(data []byte) error {
 // auditCommand is "sluice audit": who did what.
 func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("audit", auditUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "list, export: which, such as 'by contains anna and act = close' or 'time >= -7d'")
-	f.StringVar(&a.sort, "sort", "", "list: -time or time")
-	f.StringVar(&a.format, "format", "ndjson", "export: csv or ndjson")
-	f.IntVar(&a.limit, "limit", 50, "list: how many")
-	f.BoolVar(&a.all, "all", false, "list: every line")
+	f.StringVar(&a.filter, "filter", "", "which, such as 'by contains anna and act = close' or 'time >= -7d'")
+	f.StringVar(&a.sort, "sort", "", "-time or time")
+	f.StringVar(&a.format, "format", "ndjson", "csv or ndjson")
+	f.IntVar(&a.limit, "limit", 50, "how many")
+	f.BoolVar(&a.all, "all", false, "every line")
+	a.takes("list", "filter", "sort", "limit", "all")
+	a.takes("export", "filter", "format")
 	s, rest, err := newAsker(f, &a, args, stdout)
 	if err != nil {
 		return help(err)

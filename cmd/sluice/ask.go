@@ -34,17 +34,34 @@ type asked struct {
 	url, filter, sort, format, in, why, comment, to, text, with string
 	limit                                                       int
 	all, unread                                                 bool
+
+	verbs map[string][]string // for which alone a flag is
+}
+
+// takes says which flags a verb of the command takes. Flags that no verb is said to take are for all.
+func (a *asked) takes(verb string, flags ...string) {
+	if a.verbs == nil {
+		a.verbs = map[string][]string{}
+	}
+	for _, name := range flags {
+		a.verbs[name] = append(a.verbs[name], verb)
+	}
 }
 
 func newAsker(f *flag.FlagSet, a *asked, args []string, stdout io.Writer) (*asker, []string, error) {
 	f.StringVar(&a.url, "url", "", "address of a gateway's http.listen, such as http://127.0.0.1:8514, with its token in "+tokenVariable+
 		"; the control socket of the gateway on this machine without it")
+	f.VisitAll(func(g *flag.Flag) {
+		if verbs := a.verbs[g.Name]; verbs != nil {
+			g.Usage = strings.Join(verbs, ", ") + ": " + g.Usage
+		}
+	})
 	o, rest, err := newOperator(f, args, stdout)
 	if err != nil {
 		return nil, nil, err
 	}
 	verb, _ := verbOf(rest)
-	if err := takes(f, verb); err != nil {
+	if err := a.refuse(f, verb); err != nil {
 		return nil, nil, err
 	}
 	s := &asker{operator: o, base: "http://gateway"}
@@ -60,14 +77,12 @@ func newAsker(f *flag.FlagSet, a *asked, args []string, stdout io.Writer) (*aske
 	return s, rest, nil
 }
 
-// takes refuses a flag that the verb has no use for: who closes by a filter with --limit 1 means one alert, not all that fit. The
-// help of a flag that isn't for every verb begins with those that it is for.
-func takes(f *flag.FlagSet, verb string) error {
+// refuse refuses a flag that the verb has no use for: who closes by a filter with --limit 1 means one alert, not all that fit.
+func (a *asked) refuse(f *flag.FlagSet, verb string) error {
 	var err error
 	f.Visit(func(g *flag.Flag) {
-		verbs, _, only := strings.Cut(g.Usage, ": ")
-		if only && err == nil && !slices.Contains(strings.Split(verbs, ", "), verb) {
-			err = fmt.Errorf("%w: %s %s takes no --%s, which is for %s", errUsage, f.Name(), verb, g.Name, verbs)
+		if verbs, some := a.verbs[g.Name]; some && err == nil && !slices.Contains(verbs, verb) {
+			err = fmt.Errorf("%w: %s %s takes no --%s, which is for %s", errUsage, f.Name(), verb, g.Name, strings.Join(verbs, ", "))
 		}
 	})
 	return err

@@ -14,11 +14,13 @@ const activitiesUsage = "[list] | show KEY | export"
 // activities is "sluice activities": the activity log.
 func activities(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("activities", activitiesUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "list, export: which, such as 'action = login and failed = yes and time >= -24h'")
-	f.StringVar(&a.sort, "sort", "", "list: -time or time")
-	f.StringVar(&a.format, "format", "ndjson", "export: csv or ndjson")
-	f.IntVar(&a.limit, "limit", 50, "list: how many")
-	f.BoolVar(&a.all, "all", false, "list: every one")
+	f.StringVar(&a.filter, "filter", "", "which, such as 'action = login and failed = yes and time >= -24h'")
+	f.StringVar(&a.sort, "sort", "", "-time or time")
+	f.StringVar(&a.format, "format", "ndjson", "csv or ndjson")
+	f.IntVar(&a.limit, "limit", 50, "how many")
+	f.BoolVar(&a.all, "all", false, "every one")
+	a.takes("list", "filter", "sort", "limit", "all")
+	a.takes("export", "filter", "format")
 	s, rest, err := newAsker(f, &a, args, stdout)
 	if err != nil {
 		return help(err)
@@ -70,12 +72,16 @@ const usersUsage = "[list] | show ID | score ID | reset ID --why TEXT | timeline
 // users is "sluice users": the people, whatever they are called.
 func users(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, a := newFlags("users", usersUsage, stderr), asked{}
-	f.StringVar(&a.filter, "filter", "", "list, timeline: which, such as 'user contains anna and tag = admin' or 'percentile >= 90', and of a timeline 'kind = alert'")
-	f.StringVar(&a.sort, "sort", "", "list, timeline: -time or time; a list also display, -display, score or -score")
-	f.StringVar(&a.with, "with", "", "join: the user who becomes part of this one")
-	f.StringVar(&a.why, "why", "", "reset: why what happened so far is to count no more")
-	f.IntVar(&a.limit, "limit", 50, "list, timeline: how many")
-	f.BoolVar(&a.all, "all", false, "list, timeline: every one")
+	f.StringVar(&a.filter, "filter", "", "which, such as 'user contains anna and tag = admin' or 'percentile >= 90', and of a timeline 'kind = alert'")
+	f.StringVar(&a.sort, "sort", "", "-time or time; a list also display, -display, score or -score")
+	f.StringVar(&a.with, "with", "", "the user who becomes part of this one")
+	f.StringVar(&a.why, "why", "", "why what happened so far is to count no more")
+	f.IntVar(&a.limit, "limit", 50, "how many")
+	f.BoolVar(&a.all, "all", false, "every one")
+	a.takes("list", "filter", "sort", "limit", "all")
+	a.takes("timeline", "filter", "sort", "limit", "all")
+	a.takes("join", "with")
+	a.takes("reset", "why")
 	s, rest, err := newAsker(f, &a, args, stdout)
 	if err != nil {
 		return help(err)

@@ -83,6 +83,28 @@ func TestAVerbTakesItsFlags(t *testing.T) {
 	}
 }
 
+// TestHelpIsMadeOfWhatVerbsTake, and not the other way round: words of a help refuse nothing.
+func TestHelpIsMadeOfWhatVerbsTake(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for args, wrong := range map[string]string{"show --as x": "no gateway runs", "show --to x": "things show takes no --to, which is for give, lend", "lend --to x": "no gateway runs"} {
+		f, a := newFlags("things", "VERB", io.Discard), asked{}
+		f.String("as", "", "give: the word for it")
+		f.String("to", "", "whom")
+		a.takes("give", "to")
+		a.takes("lend", "to")
+		s, rest, err := newAsker(f, &a, strings.Fields(args), io.Discard)
+		if err == nil {
+			_, err = s.read(t.Context(), http.MethodGet, "/"+rest[0], nil)
+		}
+		if err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%s: %v, want %q", args, err, wrong)
+		}
+		if help := f.Lookup("to").Usage; help != "give, lend: whom" {
+			t.Errorf("the help is %q", help)
+		}
+	}
+}
+
 // TestWhoReadsNoFurther is told of no fault: only of one in what was read.
 func TestWhoReadsNoFurther(t *testing.T) {
 	for path, want := range map[string]string{"/dev/stdout": "", "/var/lib/sluice": "sluice: the export broke off: write /var/lib/sluice: broken pipe\n"} {
