@@ -148,7 +148,8 @@ func outOf(what string) Guarantee {
 		return Guarantee{
 			"file", "whole lines, synced; `rotate` cuts no line and loses none",
 			"doubled after a crash or a power cut, which may also leave lines that were being written cut short: their " +
-				"events come again. What is beyond `rotate.keep` is removed on purpose",
+				"events come again. What is beyond `rotate.keep` is removed on purpose. Of a named pipe, which is written to while somebody has it open: " +
+				"lost what they had not read when they died and Sluice stopped, too",
 		}
 	case "stdout out":
 		return Guarantee{"stdout", "whole lines, given to the operating system", "what whoever reads them had not read when it died; doubled after a crash, and after a stop while nobody read them"}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/sluice-siem/sluice/config"
@@ -144,12 +145,20 @@ func (f *File) open() error {
 			return err
 		}
 	}
-	if _, err := os.Stat(f.path); errors.Is(err, os.ErrNotExist) {
+	flags := os.O_RDWR | os.O_APPEND | os.O_CREATE
+	switch was, err := os.Stat(f.path); {
+	case errors.Is(err, os.ErrNotExist):
 		f.nameless = true
+	case err == nil && was.Mode()&os.ModeNamedPipe != 0:
+		// Opened for both it would have a reader: us, who throw away what nobody else has read when we stop.
+		flags = os.O_WRONLY | os.O_APPEND | syscall.O_NONBLOCK
 	}
 	var file *os.File
 	err := f.do("open", func() (err error) {
-		file, err = os.OpenFile(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640)
+		file, err = os.OpenFile(f.path, flags, 0o640)
+		if errors.Is(err, syscall.ENXIO) {
+			err = fmt.Errorf("nobody reads the pipe: %w", err)
+		}
 		if errors.Is(err, os.ErrPermission) { // a device or a file that we may only write to
 			file, err = os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 		}

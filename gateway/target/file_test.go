@@ -204,16 +204,41 @@ func TestFileMayBeAPipe(t *testing.T) {
 	if err := syscall.Mkfifo(name, 0o600); err != nil {
 		t.Skip(err)
 	}
-	r, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
+	f, batch := newFile(t, name), numbered(1, 1)
+	retried := func() {
+		t.Helper()
+		if results, err := f.Deliver(t.Context(), batch); err == nil || results[0] != Retry {
+			t.Errorf("nobody reads, and Deliver() = %v, %v", results, err)
+		}
 	}
-	defer r.Close()
-	deliver(t, newFile(t, name), numbered(1, 1))
-	buf := make([]byte, 4096)
-	n, err := r.Read(buf)
-	if got := keyOf(strings.TrimPrefix(string(buf[:n]), "\n")); err != nil || got != "k0001" {
-		t.Errorf("read %q, %v", got, err)
+	read := func(r *os.File) {
+		t.Helper()
+		buf := make([]byte, 4096)
+		n, err := r.Read(buf)
+		if got := keyOf(strings.TrimPrefix(string(buf[:n]), "\n")); err != nil || got != "k0001" {
+			t.Errorf("read %q, %v", got, err)
+		}
+	}
+	for range 2 { // a reader comes and goes
+		retried()
+		r, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deliver(t, f, batch)
+		read(r)
+		deliver(t, f, batch) // not read any more by this one
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		retried()
+		if r, err = os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+			t.Fatal(err)
+		}
+		read(r)
+		if err := errors.Join(r.Close(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
