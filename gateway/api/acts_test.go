@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-siem/sluice/dedup"
 	"github.com/sluice-siem/sluice/formats"
@@ -114,6 +115,21 @@ func TestWhatIsSoIsReadInTurn(t *testing.T) {
 				t.Errorf("then it is %q, want %q", has, tt.has)
 			}
 		})
+	}
+}
+
+// TestASlowFilterHoldsNobodyUp: an act gives its turn back when its filter takes too long.
+func TestASlowFilterHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hasty := api.As(access.Principal{ID: "ida", Role: access.Operator}, api.New(api.Options{
+		Model: w.model, Recorder: w, Log: slog.New(slog.DiscardHandler), Patience: time.Nanosecond,
+	}))
+	for body, status := range map[string]int{`{"filter":"status = open","read":true}`: http.StatusUnprocessableEntity, `{"alerts":["a1"],"read":true}`: http.StatusOK} {
+		answer := w.askAs(hasty, http.MethodPost, api.Prefix+"/alerts/mark", body)
+		if answer.Code != status || (status == http.StatusUnprocessableEntity) != strings.Contains(answer.Body.String(), "the filter takes longer than 1ns") {
+			t.Errorf("%s: %d %s, want %d", body, answer.Code, answer.Body, status)
+		}
 	}
 }
 

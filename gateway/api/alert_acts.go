@@ -57,8 +57,13 @@ func (s *service) choose(ctx context.Context, c Chosen, ifMatch string) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	ids, err := s.Model.Select(ctx, f, 2000)
-	if err == nil && len(ids) == 0 {
+	short, stop := context.WithTimeout(ctx, s.Patience)
+	defer stop()
+	ids, err := s.Model.Select(short, f, 2000)
+	switch {
+	case err != nil && short.Err() != nil && ctx.Err() == nil:
+		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("the filter takes longer than %v, in which nobody else can do anything: narrow it, or list what fits and name it", s.Patience))
+	case err == nil && len(ids) == 0:
 		err = fmt.Errorf("%w: no alert fits the filter", model.ErrNotFound)
 	}
 	return ids, err

@@ -46,6 +46,7 @@ type Options struct {
 	Now      func() time.Time // for relative times in filters; the machine's clock where nil
 	Door     *access.Door     // who makes tokens, and is told whom the table refused
 	Turn     sync.Locker      // one act at a time, in all that share it; one of its own where nil
+	Patience time.Duration    // how long an answer waits for the model, and others for an act's filter; 5 seconds where 0
 }
 
 // service is what the operations share.
@@ -72,6 +73,9 @@ func build(o Options) (http.Handler, huma.API) {
 	}
 	if o.Turn == nil {
 		o.Turn = &sync.Mutex{}
+	}
+	if o.Patience == 0 {
+		o.Patience = 5 * time.Second
 	}
 	mux := http.NewServeMux()
 	c := huma.DefaultConfig("Sluice", o.Version)
@@ -241,9 +245,6 @@ type done struct {
 	}
 }
 
-// patience is how long an answer waits for the model.
-const patience = 5 * time.Second
-
 // act checks, records and waits.
 func (s *service) act(ctx context.Context, by string, a model.Act) (*done, error) {
 	return s.actIf(ctx, by, func() (model.Act, error) { return a, nil }, func(*done) {})
@@ -284,7 +285,7 @@ func (s *service) actIf(ctx context.Context, by string, decide func() (model.Act
 }
 
 func (s *service) recorded(ctx context.Context, e *stream.Entry) *done {
-	ctx, stop := context.WithTimeout(ctx, patience)
+	ctx, stop := context.WithTimeout(ctx, s.Patience)
 	defer stop()
 	out := &done{}
 	out.Body.Act, out.Body.Visible = string(e.Key), s.Model.Wait(ctx, e.At) == nil
