@@ -19,8 +19,8 @@ import (
 
 // contract is what holds for every target; each type of target runs it against a server of its kind.
 type contract struct {
-	// open makes a server and a target of it. The target's requests hold three entries at most, and give up
-	// after a fraction of a second. It closes both with the test.
+	// open makes a server and a target of it. The target's requests hold three entries at most, and don't give up
+	// before a test does, however busy the machine is. It closes both with the test.
 	open func(t *testing.T) (deliverer, *siem.Record)
 	// faults are those that the protocol can show.
 	faults []siem.Fault
@@ -28,6 +28,8 @@ type contract struct {
 	exact bool
 	// unsure are the faults, beside a lie, after which nobody may know what became of a request.
 	unsure []siem.Fault
+	// patient says that the target gives up by itself when a request stalls, as its clock is the test's.
+	patient bool
 	// poison says that the server can refuse one event for good.
 	poison bool
 }
@@ -58,7 +60,7 @@ func (c contract) fault(t *testing.T, f siem.Fault) {
 		server.Next(f)
 		batch := numbered(1, 10) // four requests
 		for tries := 0; len(batch) > 0; tries++ {
-			results, err := target.Deliver(t.Context(), batch)
+			results, err := c.attempt(t, target, server, batch)
 			if tries > 0 && err != nil {
 				t.Fatalf("%v at request %d: the server is well again, and Deliver() = %v", f, at, err)
 			}
@@ -84,6 +86,22 @@ func (c contract) fault(t *testing.T, f siem.Fault) {
 		}
 		c.complete(t, f, server, 10)
 	}
+}
+
+// attempt delivers, and gives up when a request stalls.
+func (c contract) attempt(t *testing.T, target deliverer, server *siem.Record, batch []*stream.Entry) ([]Result, error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if stalls := server.Stalls(); !c.patient {
+		go func() {
+			select {
+			case <-stalls:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return target.Deliver(ctx, batch)
 }
 
 // complete wants every key from k0001 to that of n, in order, and none twice unless the protocol can't tell.

@@ -74,7 +74,11 @@ func TestElasticKeepsTheContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			contract{
 				open: func(t *testing.T) (deliverer, *siem.Record) {
-					e, server := newElastic(t, change)
+					e, server := newElastic(t, func(s *siem.Elastic, c *config.Target) {
+						if c.Timeout = time.Minute; change != nil {
+							change(s, c)
+						}
+					})
 					return e, &server.Record
 				},
 				faults: every, exact: true, poison: true,

@@ -23,9 +23,9 @@ import (
 //
 // A batch is published at once, window by window, and all its answers are awaited. Nothing is left to the
 // client library: it doesn't reconnect, and a connection on which an answer is missing is closed, so that
-// nothing is on its way when Deliver returns but what the network still holds. When something had to be
-// tried again, one message is published at a time until a whole batch is through, so that a stream that
-// takes some and refuses others disturbs the order at most once.
+// nothing is on its way when Deliver returns but what the network still holds, or the server has read. When
+// something had to be tried again, one message is published at a time until a whole batch is through, so
+// that a stream that takes some and refuses others disturbs the order at most once.
 type NATS struct {
 	cfg     config.Target
 	address string

@@ -87,7 +87,7 @@ func TestNATSContract(t *testing.T) {
 			if err := s.Serve(t.Context(), "ALERTS", "sluice.alerts"); err != nil {
 				t.Fatal(err)
 			}
-			return toNATS(t, s, func(c *config.Target) { c.Batch.Entries, c.Timeout = 3, 500*time.Millisecond }), &s.Record
+			return toNATS(t, s, func(c *config.Target) { c.Batch.Entries, c.Timeout = 3, time.Minute }), &s.Record
 		},
 		faults: []siem.Fault{siem.Refuse, siem.Throttle, siem.Reset, siem.Lie, siem.Stall},
 		exact:  true,

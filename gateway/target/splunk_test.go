@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,15 +100,25 @@ func TestSplunkContract(t *testing.T) {
 					at := httptest.NewServer(server)
 					t.Cleanup(at.Close)
 					cfg := splunkConfig(at.URL)
-					cfg.Timeout = 300 * time.Millisecond
+					cfg.Timeout = time.Minute
 					tt.change(&cfg)
 					s := newSplunk(t, cfg, nil, io.Discard)
 					s.first = time.Millisecond
 					return s, &server.Record
 				},
-				faults: []siem.Fault{siem.Refuse, siem.Throttle, siem.Reset, siem.Lie, siem.Stall},
+				faults: []siem.Fault{siem.Refuse, siem.Throttle, siem.Reset, siem.Lie},
 				poison: !tt.acks, // then what is before it comes twice: TestSplunkPoisonAmongAcknowledged
 			}.run(t)
+		})
+		t.Run(tt.name+", stall", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				contract{patient: true, open: func(t *testing.T) (deliverer, *siem.Record) {
+					server := newCollector(tt.acks)
+					cfg := splunkConfig("http://hec")
+					tt.change(&cfg)
+					return newSplunk(t, cfg, server, io.Discard), &server.Record
+				}}.fault(t, siem.Stall)
+			})
 		})
 	}
 }

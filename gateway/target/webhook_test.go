@@ -77,7 +77,11 @@ func TestWebhookKeepsTheContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			contract{
 				open: func(t *testing.T) (deliverer, *siem.Record) {
-					w, server := newWebhook(t, change)
+					w, server := newWebhook(t, func(s *siem.Webhook, c *config.Target) {
+						if c.Timeout = time.Minute; change != nil {
+							change(s, c)
+						}
+					})
 					return w, &server.Record
 				},
 				faults: every, exact: true, poison: true,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,8 @@ type NATS struct {
 	mu     sync.Mutex // guards what follows
 	until  string     // the key with which the client must begin again
 	fault  Fault      // for all that comes until then
+	inbox  string     // where the client's connection gets its answers
+	over   []string   // those of its connections before
 	last   uint64     // sequence of the last message that is recorded
 	stream jetstream.Stream
 }
@@ -124,11 +127,19 @@ func (n *NATS) Serve(ctx context.Context, stream, subject string) error {
 }
 
 // take does with a message what the next fault says. What is in flight behind a message that was not
-// taken isn't taken either, until the client begins again with that message: a server that is ill is
-// ill for all.
+// taken isn't taken either, until the client begins again with that message or on another connection: a server that is ill is
+// ill for all. Nor is what comes of a connection when the client has another one: nats-server goes on with what it has read of
+// one that is over, at its leisure.
 func (n *NATS) take(m *nats.Msg) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	inbox := strings.Join(strings.Split(m.Reply, ".")[:2], ".")
+	if slices.Contains(n.over, inbox) {
+		return
+	}
+	if inbox != n.inbox {
+		n.over, n.inbox, n.until = append(n.over, n.inbox), inbox, ""
+	}
 	id := m.Header.Get(nats.MsgIdHdr)
 	if n.until == id {
 		n.until = ""

@@ -25,7 +25,6 @@ type Sentinel struct {
 	Streams []string // that the rule declares
 	Columns []string // that the streams declare; others are dropped without a word. All are declared where nil
 	Key     string   // the column with the event key; EventKey where empty
-	Stalled func()   // is told that an upload stalls; nil for nobody
 
 	rows    sync.Mutex // guards what follows
 	denied  bool
@@ -129,9 +128,6 @@ func (s *Sentinel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case Reset:
 		panic(http.ErrAbortHandler)
 	case Stall:
-		if s.Stalled != nil {
-			s.Stalled()
-		}
 		<-r.Context().Done()
 		return
 	case None, Lie:

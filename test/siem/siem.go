@@ -42,6 +42,7 @@ type Record struct {
 	events []Event
 	faults []Fault
 	more   chan struct{} // closed when something is taken
+	stalls chan struct{} // closed when a request stalls
 }
 
 // Next sets what is done to the requests that come next, one fault each.
@@ -60,7 +61,21 @@ func (r *Record) Fault() Fault {
 	}
 	f := r.faults[0]
 	r.faults = r.faults[1:]
+	if f == Stall && r.stalls != nil {
+		close(r.stalls)
+		r.stalls = nil
+	}
 	return f
+}
+
+// Stalls is closed when a request begins to stall that hadn't when it was asked for.
+func (r *Record) Stalls() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stalls == nil {
+		r.stalls = make(chan struct{})
+	}
+	return r.stalls
 }
 
 // Take notes an event.
