@@ -80,12 +80,13 @@ func (f *File) Deliver(ctx context.Context, batch []*stream.Entry) ([]Result, er
 	if err := f.ready(); err != nil {
 		return l.results, errors.Join(l.err, err)
 	}
+	within := func() bool { return true }
 	if file := f.file; !f.regular {
-		defer context.AfterFunc(ctx, func() { _ = file.SetWriteDeadline(time.Unix(1, 0)) })() // a device may know none
+		within = context.AfterFunc(ctx, func() { _ = file.SetWriteDeadline(time.Unix(1, 0)) }) // a device may know none
 	}
 	n, err := f.append(&l)
-	if err != nil && ctx.Err() != nil && !f.regular {
-		err = errors.Join(err, f.shut()) // the next has no such deadline
+	if !within() {
+		err = errors.Join(err, f.shut()) // also where all was written: the next has no such deadline
 	}
 	if err != nil {
 		err = fmt.Errorf("write %s: %w", f.path, err)

@@ -386,6 +386,35 @@ func TestFileThatIsAPipeIsLeftWhenNobodyReads(t *testing.T) {
 	}
 }
 
+// TestFileThatIsAPipeForgetsWhoGaveUp: whoever gives up when a write is done already leaves no deadline to those that come.
+func TestFileThatIsAPipeForgetsWhoGaveUp(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	f := newFile(t, name)
+	deliver(t, f, numbered(1, 1))
+	ctx, cancel := context.WithCancel(t.Context())
+	f.write = func(file *os.File, b []byte) (n int, err error) {
+		n, err = file.Write(b)
+		cancel()
+		for late := error(nil); !errors.Is(late, os.ErrDeadlineExceeded); {
+			_, late = file.Write(nil)
+		}
+		return n, err
+	}
+	if results, err := f.Deliver(ctx, numbered(2, 2)); err != nil || results[0] != Delivered {
+		t.Errorf("Deliver() = %v, %v", results, err)
+	}
+	f.write = (*os.File).Write
+	deliver(t, f, numbered(3, 3))
+}
+
 func TestStdoutSaysWhenItsReaderIsGone(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
