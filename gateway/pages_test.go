@@ -274,6 +274,11 @@ func TestAllThatFitAreThoseThatAreShown(t *testing.T) {
 			t.Errorf("%s at %q: %d at %s, want %d\n%s", tt.form, tt.at, answer.StatusCode, answer.Request.URL, tt.status, page)
 		}
 	}
+	for _, at := range []string{"filter=%zz", "filter=user+contains+ibrook;x"} {
+		if answer, page := operator.page(http.MethodGet, "/alerts?"+at, ""); answer.StatusCode != http.StatusBadRequest || !strings.Contains(page, "The address can&#39;t be read: invalid ") || strings.Contains(page, "data-line") {
+			t.Errorf("%s: %d %s", at, answer.StatusCode, page)
+		}
+	}
 	if open := operator.ask(http.StatusOK, http.MethodGet, "/alerts?filter=status+%3D+open", ""); !strings.Contains(open, "klund") || strings.Contains(open, "ibrook") {
 		t.Errorf("open is %s, want what wasn't shown", open)
 	}

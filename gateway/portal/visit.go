@@ -71,6 +71,10 @@ func (p *portal) enter(w http.ResponseWriter, r *http.Request, name, operation s
 		toLogin(w, r)
 		return nil, false
 	}
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // its filter would be none, and all would be shown
+		p.fail(w, r, nil, http.StatusBadRequest, "The address can't be read: "+err.Error()+".")
+		return nil, false
+	}
 	v := &visit{portal: p, r: r.WithContext(access.With(r.Context(), who)), who: who, now: p.Now()}
 	if err := access.Allow(who, operation); err != nil {
 		p.Door.Denied(r.Context(), who, operation, err.Error())
