@@ -73,7 +73,7 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 		}
 		l, err := net.Listen(input.Family("tcp", place.address), place.address)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", place.key, err)
+			return nil, fmt.Errorf("%s: %w", place.key, input.Forbidden(err))
 		}
 		g.closers = append(g.closers, func() error { _ = l.Close(); return nil }) // the server has closed it already
 		scheme := "http://"

@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -125,7 +126,7 @@ func ListenSyslog(cfg config.Input, log *slog.Logger, m *Metrics) (*Socket, erro
 	if scheme, address, _ := strings.Cut(cfg.Listen, "://"); scheme == "udp" {
 		u, err := listenUDP(cfg, address, log, m)
 		if err != nil {
-			return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, Forbidden(err))
 		}
 		return &Socket{addr: u.conn.LocalAddr(), run: untilRefused(u.run), close: u.conn.Close}, nil
 	}
@@ -144,6 +145,15 @@ func Family(protocol, address string) string {
 		return protocol + "4"
 	}
 	return protocol
+}
+
+// Forbidden is an error of listening, which says what to do about a port that isn't for everybody, such as syslog's 514.
+func Forbidden(err error) error {
+	if !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w; take a port from 1024 on, or give Sluice the capability CAP_NET_BIND_SERVICE (in a container "+
+		"--sysctl net.ipv4.ip_unprivileged_port_start=0)", err)
 }
 
 // Addr is the address the socket is bound to, with the port that was found for port 0.

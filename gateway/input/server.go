@@ -67,7 +67,7 @@ func listen(cfg config.Input, log *slog.Logger, m *Metrics) (*server, error) {
 		s.listener, err = net.Listen(Family("tcp", address), address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, Forbidden(err))
 	}
 	return s, nil
 }
