@@ -40,11 +40,15 @@ func (a answer) hush(secrets []string) answer {
 	return a
 }
 
-// withoutURL takes the URL out of an error of web: whoever knows a webhook's may send to it.
+// withoutURL leaves of the URL in an error of web only the server: whoever knows a webhook's may send to it.
 func withoutURL(err error) error {
 	pause := PauseOf(err)
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
+		server := "the server"
+		if at, bad := url.Parse(u.URL); bad == nil {
+			server = (&url.URL{Scheme: at.Scheme, Host: at.Host}).String()
+		}
+		err = fmt.Errorf("%s to %s: %w", strings.ToUpper(u.Op), server, u.Err)
 	}
 	if pause.Blocked {
 		return blocked(err)

@@ -369,6 +369,8 @@ func TestTLSChecksTheSIEM(t *testing.T) {
 		{"other authority", wrong, nil, config.TLS{CA: right.ca, ServerName: "other.example"}, "unknown authority"},
 		{"system's authorities", right, nil, config.TLS{ServerName: "siem.example"}, "unknown authority"},
 		{"client certificate", right, &clients, config.TLS{CA: right.ca, ServerName: "siem.example", Cert: clients.cert, Key: clients.key}, ""},
+		{"no client certificate", right, &clients, config.TLS{CA: right.ca, ServerName: "siem.example"}, "certificate required"},
+		{"a stranger's client certificate", right, &clients, config.TLS{CA: right.ca, ServerName: "siem.example", Cert: wrong.cert, Key: wrong.key}, "certificate required"},
 		{"missing file", right, nil, config.TLS{CA: "missing.pem"}, "missing.pem"},
 		{"missing client certificate file", right, nil, config.TLS{Cert: "missing.pem"}, "missing.pem"},
 	}

@@ -73,6 +73,22 @@ func clientTLS(cfg config.TLS, address string) (*tls.Config, error) {
 	return t, nil
 }
 
+// opinion is how long a server has to refuse our certificate.
+const opinion = time.Second
+
+// noteAsked has asked tell whether the server asks for our certificate.
+func noteAsked(t *tls.Config, asked *bool) {
+	t.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		*asked = true
+		for i := range t.Certificates {
+			if r.SupportsCertificate(&t.Certificates[i]) == nil {
+				return &t.Certificates[i], nil
+			}
+		}
+		return new(tls.Certificate), nil // none, as without this function
+	}
+}
+
 // handshake begins TLS with a server at that address. Files that can't be read are for somebody to mend.
 func handshake(ctx context.Context, conn net.Conn, cfg config.TLS, address string) (net.Conn, error) {
 	settings, err := clientTLS(cfg, address)

@@ -174,7 +174,7 @@ func (w *web) do(ctx context.Context, method, to string, header http.Header, bod
 		if err = unhidden(ctx, err, conn); untrusted(err) {
 			return answer{}, blocked(err)
 		}
-		return answer{}, err
+		return answer{}, w.explained(err)
 	}
 	defer func() { _ = reply.Body.Close() }()
 	w.count.bytes.Add(float64(len(body)))
@@ -186,6 +186,19 @@ func (w *web) do(ctx context.Context, method, to string, header http.Header, bod
 		return a, fmt.Errorf("%w: %w", errWords, err)
 	}
 	return a, nil
+}
+
+// explained says of a request what net/http says in a word that means nothing to an operator.
+func (w *web) explained(err error) error {
+	u, ok := errors.AsType[*url.Error](err)
+	switch {
+	case !ok:
+	case errors.Is(u.Err, io.EOF):
+		u.Err = fmt.Errorf("the connection was closed without an answer: %w", u.Err)
+	case errors.Is(u.Err, context.DeadlineExceeded):
+		u.Err = fmt.Errorf("no answer within %v: %w", w.timeout, u.Err)
+	}
+	return err
 }
 
 // open gives the client, a new one where the files of the certificates have changed.

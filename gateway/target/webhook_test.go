@@ -182,7 +182,7 @@ func TestAProxysRefusalIsTheProxys(t *testing.T) {
 	proxy := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
 	for url, want := range map[string]string{
 		"http://hook.example":  "webhook: the proxy answers 407 Proxy Authentication Required",
-		"https://hook.example": "webhook: the proxy " + strings.TrimPrefix(proxy, "http://") + " answers 407 Proxy Authentication Required",
+		"https://hook.example": "webhook: POST to https://hook.example: the proxy " + strings.TrimPrefix(proxy, "http://") + " answers 407 Proxy Authentication Required",
 	} {
 		cfg := webhookConfig(url)
 		cfg.Proxy = proxy
@@ -213,6 +213,28 @@ func TestWebhookOutcomesThatNobodyKnows(t *testing.T) {
 				t.Errorf("the server has (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWebhookSaysWhatBecameOfARequest: to whom it was, and in words.
+func TestWebhookSaysWhatBecameOfARequest(t *testing.T) {
+	t.Parallel()
+	for want, answers := range map[string]func(http.ResponseWriter, *http.Request){
+		"the connection was closed without an answer: EOF": func(w http.ResponseWriter, _ *http.Request) {
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_ = conn.Close()
+			}
+		},
+		"no answer within 300ms: ": func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		},
+	} {
+		url := serve(t, http.HandlerFunc(answers))
+		_, err := openWebhook(t, webhookConfig(url), time.Now).Deliver(t.Context(), numbered(1, 1))
+		if want = "webhook: POST to " + url + ": " + want; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("Deliver = %v, want %s", err, want)
+		}
 	}
 }
 
