@@ -77,7 +77,7 @@ func open(dir string, c config.Config, many int) (*Index, error) {
 		WithValueLogFileSize(64 << 20).WithDetectConflicts(false).WithNumCompactors(2).
 		WithMetricsEnabled(false)
 	if dir != "" {
-		if err := errors.Join(removeEmpty(dir), roomForFiles(dir)); err != nil {
+		if err := errors.Join(removeEmpty(dir), roomForFiles(dir), roomOnDisk(dir)); err != nil {
 			return nil, err
 		}
 	}
@@ -115,12 +115,25 @@ func (x *Index) open(how badger.Options) error {
 	return nil
 }
 
-// Close closes the state.
+// closing is as long as Close waits for a disk.
+const closing = 15 * time.Second
+
+// Close closes the state. Where its disk takes nothing, Badger tries for ever to write what it has in memory: then Close
+// gives up. The stream has it all, and the state that is opened next reads on from where this one's files end.
 func (x *Index) Close() error {
-	if err := x.db.Close(); err != nil {
-		return fmt.Errorf("close state: %w", err)
+	closed := make(chan error, 1)
+	go func() { closed <- x.db.Close() }()
+	timer := time.NewTimer(closing)
+	defer timer.Stop()
+	select {
+	case err := <-closed:
+		if err != nil {
+			return fmt.Errorf("close state: %w", err)
+		}
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("close state: its disk takes nothing for %v; what it doesn't have is read from the stream", closing)
 	}
-	return nil
 }
 
 // Bytes is what the state's files take on disk, without the holes that Badger makes in front of itself;

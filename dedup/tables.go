@@ -52,8 +52,8 @@ func unread(what string, err error) error {
 // spare is how many files Badger has open beside those that are there: logs and tables that it makes, and its lock.
 const spare = 8
 
-// errRoom is that too many files are open for the state to be opened, which says nothing of the state.
-var errRoom = errors.New("too few files can be opened for the state")
+// errRoom is that too many files are open for the state to be opened, or its disk is full, which says nothing of the state.
+var errRoom = errors.New("no room for the state")
 
 // roomForFiles is nil where as many files can be open as Badger needs for the state in dir: with too few it doesn't even
 // return an error, as it tries for ever to make a table of a log.
@@ -68,6 +68,26 @@ func roomForFiles(dir string) error {
 			return fmt.Errorf("%w: it needs %d open files and has %d: %w", errRoom, len(entries)+spare, n, err)
 		}
 		defer func() { _ = f.Close() }() // all of them at once
+	}
+	return nil
+}
+
+// toOpen has to be free for Badger to open the state: one memtable's worth of what it writes.
+const toOpen = 16 << 20
+
+// roomOnDisk is nil where that is free for the state in dir. Badger writes to mapped files with holes, so that on a full
+// file system it ends the process by SIGBUS.
+func roomOnDisk(dir string) error {
+	var disk syscall.Statfs_t
+	err := syscall.Statfs(dir, &disk)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = syscall.Statfs(filepath.Dir(dir), &disk)
+	}
+	if err != nil {
+		return fmt.Errorf("look at the free space of %s: %w", dir, err)
+	}
+	if free := disk.Bavail * uint64(disk.Bsize); free < toOpen {
+		return fmt.Errorf("%w: %d MiB are free in %s, %d MiB are needed to open it", errRoom, free>>20, dir, toOpen>>20)
 	}
 	return nil
 }

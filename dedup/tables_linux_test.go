@@ -15,6 +15,18 @@ import (
 	"github.com/sluice-siem/sluice/dedup"
 )
 
+// TestFullDisk: a state on a disk without room isn't opened, and isn't called damaged. A file system of the kernel's own never has any.
+func TestFullDisk(t *testing.T) {
+	const dir = "/proc/sys/kernel"
+	_, err := dedup.Open(dir, config.Default())
+	if err == nil || !strings.Contains(err.Error(), "0 MiB are free") {
+		t.Fatalf("Open = %v, want that 0 MiB are free", err)
+	}
+	if err := dedup.Diagnose(t.Context(), dir, err); errors.Is(err, dedup.ErrDamaged) {
+		t.Errorf("Diagnose = %v", err)
+	}
+}
+
 // TestTooFewFiles: a state that was left by kill -9 and can't be opened with the files that are left isn't waited for, and
 // isn't damaged.
 func TestTooFewFiles(t *testing.T) {

@@ -46,7 +46,7 @@ func isUnfit(err error) bool {
 func rebuildState(ctx context.Context, c config.Config, s *stream.Stream, wrong error, log *slog.Logger) (*dedup.Index, error) {
 	if lost, ok := errors.AsType[*lostError](wrong); ok {
 		log.Error("the stream has lost its end: what was recorded there is lost",
-			"files", filepath.Join(c.DataDir, "stream"), "lost_from", lost.last+1, "lost_to", lost.seen)
+			"files", streamDir(c), "lost_from", lost.last+1, "lost_to", lost.seen)
 		if err := ledger.Note(c.DataDir, ledger.Loss{First: lost.last + 1, Last: lost.seen, Noticed: time.Now()}); err != nil {
 			return nil, err
 		}
@@ -66,6 +66,9 @@ func foldedState(ctx context.Context, c config.Config, index *dedup.Index, s *st
 	}
 	return index, nil
 }
+
+// streamDir is where the stream is kept.
+func streamDir(c config.Config) string { return filepath.Join(c.DataDir, "stream") }
 
 // stateDir is where the state of recognition is kept.
 func stateDir(c config.Config) string { return filepath.Join(c.DataDir, "state") }

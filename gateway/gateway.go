@@ -98,7 +98,7 @@ func New(ctx context.Context, o Options) (g *Gateway, err error) {
 	}()
 	c := o.Config
 	g.stream, err = stream.Open(ctx, stream.Options{
-		Dir: filepath.Join(c.DataDir, "stream"), Cursors: filepath.Join(c.DataDir, "cursors"),
+		Dir: streamDir(c), Cursors: filepath.Join(c.DataDir, "cursors"),
 		Synced: c.Stream.Durability == "synced", MaxDisk: int64(c.Stream.MaxDisk), Log: o.Log.With("component", "stream"),
 	})
 	if err != nil {
@@ -163,7 +163,7 @@ func newPipeline(g *Gateway, m *metrics, start time.Time) (*pipeline, error) {
 	p := &pipeline{
 		log: g.log, waiting: rate.Sometimes{Interval: time.Minute}, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), orders: make(chan *request),
 		ended: make(chan struct{}), full: make(chan struct{}, 1), room: make(chan struct{}, 1),
-		space: space{dir: g.config.DataDir}, decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time, start),
+		space: newSpace(g.config), decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time, start),
 	}
 	if p.silent, err = newSilences(g.config, g.index, mark.Time, p.now()); err != nil {
 		g.log.Warn("pauses are forgotten: a service may be called silent for the time in which nobody listened", "err", err)

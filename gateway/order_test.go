@@ -203,7 +203,7 @@ func TestActsThatAreNotRecorded(t *testing.T) {
 func TestNoRoomForAnAct(t *testing.T) {
 	dir := t.TempDir()
 	p, _ := newPipelineIn(t, dir, with(), slog.New(slog.DiscardHandler), time.Now())
-	p.space.dir = filepath.Join(dir, "gone")
+	p.space.dirs = []string{filepath.Join(dir, "gone")}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	over := make(chan error, 1)

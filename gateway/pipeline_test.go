@@ -274,7 +274,7 @@ func TestTheLogSaysOnceThatSendersWait(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	p, _ := newPipelineIn(t, t.TempDir(), with(), slog.New(slog.NewTextHandler(&log, nil)), time.Now())
-	p.space.dir = filepath.Join(t.TempDir(), "gone")
+	p.space.dirs = []string{filepath.Join(t.TempDir(), "gone")}
 	ctx, stop := context.WithCancel(t.Context())
 	waits := &incoming{of: &request{left: 1, done: make(chan error, 1)}, entry: entryOf("test", normalize([]byte("noise"), monday))}
 	done := make(chan error, 1)

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/stream"
 )
 
@@ -17,9 +18,12 @@ const reserve = 64 << 20
 // wrote already may grow while it is moved into its files, and senders are not to be refused for its sake.
 const spare = 192 << 20
 
-// space guards the free space of a directory. It looks each time, which costs a microsecond: a disk fills
-// in milliseconds.
-type space struct{ dir string }
+// space guards the free space of the directories of the stream and of the state, which may be on file systems of their
+// own. It looks each time, which costs a microsecond: a disk fills in milliseconds. A directory that is gone is refused
+// too: JetStream would go on writing to files that have no name any more, and that end with the process.
+type space struct{ dirs []string }
+
+func newSpace(c config.Config) space { return space{dirs: []string{streamDir(c), stateDir(c)}} }
 
 // enough is nil, or an error that wraps [stream.ErrNotStored] while too little is free for the stream and the state.
 func (s space) enough() error { return s.atLeast(reserve) }
@@ -28,21 +32,26 @@ func (s space) enough() error { return s.atLeast(reserve) }
 func (s space) forModel() error { return s.atLeast(reserve + spare) }
 
 func (s space) atLeast(needed uint64) error {
-	free, err := s.free()
+	free, where, err := s.least()
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", stream.ErrNotStored, err)
 	case free < needed:
-		return fmt.Errorf("%d MiB are free in %s, %d MiB are needed: %w", free>>20, s.dir, needed>>20, stream.ErrNotStored)
+		return fmt.Errorf("%d MiB are free in %s, %d MiB are needed: %w", free>>20, where, needed>>20, stream.ErrNotStored)
 	}
 	return nil
 }
 
-// free is in bytes.
-func (s space) free() (uint64, error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(s.dir, &fs); err != nil {
-		return 0, fmt.Errorf("look at the free space of %s: %w", s.dir, err)
+// least is in bytes, and where that is.
+func (s space) least() (least uint64, where string, err error) {
+	for _, dir := range s.dirs {
+		var fs unix.Statfs_t
+		if err := unix.Statfs(dir, &fs); err != nil {
+			return 0, dir, fmt.Errorf("look at the free space of %s: %w", dir, err)
+		}
+		if free := fs.Bavail * uint64(fs.Bsize); where == "" || free < least {
+			least, where = free, dir
+		}
 	}
-	return fs.Bavail * uint64(fs.Bsize), nil
+	return least, where, nil
 }

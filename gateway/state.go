@@ -29,7 +29,7 @@ func newState(g *Gateway) *state {
 		held:        desc("sluice_held_notifications", "Notifications that are held now."),
 		size:        desc("sluice_state_bytes", "Size of the state of recognition on disk."),
 		streamSize:  desc("sluice_stream_bytes", "Size of the stream on disk."),
-		free:        desc("sluice_disk_free_bytes", "What is free where data_dir is. With less than 64 MiB senders wait, with less than 256 MiB the model takes in nothing more."),
+		free:        desc("sluice_disk_free_bytes", "What is free where data_dir is: the less of what the stream and the state have. With less than 64 MiB senders wait, with less than 256 MiB the model takes in nothing more."),
 		limit:       desc("sluice_stream_limit_bytes", "stream.max_disk: where the stream is as large, senders wait."),
 		lagEvents:   desc("sluice_target_lag_entries", "Entries of the stream that the target has not passed yet, those included that are suppressed, held or dropped and that it never gets.", "target"),
 		lagSeconds:  desc("sluice_target_lag_seconds", "Age of the oldest entry that the target has not passed yet, whatever is done with it.", "target"),
@@ -61,7 +61,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		gauge(s.size, float64(size))
 	}
 	gauge(s.streamSize, float64(s.g.stream.Bytes()))
-	if free, err := (space{dir: s.g.config.DataDir}).free(); err != nil {
+	if free, _, err := s.g.pipeline.space.least(); err != nil {
 		ch <- prometheus.NewInvalidMetric(s.free, err)
 	} else {
 		gauge(s.free, float64(free))

@@ -39,7 +39,7 @@ type store struct {
 // openStore fails where there is no store, or a gateway has it open, or root would leave files that the
 // gateway's user can't open any more.
 func openStore(ctx context.Context, c config.Config, log *slog.Logger) (*store, error) {
-	dir := filepath.Join(c.DataDir, "stream")
+	dir := streamDir(c)
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("there is no store in %s: %w", c.DataDir, err)

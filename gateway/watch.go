@@ -109,6 +109,9 @@ func (g *Gateway) unready() string {
 	case !g.stream.Opened():
 		return "the stream can't be opened anew after a write that failed, and senders wait; the log says why"
 	}
+	if _, _, err := g.pipeline.space.least(); err != nil {
+		return err.Error() + ", and senders wait"
+	}
 	return ""
 }
 
