@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,8 +57,8 @@ func (s *shipment) stream(ctx context.Context) error {
 			if err == nil {
 				err = s.settle(f)
 			}
-			if no, ok := errors.AsType[*refusedError](err); ok {
-				refused = errors.Join(refused, no)
+			if _, ok := errors.AsType[*refusedError](err); ok {
+				refused = cmp.Or(refused, err) // the others will say the same
 			} else if err != nil {
 				return errors.Join(refused, err)
 			}

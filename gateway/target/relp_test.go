@@ -192,6 +192,20 @@ func TestRELPAnswers(t *testing.T) {
 	}
 }
 
+// TestRELPRefusesEverything: a receiver in trouble refuses whatever is in its window, and the log has one line of it.
+func TestRELPRefusesEverything(t *testing.T) {
+	t.Parallel()
+	s := scripted(t, func(conn net.Conn, _ int, f relp.Frame) { rsp(conn, f.Number, "500 no space") })
+	target := newRELPTarget(t, config.Target{Address: "relp://" + s.listener.Addr().String()})
+	results, err := target.Deliver(t.Context(), numbered(1, 50))
+	if diff := cmp.Diff(repeat(Retry, 50), results); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	if err == nil || strings.Count(err.Error(), "answers 500 no space") != 1 {
+		t.Errorf("Deliver() = %v, want \"answers 500 no space\" once", err)
+	}
+}
+
 // What a receiver answers to open.
 func TestRELPOffers(t *testing.T) {
 	tests := []struct {
