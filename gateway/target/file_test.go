@@ -287,6 +287,56 @@ func TestStdoutEndsTornLines(t *testing.T) {
 	}
 }
 
+// TestStdoutEndsWhatAProcessBeforeTore: a file that is appended to gets a line end where its last line has none, and a pipe
+// always, as nobody sees what is in it.
+func TestStdoutEndsWhatAProcessBeforeTore(t *testing.T) {
+	line, err := render.AppendCEF(nil, numbered(1, 1)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := string(line) + "\n"
+	for _, tt := range []struct{ name, before, want string }{
+		{"new", "", first},
+		{"whole", "whole\n", "whole\n" + first},
+		{"torn", "whole\ntor", "whole\ntor\n" + first},
+	} {
+		path := filepath.Join(t.TempDir(), "out")
+		if err := os.WriteFile(path, []byte(tt.before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		toStdout(t, w)
+		if got, err := os.ReadFile(path); err != nil || string(got) != tt.want {
+			t.Errorf("%s: %q, %v; want %q", tt.name, got, err, tt.want)
+		}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	toStdout(t, w)
+	if got, err := io.ReadAll(r); err != nil || string(got) != "\n"+first {
+		t.Errorf("pipe: %q, %v; want %q", got, err, "\n"+first)
+	}
+}
+
+// toStdout delivers an entry to w, and closes it.
+func toStdout(t *testing.T, w *os.File) {
+	t.Helper()
+	s, err := NewStdout(config.Target{Format: "cef"}, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, s, numbered(1, 1))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // stalled is a reader's end that takes nothing until it is let go, and then only that much of what was being written.
 type stalled struct {
 	bytes.Buffer

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/render"
@@ -82,13 +83,38 @@ type wrote struct {
 	err error
 }
 
-// NewStdout makes a target of w. It fails for a format that [render.For] does not know.
+// NewStdout makes a target of w. It fails for a format that [render.For] does not know. Where w is a file or a pipe, a process before
+// may have been killed in the middle of a line: that one is ended before the first.
 func NewStdout(cfg config.Target, w io.Writer) (*Stdout, error) {
 	r, err := render.For(cfg.Format)
 	if err != nil {
 		return nil, err
 	}
-	return &Stdout{w: w, render: r}, nil
+	return &Stdout{w: w, render: r, torn: mayBeTorn(w)}, nil
+}
+
+// mayBeTorn says whether w may end with a part of a line. In a pipe that outlived its writer, as a supervisor's does, nobody can see it;
+// an empty line does no harm.
+func mayBeTorn(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err == nil && info.Mode()&os.ModeNamedPipe != 0
+	}
+	if info.Size() == 0 {
+		return false
+	}
+	r, err := os.Open(f.Name()) // f itself may be for writing alone
+	if err != nil {
+		return true
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	last := make([]byte, 1)
+	_, err = r.ReadAt(last, info.Size()-1)
+	return err != nil || last[0] != '\n'
 }
 
 // Deliver writes the batch at once. After an error those entries are delivered whose whole line the
