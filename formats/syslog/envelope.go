@@ -108,14 +108,18 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 	return nil, m, false
 }
 
-// carried is what Kafka's connectors, beside its schema, and QRadar have in a payload, and Kafka's REST interface in a value. Without
-// what those write beside it, either may be what somebody sent.
+// carried is what Kafka's connectors, beside its schema, and QRadar have in a payload, and Kafka's REST interface in the value of
+// a record, beside its topic or in a list. Without what those write around it, either may be what somebody sent: many a thing has
+// a key and a value.
 func carried(object map[string]json.RawMessage) json.RawMessage {
-	switch {
-	case object["schema"] != nil, object["isoTimeFormat"] != nil:
+	var records []struct{ Value json.RawMessage }
+	switch schema := object["schema"]; {
+	case len(schema) > 0 && schema[0] != '"', object["isoTimeFormat"] != nil:
 		return object["payload"]
-	case len(object) == 1, object["key"] != nil, object["topic"] != nil:
+	case object["topic"] != nil:
 		return object["value"]
+	case json.Unmarshal(object["records"], &records) == nil && len(records) == 1:
+		return records[0].Value
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ func TestParse(t *testing.T) {
 	behind := syslog.Message{Priority: -1, Host: "192.0.2.9", App: "CEF", Form: syslog.Bare}
 	hostless := agent
 	hostless.Host = ""
+	behindTime := syslog.Message{Priority: -1, Time: agent.Time, Form: syslog.ISO}
 	from := func(host string, m syslog.Message) syslog.Message { m.Host = host; return m }
 	processed := func(m syslog.Message) syslog.Message { m.Proc = "4120"; return m }
 	prioritised := func(m syslog.Message, pri int) syslog.Message { m.Priority = pri; return m }
@@ -55,6 +56,10 @@ func TestParse(t *testing.T) {
 		{"bsd with a map for a host, and a tag", "<36>Mar  6 08:59:12 {name=relay} LOGSTASH[-]: ", "CEF:0" + mdi, syslog.Message{Priority: 36, Time: second, App: "LOGSTASH", Proc: "-", Form: syslog.RFC3164}},
 		{"agent behind an object for a host", `2023-03-06T09:00:00.000Z {"ip":"192.0.2.9"} 2023-03-06T08:59:12.044Z hb-agent `, mcas, agent},
 		{"bsd with an object that is none", "<36>Mar  6 08:59:12 ", `{"a":1} text CEF:0` + mdi, syslog.Message{Priority: 36, Time: second, Form: syslog.RFC3164}},
+		{"an event in a program's object", "<36>Mar  6 08:59:12 ", `{"user":"x} CEF:0` + mdi + `"}`, syslog.Message{Priority: 36, Time: second, Form: syslog.RFC3164}},
+		{"an event in a program's object behind a time", "2023-03-06T08:59:12.044Z ", `{"user":"x\"} CEF:0` + mdi + `"}`, behindTime},
+		{"an event in a program's map", "2023-03-06T08:59:12.044Z ", `{user=x} CEF:0` + mdi + `}`, behindTime},
+		{"an event in a program's map behind a priority", "<36>Mar  6 08:59:12 ", `{user=x} CEF:0` + mdi + `}`, syslog.Message{Priority: 36, Time: second, Form: syslog.RFC3164}},
 		{"bsd forwarded by AIX", "<36>Mar  6 08:59:12 Message forwarded from HBDC02: ", "CEF:0" + mdi, bsd},
 		{"bsd numbered by Solaris", "<36>Mar  6 08:59:12 HBDC02 [ID 702911 auth.warning] ", "CEF:0" + mdi, bsd},
 		{"bsd with an object and no tag", "<36>Mar  6 08:59:12 HBDC02 ", `{"@odata.type": "x"}`, syslog.Message{Priority: 36, Time: second, Host: "HBDC02", Form: syslog.RFC3164}},

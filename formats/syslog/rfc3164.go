@@ -2,6 +2,8 @@ package syslog
 
 import (
 	"bytes"
+	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/leodido/go-syslog/v4/rfc3164"
 )
@@ -74,7 +76,7 @@ func (p *parser) strict3164(from int, m *Message) (body int, ok bool) {
 func (p *parser) host(at int, m *Message) (next int) {
 	rest := p.line[at:]
 	word := rest[:wordEnd(rest)]
-	if next := p.described(at); next > 0 {
+	if next := p.described(at, m); next > 0 {
 		return next
 	}
 	if next := p.forwarded(at, m); next > 0 {
@@ -103,25 +105,24 @@ func (p *parser) host(at int, m *Message) (next int) {
 }
 
 // described returns the offset behind an object at offset at that tells of the host, as Logstash writes it in the host's place,
-// {"ip":"192.0.2.9"} or {name=relay}; 0 where there is none, or no event or header behind it and perhaps a tag.
-func (p *parser) described(at int) (next int) {
+// {"ip":"192.0.2.9"}, or behind a priority {name=relay}; 0 where there is none, or no event or header behind it and perhaps a tag.
+// A program's own object may begin there too, in whose texts, which anybody can write, a brace closes nothing.
+func (p *parser) described(at int, m *Message) (next int) {
 	const longest = 1 << 10
 	rest := p.line[at:]
 	if len(rest) == 0 || rest[0] != '{' {
 		return 0
 	}
-	depth := 0
-	for i, c := range rest[:min(len(rest), longest)] {
-		switch c {
-		case '{':
-			depth++
-		case '}':
-			depth--
+	var object json.RawMessage
+	d := json.NewDecoder(bytes.NewReader(rest[:min(len(rest), longest)]))
+	if d.Decode(&object) == nil {
+		next = at + len(object)
+	} else if name, ok := bytes.CutPrefix(rest, []byte("{name=")); ok && m.Priority >= 0 {
+		next = at + len("{name=") + len(name) - len(bytes.TrimLeftFunc(name, inHost))
+		if next == len(p.line) || p.line[next] != '}' {
+			return 0
 		}
-		if depth == 0 {
-			next = at + i + 1
-			break
-		}
+		next++
 	}
 	if next == 0 || next == len(p.line) || !blank(p.line[next]) {
 		return 0
@@ -131,6 +132,11 @@ func (p *parser) described(at int) (next int) {
 		return 0
 	}
 	return next
+}
+
+// inHost tells what stands in the name of a host.
+func inHost(r rune) bool {
+	return r < utf8.RuneSelf && (letter(byte(r)) || digit(byte(r)) || r == '.' || r == '-' || r == '_')
 }
 
 // forwarded reads the host as AIX writes it before what it passes on, and returns where the message begins; 0 where it isn't there.
@@ -166,10 +172,8 @@ func (p *parser) second(at int) int {
 	if end == 0 || end == len(rest) || !hasTag(p.line[skipBlanks(p.line, at+end):]) || startsContent(rest) || startsHeader(rest) {
 		return 0
 	}
-	for _, c := range rest[:end] {
-		if !letter(c) && !digit(c) && c != '.' && c != '-' && c != '_' {
-			return 0
-		}
+	if len(bytes.TrimLeftFunc(rest[:end], inHost)) > 0 {
+		return 0
 	}
 	return end
 }
