@@ -76,6 +76,7 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 	}
 	if len(a.accounts) > 0 && len(b.accounts) > 0 && sameMoment(a.n, b.n) {
 		v.add("account", pointsMoment, "%s and %s can't be compared, and began in one millisecond", a.accounts[0], b.accounts[0])
+		v.exact = false // others may have begun in it
 	}
 	return true
 }
@@ -230,6 +231,7 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 		v.add("account", pointsCalled, "both texts call their account %s", a.text.subject[0])
 	case sameMoment(a.n, b.n) && (s.furtherInitials(a.accounts, b.accounts) || s.furtherInitials(b.accounts, a.accounts)):
 		v.add("account", pointsMoment, "%s and %s differ in an initial, and began in one millisecond", a.accounts[0], b.accounts[0])
+		v.exact = false
 	default:
 		return false
 	}

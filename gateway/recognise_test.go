@@ -762,3 +762,31 @@ func TestRecogniseWithoutStarts(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoOfOneMillisecond: two alerts of one millisecond and accounts that can't be compared aren't told apart by who comes first.
+func TestTwoOfOneMillisecond(t *testing.T) {
+	c := with(func(*config.Config) {})
+	for name, accounts := range map[string][4]string{
+		"numbers":          {"E104233", "nora.falk@harbour.example", "E104234", "omar.haddad@harbour.example"},
+		"further initials": {"jdsmith", "john.smith@harbour.example", "jrsmith", "jordan.smith@harbour.example"},
+	} {
+		said := func(class, account string) told {
+			return told{class: class, title: titleRemote, id: "2019", user: account, text: account + " ran commands.", shift: 123456700}
+		}
+		messages := map[string]string{
+			"M1": said(classRemote, accounts[0]).mdi(1), "C1": said(cloudRemote, accounts[1]).mcas(2),
+			"M2": said(classRemote, accounts[2]).mdi(3), "C2": said(cloudRemote, accounts[3]).mcas(4),
+		}
+		for _, order := range permutations([]string{"M1", "M2", "C1", "C2"}) {
+			st := newStory(t, c)
+			for i, message := range order {
+				st.at(2*m+time.Duration(i)*10*s, messages[message])
+			}
+			st.at(200 * h)
+			st.standing()
+			if got := st.alerts(); got != len(messages) {
+				t.Errorf("%s, %v: %d alerts, want %d:\n%s", name, order, got, len(messages), strings.Join(st.tell(), "\n"))
+			}
+		}
+	}
+}
