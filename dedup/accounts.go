@@ -320,7 +320,7 @@ func (s scale) fullNames(f *facts) []name {
 		had := len(out)
 		for _, p := range f.text.persons {
 			if spelledOut(p) && (!whole || len(p.words) > len(n.words)) && s.directory.kin(n, p) >= likely {
-				p.domain, p.account, p.role, p.number = n.domain, true, initialled(n, p).role, n.number
+				p.domain, p.guest, p.account, p.role, p.number = n.domain, n.guest, true, initialled(n, p).role, n.number
 				out = append(out, p)
 			}
 		}

@@ -42,7 +42,7 @@ func (s scale) facts(n *formats.Notification) facts {
 	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message, n.Service)}
 	looked := 0
 	for _, a := range n.Accounts {
-		for name := range strings.SplitSeq(html.UnescapeString(a.Name), ";") { // which no name has in it, and lists of them have between
+		for _, name := range listedNames(html.UnescapeString(a.Name)) {
 			if looked++; looked > mostAccounts {
 				break
 			}
@@ -59,6 +59,20 @@ func (s scale) facts(n *formats.Notification) facts {
 	f.sketch()
 	f.best = s.bestNames(&f)
 	return f
+}
+
+// listedNames takes a list apart, at semicolons, which no name has in it, and at commas where each stands behind an address.
+func listedNames(list string) (out []string) {
+	for one := range strings.SplitSeq(list, ";") {
+		addresses := strings.SplitN(one, ",", mostAccounts+1)
+		if slices.ContainsFunc(addresses, func(s string) bool { return !strings.Contains(s, "@") }) {
+			addresses = []string{one} // Brook, Ida
+		}
+		if out = append(out, addresses...); len(out) > mostAccounts {
+			break
+		}
+	}
+	return out
 }
 
 // tenantOf is the tenant's ID, which Identity Protection has in a field and the portals in a page's address.

@@ -47,9 +47,15 @@ func (d directory) kin(a, b name) kinship {
 			k = likely
 		}
 	case together:
+		if a.guest && b.bare() || b.guest && a.bare() {
+			k = doubtful
+		}
 	}
 	return min(k, told(a, b))
 }
+
+// bare: an account whose domain isn't told, which is one of our directory's then.
+func (n name) bare() bool { return n.account && n.domain == "" }
 
 // administers: the account is an administrator's for sure, whosoever. A single letter may stand for much else.
 func administers(n name) bool {

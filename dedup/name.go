@@ -75,7 +75,11 @@ const mostWords = 12
 // parseSpelling reads any other spelling. What is longer than a name can be is known by all of it only.
 func parseSpelling(s string) name {
 	n := parseShort(s)
-	if len(s) > longestName || len(n.words)+strings.Count(s, "-") > mostWords {
+	size, parts := 0, len(n.words)
+	for _, w := range n.words {
+		size, parts = size+len(w), parts+strings.Count(w, "-")
+	}
+	if max(size, len(n.local)) > longestName || parts > mostWords {
 		return name{domain: n.domain, local: cmp.Or(n.local, fold(s)), upn: n.upn, guest: n.guest, opaque: true, marks: marks{account: true}}
 	}
 	return n

@@ -672,6 +672,18 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk@harbour.example;ida.brook@harbour.example", "Nora Falk and Ida Brook ran commands on APPSRV."), true,
 		},
 		{
+			"four addresses in one field, and one of them", remote("nfalk@harbour.example,ibrook@harbour.example,ohaddad@harbour.example,kli@harbour.example", "", "Several have run commands."),
+			cloud("omar.haddad@harbour.example", "Omar Haddad"+generic), true,
+		},
+		{
+			"two addresses in one field, and a name of words of both", remote("nora.falk@harbour.example,ida.brook@harbour.example", "", "Several have run commands."),
+			cloud("nora.brook@harbour.example", "Nora Brook"+generic), false,
+		},
+		{
+			"a guest, and one of ours", remote("nfalk", "", "Somebody has run commands."),
+			cloud("nfalk_two.example#EXT#@harbour.onmicrosoft.example", "Nora Falk"+generic), false,
+		},
+		{
 			"two accounts in one field, and one of them", remote("nfalk; ibrook", "APPSRV", "Nora Falk and Ida Brook ran commands on APPSRV."),
 			cloud("ida.brook@harbour.example", "Ida Brook"+generic), true,
 		},
