@@ -149,7 +149,7 @@ func (p *parser) anyHeader(at int) (Message, bool) {
 	if named := m; m.Form == Priority && !startsContent(p.line[next:]) {
 		from := next
 		if bytes.HasPrefix(p.line[next:], []byte("- ")) { // the time that it hasn't, as QRadar writes it
-			from += len("- ")
+			from = skipBlanks(p.line, next+len("-"))
 		}
 		if named.Body = p.tag(p.host(from, &named), &named); hasTag(p.line[named.Body:]) || bytes.HasPrefix(p.line[named.Body:], []byte{'{'}) {
 			return named, true

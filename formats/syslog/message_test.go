@@ -87,6 +87,8 @@ func TestParse(t *testing.T) {
 		{"sensor behind its octet count, behind a relay", "<13>Mar  6 09:00:00 relay " + strconv.Itoa(len("<36>"+h5424+"0"+mdi)) + " <36>" + h5424, "0" + mdi, sensor},
 		{"no sensor behind another count, behind a relay", "<13>Mar  6 09:00:00 relay ", "12 <36>" + h5424 + "0" + mdi, relay},
 		{"no time, but a host", "<01>- HBDC02 ", "CEF:0" + mdi, func() syslog.Message { m := timeless; m.Priority, m.Form = 1, syslog.Priority; return m }()},
+		{"no time, but a host behind two blanks", "<01>-  HBDC02  ", "CEF:0" + mdi, func() syslog.Message { m := timeless; m.Priority, m.Form = 1, syslog.Priority; return m }()},
+		{"no time, two blanks and no event", "<36>", "-  0", syslog.Message{Priority: 36, Form: syslog.Priority}},
 		{"sensor, in a container's log", "2023-03-06T09:00:00.123456789Z stdout F <36>" + h5424, "0" + mdi, sensor},
 		{"agent, in a container's log", "2023-03-06T09:00:00.123456789Z stderr F 2023-03-06T08:59:12.044Z hb-agent ", mcas, agent},
 		{"agent, hours of a zone", "2023-03-06T10:59:12.044+02 hb-agent ", mcas, agent},
@@ -299,7 +301,7 @@ func FuzzParse(f *testing.F) {
 		"<36>1 2023-03-06T08:59:12.044000+00:00 HBDC02 CEF 4120 Dns - 0" + mdi, "<36>Mar  6 08:59:12 HBDC02 CEF:0" + mdi,
 		"<13>Mar  6 09:00:00 r <13>1 2023-03-06T09:00:00Z r - - - [a b=\"]\"] " + bom + mcas, "2023-03-06T08:59:12.044Z h " + mcas,
 		"03-06-2023 10:59:12 Auth.Warning 192.0.2.77 1 - - - - - {}", "<134> 2023-03-06T08:59:12Z " + mcas, "<38>Mar  6 08:59:12 g sshd[3]: x",
-		"<", "<1>", "<1>1 ", "Mar  6 08:59:12", "", "[", "<0>Jan 1 1:1:1 a b",
+		"<", "<1>", "<1>1 ", "Mar  6 08:59:12", "", "[", "<0>Jan 1 1:1:1 a b", "<0>-  0",
 	} {
 		f.Add([]byte(seed))
 	}

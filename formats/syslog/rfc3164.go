@@ -83,7 +83,7 @@ func (p *parser) host(at int, m *Message) (next int) {
 		return next
 	}
 	switch {
-	case len(word) == len(rest), startsContent(rest), startsHeader(rest), marks(rest) > 0, word[len(word)-1] == ':':
+	case len(word) == 0, len(word) == len(rest), startsContent(rest), startsHeader(rest), marks(rest) > 0, word[len(word)-1] == ':':
 		return at
 	}
 	if n, _ := tagWithProcess(rest); n > 0 {
