@@ -19,7 +19,7 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 	case p.local == "":
 	case k == same && p.local == q.local && p.domain == q.domain:
 		best, x, y = k, p, q // whatever else they are called
-	case k == namesake, otherNumber(p, q) && !bothNamed(a, b), s.signedInApart(p, q, a, b):
+	case k == namesake, otherNumber(p, q) && !s.bothNamed(a, b), s.signedInApart(p, q, a, b):
 		return false // two people of one display name
 	}
 	switch best {
@@ -41,7 +41,7 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 	case incomparable:
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
-		if n, ok := mentioned(side[0].called(), side[1].text); ok {
+		if n, ok := s.mentioned(side[0].called(), side[1].text); ok {
 			v.add("account", pointsMentioned, "the other's text names %s", n)
 			return true
 		}
@@ -63,7 +63,7 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 		}
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
-		if p := side[0].text.person; len(p) > 0 && side[1].text.mentions(p[0]) {
+		if p := side[0].text.person; len(p) > 0 && s.mentions(side[1].text, p[0]) {
 			v.add("account", pointsNamed, "both texts name %s", p[0])
 			return true
 		}
@@ -87,7 +87,7 @@ func (s scale) callsAnother(f, other *facts) bool {
 	if len(other.accounts) == 0 || !f.numbered() {
 		return false
 	}
-	if _, own := mentioned(f.accounts, f.text); own {
+	if _, own := s.mentioned(f.accounts, f.text); own {
 		return false
 	}
 	titled := slices.DeleteFunc(slices.Clone(f.text.persons), func(n name) bool { return !n.titled })
@@ -107,7 +107,7 @@ func (s scale) calledApart(a, b *facts) bool {
 	}
 	mine, theirs := s.owners(a), s.owners(b)
 	return len(mine) > 0 && len(theirs) > 0 && !slices.ContainsFunc(mine, func(x name) bool {
-		return slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) > stranger })
+		return slices.ContainsFunc(theirs, func(y name) bool { return s.kin(x, y) > stranger })
 	})
 }
 
@@ -143,7 +143,7 @@ func (s scale) hasAnother(f, other *facts) bool {
 			common++
 		case k > stranger || a.opaque:
 		default:
-			if _, named := mentioned([]name{a}, other.text); named {
+			if _, named := s.mentioned([]name{a}, other.text); named {
 				continue
 			}
 			if k, _, _ := s.closest([]name{a}, other.text.persons[:min(len(other.text.persons), most)]); k >= likely {
@@ -158,7 +158,7 @@ func (s scale) hasAnother(f, other *facts) bool {
 // writtenApart: f's text is a summary of what somebody did, whose name in another script than an account's is that of nobody in
 // the other's text, though this has such names: zwei is 张伟 there, and wei.zhang is 张薇.
 func (s scale) writtenApart(f, other *facts) bool {
-	if len(f.text.subject) == 0 || !foreign(f.text.subject[0]) || other.text.mentions(f.text.subject[0]) || s.namesOwn(other) {
+	if len(f.text.subject) == 0 || !foreign(f.text.subject[0]) || s.mentions(other.text, f.text.subject[0]) || s.namesOwn(other) {
 		return false
 	}
 	script := scriptOf(f.text.subject[0])
@@ -178,7 +178,7 @@ func (s scale) owners(f *facts) (out []name) {
 	const most = 16 // however many somebody writes
 	for _, n := range f.accounts[:min(len(f.accounts), most)] {
 		for _, p := range f.text.persons[:min(len(f.text.persons), most)] {
-			for len(out) < most && !p.account && spelledOut(p) && s.directory.kin(n, p) >= likely {
+			for len(out) < most && !p.account && spelledOut(p) && s.kin(n, p) >= likely {
 				out = append(out, p)
 				p.words = p.words[1:]
 			}
@@ -202,13 +202,13 @@ func (f *facts) called() []name { return append(slices.Clone(f.accounts), f.text
 func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 	for _, x := range a.accounts {
 		for _, y := range b.accounts {
-			if s.directory.kin(x, y) == namesake {
+			if s.kin(x, y) == namesake {
 				return false
 			}
 		}
 	}
-	x, xInB := mentioned(a.accounts, b.text)
-	y, yInA := mentioned(b.accounts, a.text)
+	x, xInB := s.mentioned(a.accounts, b.text)
+	y, yInA := s.mentioned(b.accounts, a.text)
 	xInA, yInB := s.namesOwn(a), s.namesOwn(b)
 	if k, n, _ := s.closest(a.accounts, b.text.persons); !xInB && k >= likely {
 		x, xInB = n, true
@@ -225,9 +225,9 @@ func (s scale) weighStrangers(v *verdict, a, b *facts) bool {
 		v.add("account", pointsCalled, "the text calls its account %s", y)
 	case xInB && !yInB:
 		v.add("account", pointsCalled, "the text calls its account %s", x)
-	case !xInA && len(b.text.subject) > 0 && a.text.mentions(b.text.subject[0]):
+	case !xInA && len(b.text.subject) > 0 && s.mentions(a.text, b.text.subject[0]):
 		v.add("account", pointsCalled, "both texts call their account %s", b.text.subject[0])
-	case !yInB && len(a.text.subject) > 0 && b.text.mentions(a.text.subject[0]):
+	case !yInB && len(a.text.subject) > 0 && s.mentions(b.text, a.text.subject[0]):
 		v.add("account", pointsCalled, "both texts call their account %s", a.text.subject[0])
 	case sameMoment(a.n, b.n) && (s.furtherInitials(a.accounts, b.accounts) || s.furtherInitials(b.accounts, a.accounts)):
 		v.add("account", pointsMoment, "%s and %s differ in an initial, and began in one millisecond", a.accounts[0], b.accounts[0])
@@ -249,9 +249,9 @@ func (s scale) furtherInitials(some, others []name) bool {
 }
 
 // bothNamed: each text names the other's account, as attacker and victim.
-func bothNamed(a, b *facts) bool {
-	_, inA := mentioned(b.accounts, a.text)
-	_, inB := mentioned(a.accounts, b.text)
+func (s scale) bothNamed(a, b *facts) bool {
+	_, inA := s.mentioned(b.accounts, a.text)
+	_, inB := s.mentioned(a.accounts, b.text)
 	return inA && inB
 }
 
@@ -265,16 +265,16 @@ func (s scale) numberedApart(a, b *facts) bool {
 
 // namesOwn: the text names its own account, under whatever name.
 func (s scale) namesOwn(f *facts) bool {
-	if _, ok := mentioned(f.accounts, f.text); ok {
+	if _, ok := s.mentioned(f.accounts, f.text); ok {
 		return true
 	}
 	k, _, _ := s.closest(f.accounts, f.text.persons)
 	return k >= likely
 }
 
-func mentioned(accounts []name, text prose) (name, bool) {
+func (s scale) mentioned(accounts []name, text prose) (name, bool) {
 	for _, n := range accounts {
-		if text.mentions(n) {
+		if s.mentions(text, n) {
 			return n, true
 		}
 	}
@@ -288,7 +288,7 @@ func (s scale) missing(f, other *facts) (name, bool) {
 		return name{}, false // or it may be there in another script
 	}
 	for _, n := range append(s.fullNames(f), f.accounts...) {
-		if !n.opaque && !foreign(n) && f.text.mentions(n) && !other.text.mentions(n) {
+		if !n.opaque && !foreign(n) && s.mentions(f.text, n) && !s.mentions(other.text, n) {
 			return n, true
 		}
 	}
@@ -319,7 +319,7 @@ func (s scale) fullNames(f *facts) []name {
 		}
 		had := len(out)
 		for _, p := range f.text.persons {
-			if spelledOut(p) && (!whole || len(p.words) > len(n.words)) && s.directory.kin(n, p) >= likely {
+			if spelledOut(p) && (!whole || len(p.words) > len(n.words)) && s.mayBeCalled(n, p) && s.kin(n, p) >= likely {
 				p.domain, p.guest, p.account, p.role, p.number = n.domain, n.guest, true, initialled(n, p).role, n.number
 				out = append(out, p)
 			}
@@ -331,6 +331,21 @@ func (s scale) fullNames(f *facts) []name {
 	return out
 }
 
+// mayBeCalled is false where a name and an account have no word that begins alike, as most of a list: comparing each with each
+// takes long.
+func (s scale) mayBeCalled(account, called name) bool {
+	if !s.effort.spend(1) || foreign(account) != foreign(called) {
+		return true
+	}
+	words := account.words
+	if len(words) < 2 {
+		words = []string{account.base}
+	}
+	return slices.ContainsFunc(called.words, func(w string) bool {
+		return strings.Contains(w, "-") || withoutParticle(w) != "" || mayBegin(w, words)
+	})
+}
+
 func (s scale) closest(as, bs []name) (k kinship, x, y name) {
 	if len(as) == 0 || len(bs) == 0 {
 		return incomparable, x, y
@@ -338,7 +353,10 @@ func (s scale) closest(as, bs []name) (k kinship, x, y name) {
 	first := true
 	for _, a := range as {
 		for _, b := range bs {
-			if got := s.directory.kin(a, b); first || got > k {
+			if s.effort.spent() {
+				return stranger, x, y
+			}
+			if got := s.kin(a, b); first || got > k {
 				k, x, y, first = got, a, b, false
 			}
 		}

@@ -49,7 +49,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-func learn(b *testing.B, x *Index, n formats.Notification, now time.Time) {
+func learn(b testing.TB, x *Index, n formats.Notification, now time.Time) {
 	b.Helper()
 	batch := x.Begin()
 	defer batch.Discard()
@@ -83,6 +83,78 @@ func benchAlert(s formats.Service, i int, start time.Time) formats.Notification 
 		n.Type = n.Class
 	}
 	return n
+}
+
+// BenchmarkHostile asks for the twin of an alert among 64 of one minute that are all written to be compared at length.
+func BenchmarkHostile(b *testing.B) {
+	now := time.Date(2024, 3, 4, 8, 0, 0, 0, time.UTC)
+	for name, write := range hostile() {
+		b.Run(name, func(b *testing.B) {
+			x := openInMemory(b)
+			for i := range 64 {
+				learn(b, x, write(formats.DefenderForIdentity, i, now.Add(time.Duration(i)*time.Second)), now)
+			}
+			n := write(formats.CloudAppSecurity, 64, now.Add(30*time.Second))
+			for at := now.Add(time.Minute); b.Loop(); at = at.Add(1) { // another one each time, which is read anew
+				batch := x.Begin()
+				if _, _, err := batch.Match(&n, at); err != nil {
+					b.Fatal(err)
+				}
+				batch.Discard()
+			}
+		})
+	}
+}
+
+// hostile are writers of alerts that take long to be compared, each in another way.
+func hostile() map[string]func(by formats.Service, i int, at time.Time) formats.Notification {
+	write := func(accounts, text func(cloud bool, i int) string) func(by formats.Service, i int, at time.Time) formats.Notification {
+		return func(by formats.Service, i int, at time.Time) formats.Notification {
+			n, cloud := benchAlert(by, i, at), by == formats.CloudAppSecurity
+			n.Accounts, n.Message = []formats.Entity{{Name: accounts(cloud, i), Key: "suser"}}, text(cloud, i)
+			return n
+		}
+	}
+	word := func(i, long int) string {
+		w := []byte("a")
+		for ; len(w) < long; i = i/7 + 3*len(w) {
+			w = append(w, byte('b'+i%7))
+		}
+		return string(w)
+	}
+	many := func(count int, between string, one func(j int) string) string {
+		var list []string
+		for j := range count {
+			list = append(list, one(j))
+		}
+		return strings.Join(list, between)
+	}
+	wordy := func(cloud bool, i int) string {
+		return many(mostAccounts, ";", func(j int) string {
+			return many(mostWords, " ", func(k int) string { return word(1000*i+100*j+k+map[bool]int{true: 50}[cloud], 10) })
+		})
+	}
+	short := func(cloud bool, i int) string {
+		return many(mostAccounts, ";", func(j int) string { return fmt.Sprint("nfalk", 100*i+j+map[bool]int{true: 50}[cloud]) })
+	}
+	said := func(text string) func(bool, int) string { return func(bool, int) string { return text } }
+	names := many(400, ". ", func(j int) string { return "Nora F" + word(j, 5) })
+	return map[string]func(by formats.Service, i int, at time.Time) formats.Notification{
+		"accounts of many words": write(wordy, said("Somebody ran commands.")),
+		"names in the text":      write(short, said(names)),
+		"one name in the text":   write(short, said(many(370, ". ", func(int) string { return "Nora Falk" }))),
+		"names to be abbreviated": write(func(bool, int) string {
+			return many(mostAccounts, ";", func(j int) string { return strings.Repeat("n", 38) + word(j, 3)[1:] })
+		}, said(many(80, ". ", func(j int) string {
+			return many(5, " ", func(k int) string { return "N" + strings.Repeat("n", 7+(j+k)%3) })
+		}))),
+		"accounts in the text": write(wordy, func(bool, int) string { return many(500, " ", func(j int) string { return word(j%12, 10) }) }),
+		"figures":              write(said("nora.falk"), said(many(900, " ", func(j int) string { return fmt.Sprint(j) }))),
+		"machines": write(short, func(cloud bool, i int) string {
+			return many(200, " ", func(j int) string { return fmt.Sprintf("SRV%d%v-%014d", i, cloud, j) })
+		}),
+		"words": write(short, said(many(2000, " ", func(j int) string { return word(j, 1) }))),
+	}
 }
 
 // BenchmarkWeighLists weighs two texts that are written to be compared at length: two lists of names of which the accounts

@@ -33,6 +33,7 @@ type facts struct {
 	unresolved bool // it is about a machine that has no name
 
 	payload int // bytes that its strings may keep in memory
+	steps   int // what it takes to be looked at
 }
 
 // mostAccounts is how many are looked at: a field may have thousands, and each is compared with each of the other notification.
@@ -57,7 +58,13 @@ func (s scale) facts(n *formats.Notification) facts {
 	}
 	f.tenant = tenantOf(n)
 	f.sketch()
+	reading := effort{mostReading}
+	s.effort = &reading
 	f.best = s.bestNames(&f)
+	f.steps = (mostReading - reading.left) / readOnce
+	if reading.spent() {
+		f.steps = mostEffort
+	}
 	return f
 }
 

@@ -26,7 +26,7 @@ func (s scale) differ(a, b *facts) bool {
 		}
 		mine, theirs := s.onlyNamedIn(a, g[0], b, &leftOfA), s.onlyNamedIn(b, g[1], a, &leftOfB)
 		for _, x := range mine {
-			if slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) <= stranger }) {
+			if slices.ContainsFunc(theirs, func(y name) bool { return s.kin(x, y) <= stranger }) {
 				return true
 			}
 		}
@@ -68,7 +68,7 @@ func (p prose) hasWords(n name) bool {
 
 // spells: it may be another spelling of one of them.
 func (s scale) spells(n name, others []name) bool {
-	return slices.ContainsFunc(others, func(o name) bool { k := s.directory.kin(n, o); return k == doubtful || k >= likely })
+	return slices.ContainsFunc(others, func(o name) bool { k := s.kin(n, o); return k == doubtful || k >= likely })
 }
 
 // faces: one of those persons stands where the other text has a single word, as an account is, which is none of theirs and not
@@ -80,7 +80,7 @@ func (s scale) faces(persons []name, f, other *facts, gap span) bool {
 	account, sure := parseName(f.text.words[gap.from]), slices.Contains(f.text.things, f.text.machines[gap.from])
 	return slices.ContainsFunc(persons, func(p name) bool {
 		return (sure || p.account || p.titled) && !slices.Contains(p.words, account.base) && // SQL Service and svc_sql
-			!s.spells(p, other.accounts) && s.directory.kin(p, account) <= stranger
+			!s.spells(p, other.accounts) && s.kin(p, account) <= stranger
 	})
 }
 
@@ -93,7 +93,7 @@ func (s scale) twoThings(a *facts, mine span, b *facts, theirs span) bool {
 	x, y := a.text.words[mine.from], b.text.words[theirs.from]
 	m, n := a.text.machines[mine.from], b.text.machines[theirs.from]
 	return strings.ContainsAny(x, "-_.") && strings.ContainsAny(y, "-_.") && !s.directory.one(m, n) &&
-		!s.directory.holds(x, n) && !s.directory.holds(y, m) && s.directory.kin(parseName(x), parseName(y)) <= stranger
+		!s.directory.holds(x, n) && !s.directory.holds(y, m) && s.kin(parseName(x), parseName(y)) <= stranger
 }
 
 // isOther: the gap is a single word that is no initial, count or address, not what either notification is about, and nowhere
@@ -133,6 +133,9 @@ func (s scale) gaps(a, b prose) (out [][2]span) {
 	// long is the length of the longest row of equal words from there on.
 	width := n - first + 1
 	long := make([]uint8, (m-first+1)*width)
+	if !s.effort.spend(len(long) / 2) {
+		return nil
+	}
 	at := func(i, j int) *uint8 { return &long[(i-first)*width+j-first] }
 	for i := m - 1; i >= first; i-- {
 		for j := n - 1; j >= first; j-- {

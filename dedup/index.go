@@ -225,6 +225,7 @@ type Batch struct {
 	found   found
 	rhythms rhythms
 	moved   [len(rhythms{})]bool // the rhythms that changed
+	effort  effort               // for the question that is being asked
 }
 
 // Discard throws the overlay away; after Commit it does nothing.

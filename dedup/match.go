@@ -182,8 +182,10 @@ func (b *Batch) sameStart(n *formats.Notification, now time.Time) (Match, bool, 
 	if ok, err := b.get(firstKey(a.ID, n.Service), &s); err != nil || !ok {
 		return Match{}, false, err
 	}
-	x, y := b.x.scale.facts(n), b.x.scale.facts(&s.Notification)
-	if k, _, _ := b.x.scale.closest(x.accounts, y.accounts); k <= stranger || b.x.scale.otherDevices(&x, &y) {
+	scale := b.x.scale
+	scale.effort = &effort{mostEffort}
+	x, y := scale.facts(n), scale.facts(&s.Notification)
+	if k, _, _ := scale.closest(x.accounts, y.accounts); k <= stranger || scale.otherDevices(&x, &y) {
 		return Match{}, false, nil
 	}
 	return Match{

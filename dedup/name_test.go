@@ -217,7 +217,7 @@ func TestProseMentions(t *testing.T) {
 		"mara.winter@alpine.example": true, "Mara Winter": true, "Winter, Mara": true, "jdoe": true, "o'brien.n@alpine.example": true,
 		"mara.summer@alpine.example": false, "doe": false, "brute.force@alpine.example": false,
 	} {
-		if got := p.mentions(parseName(name)); got != want {
+		if got := (scale{}).mentions(p, parseName(name)); got != want {
 			t.Errorf("mentions(%q) = %v, want %v", name, got, want)
 		}
 	}

@@ -73,11 +73,27 @@ func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now tim
 	if me == nil {
 		return pairing{service: n.Service}, nil
 	}
+	b.effort = effort{mostEffort - me.steps}
 	p, err := b.choose(me, key, own, now)
+	if err == nil && b.effort.spent() {
+		return pairing{service: n.Service, runnerUp: unanswered(p)}, nil
+	}
 	if err == nil && p.best != nil {
 		p.evidence = b.x.scale.explain(me, p.best.facts)
 	}
 	return p, err
+}
+
+// unanswered is the candidate that might have been taken with more effort, if one is known.
+func unanswered(p pairing) *Candidate {
+	const why = "there is too much to compare"
+	switch {
+	case p.best != nil:
+		return candidateOf(p.best, why)
+	case p.runnerUp != nil:
+		return &Candidate{Alert: p.runnerUp.Alert, Points: p.runnerUp.Points, Why: why}
+	}
+	return nil
 }
 
 func (b *Batch) choose(me *facts, key EventKey, own AlertID, now time.Time) (pairing, error) {
@@ -178,6 +194,8 @@ func (b *Batch) outdoes(c candidate, me *facts) (bool, error) {
 func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 	var out []candidate
 	best, weighed := 0, 0
+	scale := b.x.scale
+	scale.effort = &b.effort
 	mine := appendRaw(nil, string(own))
 	times, n := moments(me.n)
 	for _, from := range me.others {
@@ -206,7 +224,10 @@ func (b *Batch) candidates(me *facts, own AlertID) ([]candidate, error) {
 				if other == nil {
 					continue
 				}
-				v, fits := b.x.scale.weigh(me, other)
+				if !b.effort.spend(1 + other.steps) {
+					return out, nil
+				}
+				v, fits := scale.weigh(me, other)
 				if !fits {
 					continue
 				}

@@ -41,7 +41,7 @@ func (r *recent) put(key EventKey, f facts) *facts {
 }
 
 func (r *recent) keep(key EventKey, f *facts) {
-	size := factsBytes + f.payload + f.text.bytes() + nameBytes*len(f.accounts)
+	size := factsBytes + f.payload + f.text.bytes() + nameBytes*(len(f.accounts)+len(f.best))
 	for k, v := range f.n.Extra {
 		size += len(k) + len(v)
 	}

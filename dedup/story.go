@@ -36,7 +36,7 @@ func (s scale) beginning(f *facts) []string {
 	}
 	spelt := displayName(words, "")
 	if slices.ContainsFunc(f.accounts, func(n name) bool { return slices.Contains(words, n.local) }) ||
-		!slices.ContainsFunc(f.accounts, func(n name) bool { return s.directory.kin(n, spelt) >= likely }) {
+		!slices.ContainsFunc(f.accounts, func(n name) bool { return s.kin(n, spelt) >= likely }) {
 		return nil
 	}
 	return words
@@ -66,7 +66,7 @@ func (s scale) otherLists(a, b prose) bool {
 	}
 	mine, theirs = mine[:min(len(mine), most)], theirs[:min(len(theirs), most)]
 	return !slices.ContainsFunc(mine, func(x name) bool {
-		return slices.ContainsFunc(theirs, func(y name) bool { return s.directory.kin(x, y) > stranger })
+		return slices.ContainsFunc(theirs, func(y name) bool { return s.kin(x, y) > stranger })
 	})
 }
 
@@ -92,11 +92,12 @@ func (s scale) contradict(a, b *facts) bool {
 		return false
 	}
 	theirs := s.onlyIn(b, a)
+	const things = 32 // steps for two of them
 	odd := func(some, others []device) bool {
 		return slices.ContainsFunc(some, func(x device) bool {
 			return !slices.ContainsFunc(others, func(y device) bool {
 				v, w := x.String(), y.String()
-				return !isGUID(x.short) && !isGUID(y.short) && (s.directory.kin(parseName(v), parseName(w)) > stranger ||
+				return s.effort.spend(things) && !isGUID(x.short) && !isGUID(y.short) && (s.kin(parseName(v), parseName(w)) > stranger ||
 					s.directory.holds(v, y) || s.directory.holds(w, x))
 			})
 		})
@@ -147,6 +148,7 @@ func (p prose) counts() []string {
 // onlyIn lists the first things that a's text names and b's doesn't, without what may spell the account of either.
 func (s scale) onlyIn(a, b *facts) []device {
 	const most = 16 // which tell as much as hundreds
+	const thing = 8 // steps to read one as a name
 	var out []device
 	accounts := append(slices.Clone(a.accounts), b.accounts...)
 	for _, t := range a.text.things {
@@ -155,6 +157,9 @@ func (s scale) onlyIn(a, b *facts) []device {
 		}
 		if s.namesThing(b.text, t) {
 			continue
+		}
+		if !s.effort.spend(thing) {
+			break
 		}
 		if k, _, _ := s.closest([]name{parseName(t.String())}, accounts); k < likely {
 			out = append(out, t)
@@ -166,7 +171,7 @@ func (s scale) onlyIn(a, b *facts) []device {
 // namesThing: the text names the machine or thing, in whatever spelling.
 func (s scale) namesThing(p prose, t device) bool {
 	return p.mayName(t) && (t.domain == "" && len(t.short) < longestNetBIOS ||
-		slices.ContainsFunc(p.machines, func(o device) bool { return s.directory.one(t, o) }))
+		s.effort.spend(len(p.machines)/4) && slices.ContainsFunc(p.machines, func(o device) bool { return s.directory.one(t, o) }))
 }
 
 // mayName is false where no word is a spelling of d, for sure: comparing each with hundreds takes long.
@@ -283,7 +288,7 @@ func (s scale) within(some, all prose) bool {
 func (s scale) shared(some, all prose) int {
 	n := 0
 	for _, w := range some.specific {
-		if all.mayName(w) && slices.ContainsFunc(all.specific, func(o device) bool { return s.directory.one(w, o) }) {
+		if all.mayName(w) && s.effort.spend(len(all.specific)/4) && slices.ContainsFunc(all.specific, func(o device) bool { return s.directory.one(w, o) }) {
 			n++
 		}
 	}

@@ -55,6 +55,7 @@ type scale struct {
 	directory directory
 	config    config.Dedup
 	services  config.Services
+	effort    *effort // of the question; nil where nothing is asked
 }
 
 // verdict is the sum of the evidence for one pair.
@@ -126,6 +127,9 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 		if v.points-times < pointsID {
 			return v, false
 		}
+	}
+	if !s.effort.spend(stepsOfRest(a, b)) {
+		return v, false
 	}
 	before := v.points
 	if !s.weighAccounts(&v, a, b) {
