@@ -54,6 +54,7 @@ func TestParse(t *testing.T) {
 		{"bsd with FreeBSD's byte order mark", "<36>Mar  6 08:59:12 HBDC02 M-oM-;M-?", "CEF:0" + mdi, bsd},
 		{"bsd with an object for a host", `<36>Mar  6 08:59:12 {"ip":"192.0.2.9","os":{"name":"x"}} `, "CEF:0" + mdi, from("", bsd)},
 		{"bsd with a map for a host, and a tag", "<36>Mar  6 08:59:12 {name=relay} LOGSTASH[-]: ", "CEF:0" + mdi, syslog.Message{Priority: 36, Time: second, App: "LOGSTASH", Proc: "-", Form: syslog.RFC3164}},
+		{"bsd with an object for a host, and a tag", `<36>Mar  6 08:59:12 {"ip":"192.0.2.9"} LOGSTASH[-]: `, "CEF:0" + mdi, syslog.Message{Priority: 36, Time: second, App: "LOGSTASH", Proc: "-", Form: syslog.RFC3164}},
 		{"agent behind an object for a host", `2023-03-06T09:00:00.000Z {"ip":"192.0.2.9"} 2023-03-06T08:59:12.044Z hb-agent `, mcas, agent},
 		{"bsd with an object that is none", "<36>Mar  6 08:59:12 ", `{"a":1} text CEF:0` + mdi, syslog.Message{Priority: 36, Time: second, Form: syslog.RFC3164}},
 		{"an event in a program's object", "<36>Mar  6 08:59:12 ", `{"user":"x} CEF:0` + mdi + `"}`, syslog.Message{Priority: 36, Time: second, Form: syslog.RFC3164}},

@@ -41,8 +41,9 @@ func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	// The library would read a relay's second header as tag and text, so it isn't asked about one, nor
 	// about the times that it is known to refuse.
 	// Nor about an event without a tag of its own, for which it has no other answer than we, nor about one
-	// behind a mark or an object, which it would take for the tag.
-	asks := p.line[from] == '<' && p.line[at-1] == '>' && !year && bytes.IndexByte(p.line[at:at+n], '.') < 0
+	// behind a mark or an object, which it would take for the tag, as it does that of the host, {"ip":.
+	asks := p.line[from] == '<' && p.line[at-1] == '>' && !year && bytes.IndexByte(p.line[at:at+n], '.') < 0 &&
+		!bytes.HasPrefix(p.line[next:], []byte{'{'})
 	if next := p.line[after:]; asks && !startsContent(next) && !startsHeader(next) && marks(next) == 0 {
 		if body, ok := p.strict3164(from, m); ok {
 			return body, true
