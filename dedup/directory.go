@@ -49,8 +49,9 @@ func (d directory) between(a, b string) bond {
 
 // siblings: emea.corp.example and na.corp.example, or EMEA and na.corp.example. The NetBIOS name of a
 // domain is nearly always the first label of its DNS name, while a UPN suffix of two labels belongs to
-// the whole organisation.
+// the whole organisation, as does the one that every tenant has.
 func siblings(a, b string) bool {
+	const tenants = "onmicrosoft.com"
 	x, y := labels(a), labels(b)
 	if len(x) > len(y) {
 		x, y = y, x
@@ -59,7 +60,7 @@ func siblings(a, b string) bool {
 	case len(y) < 3:
 		return false
 	case len(x) == 1:
-		return !slices.Contains(y, x[0])
+		return !slices.Contains(y, x[0]) && strings.Join(y[len(y)-2:], ".") != tenants
 	}
 	return len(x) >= 3 && slices.Equal(x[len(x)-2:], y[len(y)-2:]) && !slices.Equal(x, y[len(y)-len(x):])
 }

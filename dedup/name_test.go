@@ -164,6 +164,8 @@ func TestKin(t *testing.T) {
 		{"domains of one forest, in full", `emea.corp.example\jdoe`, "jdoe@na.corp.example", doubtful},
 		{"domain and its DNS name", `NA\jdoe`, "jdoe@na.corp.example", likely},
 		{"domain and the organisation's suffix", `CORP\jdoe`, "jdoe@contoso.co.uk", likely},
+		{"domain and the tenant's suffix", `CORP\jdoe`, "jdoe@contoso.onmicrosoft.com", likely},
+		{"suffixes of two tenants", "jdoe@fabrikam.onmicrosoft.com", "jdoe@contoso.onmicrosoft.com", doubtful},
 		{"child domain and the forest's suffix", `na.corp.example\jdoe`, "jdoe@corp.example", likely},
 		{"initial behind the name", "thorne_j", "jonas.thorne@x.example", likely},
 		{"initial behind the name, another separator", "thorne-j", "Jonas Thorne", likely},
