@@ -30,7 +30,11 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 		if s.calledApart(a, b) {
 			return false
 		}
-		v.add("account", pointsLikely, "%s may be %s", x, y)
+		points := pointsLikely
+		if x.number != y.number {
+			points = pointsNumbered
+		}
+		v.add("account", points, "%s may be %s", x, y)
 		return true
 	case stranger:
 		return s.weighStrangers(v, a, b)

@@ -26,6 +26,7 @@ const (
 	pointsTitle       = 12
 	pointsAccount     = 40
 	pointsLikely      = 28
+	pointsNumbered    = 20 // one is abbreviated to the same as others are, as its number tells
 	pointsMentioned   = 32
 	pointsNamed       = 24
 	pointsDevice      = 30

@@ -672,6 +672,14 @@ func TestRecognise(t *testing.T) {
 			cloud("nora.falk@harbour.example;ida.brook@harbour.example", "Nora Falk and Ida Brook ran commands on APPSRV."), true,
 		},
 		{
+			"the third of an abbreviation", remote("nfalk3", "LAB3", "nfalk3 ran commands."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk"+generic), 20*s), true,
+		},
+		{
+			"the third of an abbreviation, and what one of them did later", remote("nfalk3", "LAB3", "nfalk3 ran commands."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk"+generic), 10*m), false,
+		},
+		{
 			"four addresses in one field, and one of them", remote("nfalk@harbour.example,ibrook@harbour.example,ohaddad@harbour.example,kli@harbour.example", "", "Several have run commands."),
 			cloud("omar.haddad@harbour.example", "Omar Haddad"+generic), true,
 		},
