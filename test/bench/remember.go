@@ -120,7 +120,7 @@ func rememberSome(x *dedup.Index, from, to int, now time.Time) error {
 			return err
 		}
 	}
-	return b.Commit(dedup.Mark{})
+	return b.Commit(dedup.Mark{Time: now})
 }
 
 // dead floods Sluice with as many lines as all rounds together had while its target refuses, and waits
