@@ -161,7 +161,7 @@ func newPipeline(g *Gateway, m *metrics, start time.Time) (*pipeline, error) {
 		return nil, err
 	}
 	p := &pipeline{
-		log: g.log, waiting: rate.Sometimes{Interval: time.Minute}, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), orders: make(chan *request),
+		log: g.log, waiting: rate.Sometimes{Interval: time.Minute}, broken: rate.Sometimes{Interval: time.Minute}, index: g.index, stream: g.stream, metrics: m, requests: make(chan *request, ready), orders: make(chan *request),
 		ended: make(chan struct{}), full: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		space: newSpace(g.config), decider: decider{policy: policy.New(g.config)}, clock: clock{last: mark.Time}, now: elapsed(mark.Time, start),
 	}

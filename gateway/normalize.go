@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
+	"runtime/debug"
 	"time"
 	"unicode/utf8"
 
@@ -27,6 +29,7 @@ func normalize(raw []byte, received time.Time) formats.Notification {
 type normalizer struct {
 	event cef.Event // whose fields' room is used again
 	sum   hash.Hash // the same, of digest; nil before the first
+	broke error     // why the last message that broke a parser did, with the stack
 }
 
 // mostKept is how many fields there is room kept for. Only an attacker writes more.
@@ -35,7 +38,23 @@ const mostKept = 256
 // normalize turns one message, as it was after unframing, into a notification. It never fails: what
 // nobody understands is of kind unknown and has every byte in Raw, which normalize keeps a reference
 // to. received is when the message arrived.
-func (z *normalizer) normalize(raw []byte, received time.Time) formats.Notification {
+//
+// Nor does a mistake of ours in a parser end the gateway, to which a sender that resends what wasn't acknowledged would bring the same
+// message again and again: such a message is one that nobody understands, and z.broke says why.
+func (z *normalizer) normalize(raw []byte, received time.Time) (n formats.Notification) {
+	defer func() {
+		if r := recover(); r != nil {
+			*z = normalizer{broke: fmt.Errorf("%v\n%s", r, debug.Stack())}
+			sum := sha256.Sum256(raw)
+			n = formats.Notification{
+				Service: formats.UnknownService, Kind: formats.Unknown, Channel: "syslog", Arrived: received, Content: [16]byte(sum[:16]), Raw: raw,
+			}
+		}
+	}()
+	return z.read(raw, received)
+}
+
+func (z *normalizer) read(raw []byte, received time.Time) formats.Notification {
 	m, _ := syslog.Parse(raw, received) // an empty message is an unknown one
 	payload := syslog.TrimEnd(raw[m.Body:])
 	n := z.translate(payload, m)

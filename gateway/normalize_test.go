@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
 	"testing"
@@ -220,6 +221,29 @@ func TestNormalizeWritesOnlyUTF8(t *testing.T) {
 	}
 	if string(n.Raw) != string(message) {
 		t.Errorf("raw %q, want %q", n.Raw, message)
+	}
+}
+
+// breaking is a hash with a mistake.
+type breaking struct{ hash.Hash }
+
+func (breaking) Reset() { panic("index out of range") }
+
+// TestAMessageThatBreaksAParser: it is one that nobody understands, and the next one is read as ever.
+func TestAMessageThatBreaksAParser(t *testing.T) {
+	z, raw := normalizer{sum: breaking{}}, []byte(agentEvent)
+	n := z.normalize(raw, arrival(t))
+	if n.Kind != formats.Unknown || n.Service != formats.UnknownService || string(n.Raw) != agentEvent || !n.Arrived.Equal(arrival(t)) {
+		t.Errorf("normalize() = %+v, want all of it as unknown", n)
+	}
+	if z.broke == nil || !strings.Contains(z.broke.Error(), "index out of range") || !strings.Contains(z.broke.Error(), "digest") {
+		t.Errorf("broke = %v, want the reason and where", z.broke)
+	}
+	if n.Content == normalize([]byte("another"), arrival(t)).Content || n.Content == [16]byte{} {
+		t.Errorf("content %x", n.Content)
+	}
+	if after := z.normalize(raw, arrival(t)); after.Service != formats.CloudAppSecurity {
+		t.Errorf("the next is of %s", after.Service)
 	}
 }
 

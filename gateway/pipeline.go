@@ -26,6 +26,7 @@ var ErrStopping = errors.New("the gateway is stopping")
 type pipeline struct {
 	log      *slog.Logger
 	waiting  rate.Sometimes // says that senders wait
+	broken   rate.Sometimes // says that a message breaks a parser
 	index    *dedup.Index
 	decider  decider
 	stream   *stream.Stream
@@ -81,6 +82,12 @@ func (p *pipeline) accept(ctx context.Context, messages []input.Message) input.R
 	room := make([]incoming, len(messages)) // of all of them at once
 	for i, m := range messages {
 		n := z.normalize(m.Raw, m.Received)
+		if err := z.broke; err != nil {
+			z.broke = nil
+			p.broken.Do(func() {
+				p.log.Error("a message breaks a parser, which is a mistake of Sluice's: it is kept as one that isn't understood", "input", m.Input, "err", err)
+			})
+		}
 		if !m.Granted.Allows(n.Service) {
 			n = disbelieve(&n)
 		}
