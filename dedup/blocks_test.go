@@ -42,7 +42,7 @@ func remembered(t *testing.T, x *Index, from, to int, at time.Time) {
 // TestOldBlocksAreLeftAlone: what is new is merged without the blocks of before being written again, most of which would
 // be in vain. From time to time they are, so that those that are forgotten go.
 func TestOldBlocksAreLeftAlone(t *testing.T) {
-	const activities = 200_000 // some tables of Badger's
+	const activities = 100_000 // some tables of Badger's
 	dir, c, now := t.TempDir(), config.Default(), time.Now()
 	merge := func(from, to int, at time.Time) (old []uint64) {
 		t.Helper()

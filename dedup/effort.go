@@ -2,15 +2,16 @@ package dedup
 
 import "strings"
 
-// mostEffort bounds what one question costs, whatever the senders wrote into the notifications that it is about: some ten
-// milliseconds, in steps that take about as long as comparing two words. Ordinary questions take a hundredth of it.
+// mostEffort bounds what one question costs, whatever the senders wrote into the notifications that it is about: a tenth of a
+// second, in steps that take about as long as comparing two words. Ordinary questions take a thousandth of it, and those in a
+// storm of a thousand alerts of one type in a minute a half at most.
 //
 // # Decisions
 //
 // A question that isn't answered within it is answered with no: the notification stays an alert of its own. What was compared
 // until then counts for nothing, as the rival that would have forbidden a pairing may be among the rest. The steps are
 // counted and no clock is asked, so that the same traffic is decided alike on any machine.
-const mostEffort = 1 << 17
+const mostEffort = 1 << 20
 
 // effort is what is left for a question.
 type effort struct{ left int }

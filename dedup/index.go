@@ -25,6 +25,7 @@ type Index struct {
 	services config.Services
 	remember config.Remember
 	window   time.Duration
+	effort   int // mostEffort, but in tests
 	codec    codec
 	room     room // for those who write, which is the decider alone
 
@@ -87,6 +88,7 @@ func open(dir string, c config.Config, many int) (*Index, error) {
 		services: c.Services,
 		remember: c.Dedup.Remember,
 		window:   c.Dedup.Window,
+		effort:   mostEffort,
 		codec:    codec,
 	}
 	if err := x.open(how); err != nil {

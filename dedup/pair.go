@@ -73,7 +73,7 @@ func (b *Batch) pair(n *formats.Notification, key EventKey, own AlertID, now tim
 	if me == nil {
 		return pairing{service: n.Service}, nil
 	}
-	b.effort = effort{mostEffort - me.steps}
+	b.effort = effort{b.x.effort - me.steps}
 	p, err := b.choose(me, key, own, now)
 	if err == nil && b.effort.spent() {
 		return pairing{service: n.Service, runnerUp: unanswered(p)}, nil
