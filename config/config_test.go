@@ -186,6 +186,23 @@ organisation:
 	}
 }
 
+// TestAnEmptyFileIsNoConfiguration: what a full disk left of a file isn't taken for the defaults, by which the SIEM gets nothing.
+func TestAnEmptyFileIsNoConfiguration(t *testing.T) {
+	t.Parallel()
+	for text, refused := range map[string]bool{"": true, "\n  \n": true, "{}\n": false, "# all the defaults\n": false} {
+		file := filepath.Join(t.TempDir(), "sluice.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for name, read := range map[string]func(string) (config.Config, error){"Load": config.Load, "Read": config.Read} {
+			_, err := read(file)
+			if problems, ok := errors.AsType[config.Errors](err); (ok && len(problems) == 1) != refused || !refused && err != nil {
+				t.Errorf("%s of %q: %v, want it refused: %t", name, text, err, refused)
+			}
+		}
+	}
+}
+
 func TestLoadSaysThatAFileIsMissing(t *testing.T) {
 	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"))
 	if !errors.Is(err, os.ErrNotExist) {

@@ -49,6 +49,11 @@ func read(path string) (Config, *problems, error) {
 		return Config{}, nil, fmt.Errorf("load configuration: %w", err)
 	}
 	c, p := parse(path, data, os.LookupEnv)
+	if len(bytes.TrimSpace(data)) == 0 {
+		// Such a file is what a full disk leaves of one that is written anew: with the defaults all would go to standard output,
+		// and nothing to the SIEM.
+		p.report(0, "", "found an empty file, expected a configuration; {} stands for the defaults alone")
+	}
 	return c, p, nil
 }
 
