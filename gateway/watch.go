@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/sluice-siem/sluice/gateway/api"
 	"github.com/sluice-siem/sluice/gateway/input"
@@ -36,7 +37,7 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 	w := &watch{log: g.log}
 	reg.MustRegister(newState(g), newBooks(g))
 	mux := http.NewServeMux()
-	lost := leftOut{g.log, prometheus.NewCounter(prometheus.CounterOpts{
+	lost := &leftOut{log: g.log, telling: rate.Sometimes{Interval: time.Minute}, times: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "sluice_metrics_left_out_total", Help: "Times that /metrics was answered without what couldn't be read; the log says what and why.",
 	})}
 	reg.MustRegister(lost.times)
@@ -91,14 +92,15 @@ func newWatch(g *Gateway, reg prometheus.Registerer, gatherer prometheus.Gathere
 
 // leftOut counts and tells what /metrics lacks. One number that can't be read hides no other.
 type leftOut struct {
-	log   *slog.Logger
-	times prometheus.Counter
+	log     *slog.Logger
+	telling rate.Sometimes // who asks does it every few seconds, and may be anybody
+	times   prometheus.Counter
 }
 
 // Println implements [promhttp.Logger].
-func (l leftOut) Println(v ...any) {
+func (l *leftOut) Println(v ...any) {
 	l.times.Inc()
-	l.log.Warn("some metrics can't be read", "err", strings.TrimSpace(fmt.Sprintln(v...)))
+	l.telling.Do(func() { l.log.Warn("some metrics can't be read", "err", strings.TrimSpace(fmt.Sprintln(v...))) })
 }
 
 // unready says why nothing is taken; "" where it is.

@@ -4,12 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/time/rate"
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/gateway/access"
@@ -112,4 +118,23 @@ func TestWhatCannotBeReadHidesNothingElse(t *testing.T) {
 	if text := metrics(); !strings.Contains(text, times+"1\n") {
 		t.Errorf("it isn't counted: %s", text)
 	}
+}
+
+// TestLeftOutIsToldOnceAMinute: the log doesn't grow by each question for what can't be read; the counter does.
+func TestLeftOutIsToldOnceAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told strings.Builder
+		l := &leftOut{
+			log: slog.New(slog.NewTextHandler(&told, nil)), telling: rate.Sometimes{Interval: time.Minute},
+			times: prometheus.NewCounter(prometheus.CounterOpts{Name: "times"}),
+		}
+		for range 9 { // in two minutes
+			l.Println("error gathering metrics:", os.ErrNotExist)
+			time.Sleep(15 * time.Second)
+		}
+		if lines := strings.Count(told.String(), "\n"); lines != 3 || testutil.ToFloat64(l.times) != 9 {
+			t.Errorf("%d lines, counted %v, want 3 and 9:\n%s", lines, testutil.ToFloat64(l.times), told.String())
+		}
+	})
 }
