@@ -227,7 +227,53 @@ func (s scale) weighParticulars(v *verdict, a, b *facts) {
 		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
 	case s.sameStory(a, b) || s.sameStory(b, a):
 		v.add("text", pointsDeviceText, "the texts are the same but for the account")
+	default:
+		if n, ok := s.samePeople(a, b); ok {
+			v.add("account", pointsNamed, "the texts are the same but for how they spell %s", n)
+		}
 	}
+}
+
+// samePeople compares word for word but for who is named: where one text has a person, the other has in the same place who may be
+// the same, and one at least is spelt out in both, as Ida Brook and ida.brook@hillside.example are.
+func (s scale) samePeople(a, b *facts) (who name, found bool) {
+	const fewest, most = 4, 64 // words, with the people: whoever writes more doesn't hold us up
+	if x, y := len(a.text.words), len(b.text.words); min(x, y) < fewest || max(x, y) > most {
+		return who, false
+	}
+	x, y := a.text.outside(), b.text.outside()
+	for len(x) > 0 && len(y) > 0 {
+		p, endOfP := a.text.personAt(x[0])
+		q, endOfQ := b.text.personAt(y[0])
+		switch {
+		case endOfP > 0 && endOfQ > 0 && s.kin(p, q) >= likely:
+			spelling, other := a.text.words[x[0]:endOfP], b.text.words[y[0]:endOfQ]
+			if spelledOut(p) && spelledOut(q) && !slices.Equal(spelling, other) { // equal ones may as well be the Golden Ticket
+				who, found = p, true
+			}
+			x, y = after(x, endOfP), after(y, endOfQ)
+		case s.directory.one(a.text.machines[x[0]], b.text.machines[y[0]]):
+			x, y = x[1:], y[1:]
+		default:
+			return who, false
+		}
+	}
+	return who, found && len(x) == 0 && len(y) == 0
+}
+
+// personAt is the person whose name begins with the i-th word, and where it ends; 0 where none does.
+func (p prose) personAt(i int) (n name, end int) {
+	for j, at := range p.spans {
+		if at.from == i {
+			return p.persons[j], at.to
+		}
+	}
+	return n, 0
+}
+
+// after leaves out the words before end.
+func after(words []int, end int) []int {
+	return slices.DeleteFunc(slices.Clone(words), func(i int) bool { return i < end })
 }
 
 // tellTheSame: two texts with particulars that are the same but for who did it are of one type.

@@ -583,6 +583,26 @@ func TestRecognise(t *testing.T) {
 			cloud("omar.haddad@harbour.example", "Omar Haddad ran commands from APPSRV on HARBOURDC."), false,
 		},
 		{
+			"an employee number, and an address in the text instead of the name", remote("e100353", "", "Nora Falk (Pilot) ran commands with a ticket of the directory."),
+			cloud("", "nora.falk@harbour.example ran commands with a ticket of the directory."), true,
+		},
+		{
+			"an employee number, and an address of somebody else in the text", remote("e100353", "", "Nora Falk ran commands with a ticket of the directory."),
+			cloud("", "omar.haddad@harbour.example ran commands with a ticket of the directory."), false,
+		},
+		{
+			"an employee number, and an address of one of two surnames", remote("e100353", "", "Zoë Brzęczyszczykiewicz da Krzyżanowski used a Golden Ticket of the directory."),
+			cloud("zoe.krzyzanowski@harbour.example", "zoe.krzyzanowski@harbour.example used a Golden Ticket of the directory."), true,
+		},
+		{
+			"an employee number, and an abbreviation beside words that are no name", remote("e100353", "", "Nora Falk used a Golden Ticket of the directory."),
+			cloud("", "nfalk@harbour.example used a Golden Ticket of the directory."), false,
+		},
+		{
+			"an employee number, and an address in a text with another word", remote("e100353", "", "Nora Falk ran commands with a ticket of the directory."),
+			cloud("", "nora.falk@harbour.example read secrets with a ticket of the directory."), false,
+		},
+		{
 			"lists of people of whom none is on both", remote("", "APPSRV", "APPSRV guessed the passwords of 3 accounts: Nora Falk, Omar Haddad, Ida Brook."),
 			cloud("", "APPSRV guessed the passwords of 3 accounts: Jonas Thorne, Mara Winter, Karl Engel."), false,
 		},
