@@ -161,11 +161,25 @@ func (s scale) onlyIn(a, b *facts) []device {
 		if !s.effort.spend(thing) {
 			break
 		}
+		if s.ofAPerson(a.text, t, b.text) {
+			continue
+		}
 		if k, _, _ := s.closest([]name{parseName(t.String())}, accounts); k < likely {
 			out = append(out, t)
 		}
 	}
 	return out
+}
+
+// ofAPerson: what looks like a thing is a word of somebody's name who may be in the other text, as HADDAD is in HADDAD Omar.
+func (s scale) ofAPerson(p prose, t device, other prose) bool {
+	const most = 16 // however many somebody writes
+	for i, at := range p.spans[:min(len(p.spans), most)] {
+		if slices.Contains(p.machines[at.from:at.to], t) {
+			return s.spells(p.persons[i], other.persons[:min(len(other.persons), most)])
+		}
+	}
+	return false
 }
 
 // namesThing: the text names the machine or thing, in whatever spelling.

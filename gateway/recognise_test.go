@@ -603,6 +603,14 @@ func TestRecognise(t *testing.T) {
 			cloud("", "nora.falk@harbour.example read secrets with a ticket of the directory."), false,
 		},
 		{
+			"a surname in capitals, and an abbreviation", remote("nfalk", "", "Nora Falk was changed at the console of the directory by HADDAD Omar."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example was changed at the console of the directory by haddado15@harbour.example."), true,
+		},
+		{
+			"a surname in capitals, and an abbreviation of another one", remote("nfalk", "", "Nora Falk was changed at the console of the directory by HADDAD Omar."),
+			cloud("nora.falk@harbour.example", "nora.falk@harbour.example was changed at the console of the directory by thornej15@harbour.example."), false,
+		},
+		{
 			"lists of people of whom none is on both", remote("", "APPSRV", "APPSRV guessed the passwords of 3 accounts: Nora Falk, Omar Haddad, Ida Brook."),
 			cloud("", "APPSRV guessed the passwords of 3 accounts: Jonas Thorne, Mara Winter, Karl Engel."), false,
 		},
