@@ -138,7 +138,8 @@ type claims struct {
 // timely says whether a token is good now, by clocks that may differ by skew. go-oidc takes one time for the end and for
 // the beginning, so that what spares the one is too strict for the other.
 func (c *claims) timely(token *oidc.IDToken, now time.Time, skew time.Duration) error {
-	begin := time.Unix(int64(c.NotBefore), 0)
+	const never = 1 << 40 // seconds; what is more, a number of JSON may be, is no time that Go's clock knows
+	begin := time.Unix(int64(min(max(c.NotBefore, 0), never)), 0)
 	if token.IssuedAt.After(begin) {
 		begin = token.IssuedAt
 	}
@@ -182,8 +183,12 @@ func (i *issuer) end(ctx context.Context, code string, a *attempt) (name string,
 	switch {
 	case !equal(token.Nonce, a.nonce):
 		return "", who, errors.New("the ID token is for another log-in: its nonce differs")
-	case len(token.Audience) > 1 && c.Party != i.config.ClientID:
-		return "", who, errors.New("the ID token is for several applications, and was not asked for by this one")
+	case len(token.Audience) > 1 && c.Party == "":
+		return "", who, errors.New("the ID token is for several applications, and doesn't say which one asked for it")
+	case c.Party != "" && c.Party != i.config.ClientID:
+		return "", who, errors.New("the ID token was asked for by another application")
+	case token.Subject == "": // or all of these would be one user
+		return "", who, errors.New("the ID token doesn't say whom it is about: it has no sub")
 	case c.Tenant != "" && strings.HasPrefix(i.config.Issuer, "https://login.microsoftonline.com/") && !strings.Contains(i.config.Issuer, "/"+c.Tenant+"/"):
 		return "", who, errors.New("the ID token is of another tenant")
 	}
