@@ -183,7 +183,7 @@ func (b *Batch) sameStart(n *formats.Notification, now time.Time) (Match, bool, 
 		return Match{}, false, err
 	}
 	scale := b.x.scale
-	scale.effort = &effort{mostEffort}
+	scale.effort = &effort{b.x.effort}
 	x, y := scale.facts(n), scale.facts(&s.Notification)
 	if k, _, _ := scale.closest(x.accounts, y.accounts); k <= stranger || scale.otherDevices(&x, &y) {
 		return Match{}, false, nil

@@ -193,14 +193,7 @@ func (f *File) open() error {
 
 // endTornLine ends a last line that a crash left without its end. Its entry comes again.
 func (f *File) endTornLine() error {
-	if f.info.Size() == 0 {
-		return nil
-	}
-	last := make([]byte, 1)
-	switch _, err := f.file.ReadAt(last, f.info.Size()-1); {
-	case err != nil && !errors.Is(err, io.EOF):
-		last[0] = 0 // it can't be read: an empty line does no harm
-	case last[0] == '\n':
+	if !isTorn(f.file, f.info.Size()) {
 		return nil
 	}
 	_, err := f.write(f.file, []byte("\n"))

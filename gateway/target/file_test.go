@@ -384,9 +384,10 @@ func TestStdoutIsLeftWhenNobodyReads(t *testing.T) {
 	}
 }
 
-// TestFileThatIsAPipeIsLeftWhenNobodyReads: the same for a named pipe, and for the next process, which knows of no torn line.
-func TestFileThatIsAPipeIsLeftWhenNobodyReads(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "pipe")
+// pipe makes a named pipe that has a reader until the test ends.
+func pipe(t *testing.T) (name string, reader *os.File) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(name, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -394,7 +395,13 @@ func TestFileThatIsAPipeIsLeftWhenNobodyReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
+	t.Cleanup(func() { _ = reader.Close() }) // it was only read
+	return name, reader
+}
+
+// TestFileThatIsAPipeIsLeftWhenNobodyReads: the same for a named pipe, and for the next process, which knows of no torn line.
+func TestFileThatIsAPipeIsLeftWhenNobodyReads(t *testing.T) {
+	name, reader := pipe(t)
 	f := newFile(t, name)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.write = func(file *os.File, b []byte) (int, error) {
@@ -438,15 +445,7 @@ func TestFileThatIsAPipeIsLeftWhenNobodyReads(t *testing.T) {
 
 // TestFileThatIsAPipeForgetsWhoGaveUp: whoever gives up when a write is done already leaves no deadline to those that come.
 func TestFileThatIsAPipeForgetsWhoGaveUp(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	reader, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
+	name, _ := pipe(t)
 	f := newFile(t, name)
 	deliver(t, f, numbered(1, 1))
 	ctx, cancel := context.WithCancel(t.Context())

@@ -104,17 +104,22 @@ func mayBeTorn(w io.Writer) bool {
 	if err != nil || !info.Mode().IsRegular() {
 		return err == nil && info.Mode()&os.ModeNamedPipe != 0
 	}
-	if info.Size() == 0 {
-		return false
-	}
 	r, err := os.Open(f.Name()) // f itself may be for writing alone
 	if err != nil {
-		return true
+		return info.Size() > 0
 	}
 	defer func() { _ = r.Close() }() // it was only read
+	return isTorn(r, info.Size())
+}
+
+// isTorn says whether the last of so many bytes is no line end. Where it can't be read it may be none.
+func isTorn(r io.ReaderAt, size int64) bool {
+	if size == 0 {
+		return false
+	}
 	last := make([]byte, 1)
-	_, err = r.ReadAt(last, info.Size()-1)
-	return err != nil || last[0] != '\n'
+	_, err := r.ReadAt(last, size-1)
+	return err != nil && !errors.Is(err, io.EOF) || last[0] != '\n'
 }
 
 // Deliver writes the batch at once. After an error those entries are delivered whose whole line the

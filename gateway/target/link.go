@@ -74,13 +74,7 @@ func (l *link) hearOpinion() error {
 	if !ok || !l.below.asked || secure.ConnectionState().Version < tls.VersionTLS13 {
 		return nil
 	}
-	_ = secure.SetReadDeadline(time.Now().Add(opinion))
-	_, err := secure.Read(make([]byte, 1))
-	_ = secure.SetReadDeadline(time.Time{})
-	if untrusted(err) {
-		return err
-	}
-	return nil // another error shows again when something is written
+	return lateAlert(secure)
 }
 
 // dial connects and, where secure isn't nil, shakes hands, within [patience]. conn is what is written to,

@@ -76,6 +76,17 @@ func clientTLS(cfg config.TLS, address string) (*tls.Config, error) {
 // opinion is how long a server has to refuse our certificate.
 const opinion = time.Second
 
+// lateAlert is the alert of a server that refuses our certificate, or nil where none comes within [opinion].
+func lateAlert(c *tls.Conn) error {
+	_ = c.SetReadDeadline(time.Now().Add(opinion))
+	_, err := c.Read(make([]byte, 1))
+	_ = c.SetReadDeadline(time.Time{})
+	if untrusted(err) {
+		return err
+	}
+	return nil // another error shows again when something is written
+}
+
 // noteAsked has asked tell whether the server asks for our certificate.
 func noteAsked(t *tls.Config, asked *bool) {
 	t.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -110,8 +121,7 @@ type heard struct{ *tls.Conn }
 func (h heard) Write(b []byte) (int, error) {
 	n, err := h.Conn.Write(b)
 	if err != nil {
-		_ = h.SetReadDeadline(time.Now().Add(time.Second))
-		if _, said := h.Read(make([]byte, 1)); said != nil && untrusted(said) {
+		if said := lateAlert(h.Conn); said != nil {
 			err = errors.Join(said, err)
 		}
 	}
