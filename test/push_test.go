@@ -99,7 +99,7 @@ func TestAKeyMakesARequestExact(t *testing.T) {
 		}
 	}
 	s.finish(t, d)
-	onceEach(t, s, messages)
+	onceEach(t, s, messages, crashes)
 }
 
 // TestPushIsPutOffWhileTheDiskIsFull: the sender isn't kept waiting for ever, and what it sends again
@@ -134,7 +134,7 @@ func TestPushIsPutOffWhileTheDiskIsFull(t *testing.T) {
 		t.Fatalf("%s, %v; want both accepted", answer, err)
 	}
 	s.finish(t, d)
-	onceEach(t, s, 2)
+	onceEach(t, s, 2, 0)
 }
 
 // newPushed is a storm whose gateway takes HTTP.
@@ -170,12 +170,15 @@ func pushKeyed(d *daemon, body []byte) (*http.Response, string, error) {
 }
 
 // onceEach wants as many different messages in the file, each of them one event. The target may have
-// written an event again after a crash.
-func onceEach(t *testing.T, s *storm, messages int) {
+// written an event again after a crash, and each crash may have cut one line short, whose entry comes again whole.
+func onceEach(t *testing.T, s *storm, messages, crashes int) {
 	t.Helper()
-	events, err := readEvents(filepath.Join(s.dir, "stream.jsonl"))
+	events, torn, err := readTorn(filepath.Join(s.dir, "stream.jsonl"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(torn) > crashes {
+		t.Errorf("%d crashes left %d lines cut short, such as %.200q", crashes, len(torn), torn[0])
 	}
 	keys := map[string]string{}
 	for _, e := range events {
