@@ -112,7 +112,7 @@ func (z *normalizer) translate(payload []byte, m syslog.Message) formats.Notific
 		n.Parsed = true
 		return n
 	}
-	if !m.StartsEvent(payload) {
+	if !m.StartsEvent(payload) || syslog.Several(payload) {
 		return unknown
 	}
 	text := respelt(readable(payload))

@@ -131,6 +131,29 @@ func TestNormalizeTellsServicesApart(t *testing.T) {
 	}
 }
 
+// TestNormalizeMergesNothing: of several messages in one datagram or frame it takes none for the whole, which would have the name
+// of the first and the ID of the last.
+func TestNormalizeMergesNothing(t *testing.T) {
+	first := "<36>" + sensorHeader + "0" + sensorEvent
+	second := strings.Replace(first, "0c7dd5d0", "11111111", 1)
+	for _, message := range []string{
+		first + "\n" + second, first + "\r\n" + second + "\n", first + "\x00" + second, first + "\n\n2023-03-06T08:59:12.044Z hb-agent " + agentEvent,
+		agentEvent + "\n" + agentEvent, agentEvent + "\n<13>Mar  6 09:00:00 relay " + first, agentEvent + "\n<36>Mar  6 08:59:12 HBDC02 CEF[1]: 0" + sensorEvent,
+		first + "\r" + second, first + "\nGET /\n" + second,
+	} {
+		if n := normalize([]byte(message), arrival(t)); n.Kind != formats.Unknown || n.Parsed || string(n.Raw) != message {
+			t.Errorf("normalize(%q): %s of %s, id %q, raw %q", message, n.Kind, n.Service, n.ID, n.Raw)
+		}
+	}
+	for _, message := range []string{
+		first + "\n", first + "\r\n\x00", first + "\nGET /?CEF:0" + sensorEvent, first + "\n0" + sensorEvent, first + "\nCEF:0|Microsoft|Azure ATP|",
+	} {
+		if n := normalize([]byte(message), arrival(t)); n.Kind != formats.Alert {
+			t.Errorf("normalize(%q): %s of %s", message, n.Kind, n.Service)
+		}
+	}
+}
+
 func TestNormalizeKeepsTheHeadersTime(t *testing.T) {
 	n := normalize([]byte("<36>"+sensorHeader+"0"+sensorEvent), arrival(t))
 	if want := time.Date(2023, 3, 6, 8, 59, 12, 44000000, time.UTC); !n.Sent.Equal(want) {
@@ -170,7 +193,7 @@ func TestNormalizeGivesOneContentToAllVersionsOfTheWriter(t *testing.T) {
 	if got := content(header + strings.Replace(agentEvent, "|0.271.3|", "|0.272.0|", 1)); got != want {
 		t.Error("another version has another content")
 	}
-	for _, end := range []string{"#015", "#012", "#015#012"} {
+	for _, end := range []string{"#015", "#012", "#015#012", "#000", "#012#000#000"} {
 		if got := content(header + agentEvent + end); got != want {
 			t.Errorf("the line's end as rsyslog writes it, %s, is content", end)
 		}

@@ -213,6 +213,27 @@ func (m Message) StartsEvent(body []byte) bool {
 	return (m.App == "" || strings.EqualFold(m.App, tag)) && (shaped(body, "d|") || len(body) > 0 && body[0] == '|')
 }
 
+// Several tells whether content has another event behind one of its line ends, with or without a header of its own: who puts
+// several messages into one datagram or frame means none of them by what is read of the whole, in which the last ID counts.
+// The services write no line end into a message.
+func Several(content []byte) bool {
+	if bytes.IndexByte(content, '\n') < 0 && bytes.IndexByte(content, '\r') < 0 && bytes.IndexByte(content, 0) < 0 {
+		return false // at a fraction of the cost
+	}
+	const bars = 7 // of an event's header
+	first := true
+	for line := range bytes.FieldsFuncSeq(content, func(r rune) bool { return strings.ContainsRune(ends, r) }) {
+		if !first && bytes.Count(line, []byte{'|'}) >= bars {
+			m, _ := Parse(line, time.Time{})
+			if body := line[m.Body:]; hasTag(body) || m.App == tag && m.StartsEvent(body) {
+				return true
+			}
+		}
+		first = false
+	}
+	return false
+}
+
 // payload tells whether something that Sluice reads begins at the message's content.
 func (p *parser) payload(m Message) bool {
 	body := p.line[m.Body:]

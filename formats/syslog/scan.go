@@ -256,17 +256,21 @@ func skipBlanks(b []byte, at int) int {
 // ends are line ends, which NULs are too in some streams.
 const ends = "\r\n\x00"
 
-// TrimEnd cuts line ends, NULs and blanks off the end, also a carriage return or a line feed as rsyslog writes them, #015 and
-// #012, directly behind the last word.
+// TrimEnd cuts line ends, NULs and blanks off the end, also a carriage return, a line feed or a NUL as rsyslog writes them, #015,
+// #012 and #000, directly behind the last word.
 func TrimEnd(b []byte) []byte {
 	const blanks = " \t"
-	b = bytes.TrimRight(b, ends+blanks)
-	for _, written := range [...]string{"#012", "#015"} {
-		if text, ok := bytes.CutSuffix(b, []byte(written)); ok && len(bytes.TrimRight(text, blanks)) == len(text) {
-			b = bytes.TrimRight(text, ends+blanks)
+	for {
+		b = bytes.TrimRight(b, ends+blanks)
+		text := b
+		for _, written := range [...]string{"#000", "#012", "#015"} {
+			text = bytes.TrimSuffix(text, []byte(written))
 		}
+		if len(text) == len(b) || len(bytes.TrimRight(text, blanks)) < len(text) {
+			return b
+		}
+		b = text
 	}
-	return b
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' }
