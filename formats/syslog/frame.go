@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"unicode/utf8"
 )
 
 // Splitter cuts a stream into messages (RFC 6587). Each message is told apart by itself: a sender may
@@ -14,7 +15,8 @@ import (
 // least 10 and what follows begins as a message does (a priority, a time, "CEF:", a JSON object...),
 // or the message before it was octet-counted and the count is at least 2. So the version of an
 // RFC 5424 header without priority ("1 2022-09-05T...") and the year of an RFC 3339 time are no
-// counts. Any other message ends at a line feed or a NUL; a carriage return before it belongs to the
+// counts. Who counts characters in the place of bytes leaves the rest of a message behind it: that is a message, too,
+// and ends where the count of the next one begins. Any other message ends at a line feed or a NUL; a carriage return before it belongs to the
 // message. Empty messages are skipped.
 //
 // A Splitter holds at most one message of the greatest length in memory, and less before one comes.
@@ -28,6 +30,7 @@ type Splitter struct {
 	skip    int    // bytes of a cut octet-counted message still to be thrown away
 	rest    bool   // the rest of a cut delimited message is still to be thrown away
 	counted bool   // the last message was octet-counted
+	owed    int    // characters that it lacked, if its count was one of characters
 }
 
 // NewSplitter returns a Splitter that reads from r and cuts messages to max bytes.
@@ -69,7 +72,7 @@ func (s *Splitter) Next() (frame []byte, truncated bool, err error) {
 				continue
 			}
 		}
-		if head, n := s.count(); n > 0 {
+		if head, n := s.count(0, s.counted); n > 0 {
 			s.counted = true
 			s.take(head)
 			if frame, truncated = s.octets(n); len(frame) > 0 {
@@ -77,7 +80,12 @@ func (s *Splitter) Next() (frame []byte, truncated bool, err error) {
 			}
 			continue
 		}
-		s.counted = false
+		n := s.lacked()
+		if s.counted = n > 0; s.counted {
+			frame = bytes.Clone(s.buf[:n])
+			s.take(n)
+			return frame, true, nil
+		}
 		frame, truncated = s.line()
 		return frame, truncated, nil
 	}
@@ -106,14 +114,14 @@ func (s *Splitter) discard() bool {
 	return true
 }
 
-// count returns the length of the count with its blank, and the count; 0 if the next message is not
-// octet-counted. It reads no further than it must to know.
-func (s *Splitter) count() (head, n int) {
+// count returns the length of the count at offset at with its blank, and the count; 0 if no octet-counted message begins there.
+// after tells that one was before it. It reads no further than it must to know.
+func (s *Splitter) count(at int, after bool) (head, n int) {
 	for {
-		if !s.have(head + 1) {
+		if !s.have(at + head + 1) {
 			return 0, 0
 		}
-		c := s.buf[head]
+		c := s.buf[at+head]
 		head++
 		if c == ' ' && head > 1 {
 			break
@@ -126,13 +134,13 @@ func (s *Splitter) count() (head, n int) {
 	switch {
 	case n > maxCount:
 		return 0, 0
-	case s.counted && n > 1:
+	case after && n > 1:
 		return head, n
 	case n < leastCount:
 		return 0, 0
 	}
-	for have := 1; s.have(head + have); have++ {
-		whole, part := begins(s.buf[head:min(len(s.buf), head+have)])
+	for have := 1; s.have(at + head + have); have++ {
+		whole, part := begins(s.buf[at+head : min(len(s.buf), at+head+have)])
 		if whole {
 			return head, n
 		}
@@ -141,6 +149,27 @@ func (s *Splitter) count() (head, n int) {
 		}
 	}
 	return 0, 0
+}
+
+// lacked returns how many bytes the counted message before lacked, if its count was one of characters and the next one begins
+// with its count behind them; else 0.
+func (s *Splitter) lacked() (n int) {
+	for owed := s.owed; owed > 0 || n > 0; n++ {
+		if n == s.max || !s.have(n+1) || delimiter(s.buf[n:n+1]) == 0 {
+			return 0
+		}
+		if utf8.RuneStart(s.buf[n]) {
+			if owed--; owed < 0 {
+				break
+			}
+		}
+	}
+	if n > 0 {
+		if _, next := s.count(n, false); next == 0 {
+			return 0
+		}
+	}
+	return n
 }
 
 // begins tells whether b begins as a message does, or might when more of it is known.
@@ -166,7 +195,12 @@ func (s *Splitter) octets(n int) (frame []byte, truncated bool) {
 	}
 	frame = bytes.Clone(s.buf[:want])
 	s.take(want)
-	s.skip = n - want
+	s.skip, s.owed = n-want, 0
+	for _, c := range frame {
+		if !utf8.RuneStart(c) {
+			s.owed++
+		}
+	}
 	return frame, s.skip > 0
 }
 

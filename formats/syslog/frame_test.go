@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,6 +34,9 @@ func frames(r io.Reader, most int) (all []string, err error) {
 
 func counted(s string) string { return fmt.Sprintf("%d %s", len(s), s) }
 
+// short is counted by who takes characters for bytes.
+func short(s string) string { return fmt.Sprintf("%d %s", utf8.RuneCountInString(s), s) }
+
 func TestSplitterTellsFramingsApart(t *testing.T) {
 	const a, b, agent = "<36>1 first message", "<36>Mar  6 second", "2023-03-06T08:59:12.044Z hb-agent CEF:0|MCAS"
 	const versioned = "1 2023-03-06T08:59:12Z HBDC02 CEF 1 X 0|Microsoft"
@@ -53,6 +57,9 @@ func TestSplitterTellsFramingsApart(t *testing.T) {
 		{"end without delimiter", a + "\n" + b, []string{a, b}},
 		{"end within a counted message", "100 " + a, []string{a + "…"}},
 		{"end within a count", a + "\n12", []string{a, "12"}},
+		{"counted in characters", short("<36>1 Müller") + short("<36>1 łódź 7") + short("<36>1 end, and so on"), []string{"<36>1 Mülle", "r…", "<36>1 łód\xc5", "\xba 7…", "<36>1 end, and so on"}},
+		{"counted in characters, with line feeds", short("<36>1 Müller") + "\n" + counted(a), []string{"<36>1 Mülle", "r", a}},
+		{"counted in bytes, and other text behind", counted("<36>1 Müller") + "1 or 2" + counted(a), []string{"<36>1 Müller", "1 or 2" + counted(a)}},
 		{"nothing", "", nil},
 		{"delimiters only", "\n\r\n\x00\n", nil},
 	}
@@ -136,6 +143,7 @@ func TestDatagram(t *testing.T) {
 }
 
 func FuzzSplitter(f *testing.F) {
+	f.Add([]byte("11 <36>1 Müller11 <36>1 Müller"), uint8(3), uint8(9))
 	f.Add([]byte("<36>1 a\n20 <36>1 abcdefghijklmno<1>\x00\r\n1 2023-03-06T"), uint8(3), uint8(10))
 	f.Add([]byte("12 {234567890123 <13>x"), uint8(1), uint8(200))
 	f.Add([]byte("1073741824 <1>\n\n"), uint8(2), uint8(1))
