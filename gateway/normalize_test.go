@@ -176,6 +176,8 @@ func TestNormalizeGivesOneContentToAllFramings(t *testing.T) {
 		sensorHeader + "\ufeff0" + sensorEvent + "\r", "<36>Mar  6 08:59:12 HBDC02 CEF:0" + sensorEvent + " \x00",
 		"CEF:0" + sensorEvent, sensorEvent, "<13>Mar  7 09:00:00 relay <36>" + sensorHeader + sensorEvent,
 		`{"message":` + quoted("<36>"+sensorHeader+"0"+sensorEvent) + `}`,
+		`<43>1 2023-03-06T09:00:00Z relay syslog-ng 7 - [meta sequenceId="1"] Error processing log message: <36>` + strings.TrimSpace(sensorHeader) + ">@< 0" + sensorEvent,
+		"<36>" + sensorHeader + "LdapSearchReconnaissanceSecurity 0" + sensorEvent,
 	} {
 		if got := normalize([]byte(message), arrival(t)).Content; got != want {
 			t.Errorf("normalize(%q): content %x, want %x", message, got, want)

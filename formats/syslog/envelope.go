@@ -3,6 +3,7 @@ package syslog
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,7 +12,8 @@ import (
 const maxEnvelopes = 3
 
 // Unwrap finds the CEF event in content that is the envelope of a log shipper: a JSON object that has a message in one of its
-// members, a list with that object, or a JSON string; or what rsyslog says of repeated messages. The message may have headers of
+// members, a list with that object, or a JSON string; or what rsyslog says of repeated messages, and syslog-ng of those that it
+// can't read. The message may have headers of
 // its own, of which m tells; it counts only where an event begins behind them, or a JSON object that own tells to be a service's,
 // which may also be a member itself. own is nil where no such object is wanted. Not ok means that content is no such envelope.
 func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (event []byte, m Message, ok bool) {
@@ -25,6 +27,9 @@ func Unwrap(content []byte, received time.Time, own func(object []byte) bool) (e
 	}
 	if event, ok := repeated(content); ok {
 		return event, m, true
+	}
+	if line, ok := refused(content); ok {
+		return envelope{received, own}.read(line, false, maxEnvelopes)
 	}
 	if len(content) == 0 || content[0] != '{' && content[0] != '"' && content[0] != '[' {
 		return nil, m, false
@@ -51,6 +56,13 @@ func repeated(content []byte) (event []byte, ok bool) {
 	event, closed := bytes.CutSuffix(event, []byte{']'})
 	event = TrimEnd(event[skipBlanks(event, 0):])
 	return event, ok && closed && len(count) > 0 && len(bytes.Trim(count, "0123456789")) == 0 && (hasTag(event) || tagged && shaped(event, "d|"))
+}
+
+// refused returns the message of which syslog-ng says that it isn't one of RFC 5424, as the sensor's isn't, and marks where.
+func refused(content []byte) (line []byte, ok bool) {
+	line, ok = bytes.CutPrefix(content, []byte("Error processing log message: "))
+	header, rest, marked := bytes.Cut(line, []byte(">@<"))
+	return slices.Concat(header, rest), ok && marked
 }
 
 // envelope carries what is asked of each envelope in another one.
@@ -84,8 +96,7 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 	if json.Unmarshal(content, &object) != nil && json.Unmarshal(escaped(content), &object) != nil {
 		return nil, m, false
 	}
-	// The tag stands in a member of its own, or in one of an object that tells of the header, as Beats write it.
-	tagged := bytes.Contains(content, []byte(`"`+tag+`"`)) || bytes.Contains(content, []byte(`"`+tag+`:"`))
+	tagged := hasTagMember(content)
 	for _, path := range [...][2]string{{"event", "original"}, {"body", "stringValue"}, {"result", "_raw"}, {"jsonPayload", "message"}} {
 		if event, m, ok = e.opened(inner(object, path), tagged, most); ok {
 			return event, m, true
@@ -106,6 +117,17 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 		}
 	}
 	return nil, m, false
+}
+
+// hasTagMember tells whether the tag stands in a member of its own, or in one of an object that tells of the header, as Beats write
+// it. In a text there is a backslash before each quotation mark.
+func hasTagMember(object []byte) bool {
+	for _, member := range [...]string{`"` + tag + `"`, `"` + tag + `:"`, `:"` + tag + `[`, `: "` + tag + `[`} {
+		if bytes.Contains(object, []byte(member)) {
+			return true
+		}
+	}
+	return false
 }
 
 // carried is what Kafka's connectors, beside its schema, and QRadar have in a payload, and Kafka's REST interface in the value of
@@ -177,6 +199,14 @@ func (e envelope) opened(value []byte, tagged bool, most int) (event []byte, m M
 		return nil, m, false // nor are those whose line ends or marks a relay wrote as they are
 	}
 	line := []byte(text)
+	if whole, ok := refused(line); ok {
+		line = whole
+	}
+	return e.read(line, tagged, most)
+}
+
+// read reads a message with its header.
+func (e envelope) read(line []byte, tagged bool, most int) (event []byte, m Message, ok bool) {
 	m, err := Parse(line, e.received)
 	if err != nil {
 		return nil, m, false

@@ -64,8 +64,12 @@ func (p *parser) strict3164(from int, m *Message) (body int, ok bool) {
 	}
 	body = len(p.line) - len(*msg.Message)
 	if *msg.Appname == tag {
-		if body = bytes.LastIndex(p.line[:body], []byte(tag+":")); body < 0 {
+		colon := bytes.LastIndex(p.line[:body], []byte(tag+":"))
+		if colon < 0 {
 			return 0, false
+		}
+		if hasTag(p.line[colon:]) { // and not a mark between the tag and the digit
+			body = colon
 		}
 	}
 	m.App, m.Proc = *msg.Appname, deref(msg.ProcID)
@@ -87,7 +91,7 @@ func (p *parser) host(at int, m *Message) (next int) {
 	case len(word) == 0, len(word) == len(rest), startsContent(rest), startsHeader(rest), marks(rest) > 0, word[len(word)-1] == ':':
 		return at
 	}
-	if n, _ := tagWithProcess(rest); n > 0 {
+	if n, _ := bareTag(rest); n > 0 {
 		return at
 	}
 	if bytes.IndexByte(word, '|') >= 0 || bytes.HasSuffix(word, []byte("]:")) {
@@ -221,7 +225,7 @@ func (p *parser) tag(at int, m *Message) (body int) {
 	if startsHeader(rest) {
 		return at
 	}
-	if n, process := tagWithProcess(rest); n > 0 {
+	if n, process := bareTag(rest); n > 0 {
 		m.App, m.Proc = tag, process
 		return at + n
 	}

@@ -26,7 +26,7 @@ func (p *parser) numbered(from, at int, m *Message) (body int, ok bool) {
 				return 0, false
 			}
 		}
-		if !versioned && hasTag(f[i]) {
+		if !versioned && startsContent(f[i][marks(f[i]):]) {
 			return 0, false // an event behind a time and perhaps a host, as the SIEM agent writes
 		}
 	}
@@ -37,6 +37,10 @@ func (p *parser) numbered(from, at int, m *Message) (body int, ok bool) {
 	when, timed := stamp(f[0])
 	if !timed && (!versioned || string(f[0]) != "-") {
 		return 0, false
+	}
+	if hasTag(f[1]) { // the event of an agent that names no host, whose beginning a relay has taken for one
+		m.Time, m.App = when, tag
+		return at + len("1 ") + len(f[0]) + len(" "), true
 	}
 	// Without structured data, and with a time in UTC, the library has no other answer than we.
 	plain := sd && rest[0] == '-' && (!timed || f[0][len(f[0])-1] == 'Z')
@@ -50,6 +54,8 @@ func (p *parser) numbered(from, at int, m *Message) (body int, ok bool) {
 	body = len(p.line) - len(rest)
 	if n := structuredData(rest); n > 0 {
 		body += n
+	} else if again := body + len(f[4]) + len(" "); bytes.HasPrefix(rest, f[4]) && again < len(p.line) && p.line[again-1] == ' ' && startsContent(p.line[skipMarks(p.line, again):]) {
+		body = again // in the place of the structured data that isn't there rsyslog has the message id once more
 	}
 	return skipMarks(p.line, body), true
 }

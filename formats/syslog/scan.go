@@ -62,16 +62,22 @@ func stamp(b []byte) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// tagWithProcess returns how many bytes of b are "CEF[123]", with or without a colon and blanks behind it, and the 123: that
-// is what a relay makes of the sensor's application and process. What stands behind it must begin an event.
-func tagWithProcess(b []byte) (n int, process string) {
+// bareTag returns how many bytes of b are "CEF[123]", with or without a colon and blanks behind it, and the 123: that
+// is what a relay makes of the sensor's application and process; or "CEF" and a blank, where there is no process. What stands behind
+// it must begin an event.
+func bareTag(b []byte) (n int, process string) {
 	const longest = 32
-	rest, ok := bytes.CutPrefix(b, []byte(tag+"["))
-	end := bytes.IndexByte(rest, ']')
-	if !ok || end <= 0 || end > longest || bytes.IndexByte(rest[:end], ' ') >= 0 {
+	rest, ok := bytes.CutPrefix(b, []byte(tag))
+	if !ok || len(rest) == 0 || rest[0] != '[' && !blank(rest[0]) {
 		return 0, ""
 	}
-	process, rest = string(rest[:end]), bytes.TrimPrefix(rest[end+1:], []byte{':'})
+	if rest[0] == '[' {
+		end := bytes.IndexByte(rest, ']')
+		if end <= len("[") || end > longest || bytes.IndexByte(rest[:end], ' ') >= 0 {
+			return 0, ""
+		}
+		process, rest = string(rest[len("["):end]), bytes.TrimPrefix(rest[end+1:], []byte{':'})
+	}
 	n = skipMarks(b, len(b)-len(rest))
 	if content := b[n:]; len(content) == 0 || content[0] != '|' && !shaped(content, "d|") {
 		return 0, ""
