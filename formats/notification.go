@@ -127,7 +127,7 @@ type Notification struct {
 	Extra     map[string]string `cbor:"23,keyasint,omitempty"` // fields that nothing above holds, by their key
 	Truncated bool              `cbor:"24,keyasint,omitempty"` // longer than max_message and cut by us
 	Parsed    bool              `cbor:"25,keyasint,omitempty"` // Payload is a CEF event or a JSON object, though maybe of a stranger
-	Content   [16]byte          `cbor:"26,keyasint"`           // digest of Payload: equal for a resend, whatever the header says
+	Content   [16]byte          `cbor:"26,keyasint"`           // digest of what it says: equal for a resend, whatever relays make of header, letters and keys
 	Payload   int               `cbor:"27,keyasint,omitempty"` // offset in Raw where the syslog header ends
 	Raw       []byte            `cbor:"28,keyasint"`           // the message, every byte of it
 	Claims    Service           `cbor:"29,keyasint,omitempty"` // whose it claims to be, where its sender may not speak for that service

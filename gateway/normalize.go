@@ -28,6 +28,7 @@ func normalize(raw []byte, received time.Time) formats.Notification {
 // normalizer turns one message after the other into notifications.
 type normalizer struct {
 	event cef.Event // whose fields' room is used again
+	text  []byte    // the same, of said
 	sum   hash.Hash // the same, of digest; nil before the first
 	broke error     // why the last message that broke a parser did, with the stack
 }
@@ -79,13 +80,7 @@ func (z *normalizer) read(raw []byte, received time.Time) formats.Notification {
 	n.Channel = "syslog"
 	n.Sent, n.Arrived = m.Time, received
 	n.Payload, n.Raw = m.Body, raw
-	if n.Service == formats.IdentityProtection {
-		payload = aadip.Unwrap(payload)
-	}
-	if z.sum == nil {
-		z.sum = sha256.New()
-	}
-	n.Content = digest(z.sum, payload)
+	n.Content = z.digest(n.Service, payload)
 	bound(&n)
 	return n
 }
@@ -140,6 +135,22 @@ func (z *normalizer) translate(payload []byte, m syslog.Message) formats.Notific
 	return n
 }
 
+// digest is that of what a notification of a service says, or of its payload where nobody can tell.
+func (z *normalizer) digest(service formats.Service, payload []byte) [16]byte {
+	if z.sum == nil {
+		z.sum = sha256.New()
+	}
+	switch {
+	case service == formats.IdentityProtection:
+		payload = aadip.Unwrap(payload)
+	case service != formats.UnknownService && len(z.event.Extension) > 0: // without one there may be text that isn't in the event
+		z.sum.Reset()
+		writeUnreceived(z.sum, z.said())
+		return half(z.sum)
+	}
+	return digest(z.sum, payload)
+}
+
 // digest is the first half of the payload's SHA-256, without what may come and go with one and the same event: of CEF the
 // tag and its version, the version of the program that wrote it, which sends the last days again when it is a new one, and
 // what ArcSight's connectors write anew each time; of JSON the order of the members and the blanks between them. h is a
@@ -159,9 +170,35 @@ func digest(h hash.Hash, payload []byte) (d [16]byte) {
 		}
 		writeUnreceived(h, payload)
 	}
+	return half(h)
+}
+
+// half is the first half of h's sum.
+func half(h hash.Hash) (d [16]byte) {
 	var sum [sha256.Size]byte
 	copy(d[:], h.Sum(sum[:0]))
 	return d
+}
+
+// said is the last event as it was read, as its service writes it: whatever a relay has made of its letters, its keys and
+// what stands between them. It is good until the next one.
+func (z *normalizer) said() []byte {
+	const most = 64 << 10 // bytes that there is room kept for
+	if cap(z.text) > most {
+		z.text = nil
+	}
+	b, e := z.text[:0], &z.event
+	for _, field := range [...]string{e.Vendor, e.Product, e.Class, e.Name, e.Severity} {
+		b = append(append(b, '|'), field...)
+	}
+	between := byte('|')
+	for _, f := range e.Extension {
+		b = append(append(b, between), f.Key...)
+		b = append(append(b, '='), f.Value...)
+		between = ' '
+	}
+	z.text = b
+	return b
 }
 
 // writeUnreceived writes an event without the numbers and times of receipt of ArcSight's connectors.

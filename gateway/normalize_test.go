@@ -188,6 +188,44 @@ func TestNormalizeGivesOneContentToAllFramings(t *testing.T) {
 	}
 }
 
+// TestNormalizeGivesOneContentToWhatRelaysMakeOfAnEvent: what two relays write differently and is read alike is the same again.
+func TestNormalizeGivesOneContentToWhatRelaysMakeOfAnEvent(t *testing.T) {
+	const (
+		header = "CEF:0|MCAS|SIEM_Agent|0.2|ALERT_CABINET_EVENT_MATCH_AUDIT|M\u00fcller|3|"
+		event  = header + "externalId=6405a9b9860a5ec1dad1eadb start=1678093152044 msg=of M\u00fcller suser=m\u00fcller@harbour.example cs1Label=portalURL cs1=https://x/"
+	)
+	content := func(message string) [16]byte { return normalize([]byte(message), arrival(t)).Content }
+	want := content(event)
+	for _, relay := range [][]string{
+		{"\u00fc", "\xfc"},
+		{"\u00fc", "#303#274"},
+		{"\u00fc", `\u00fc`},
+		{"\u00fc", "\u00c3\u00bc"},
+		{" start", "\tstart", " msg", "\tmsg", " suser", "\tsuser", " cs1", "\tcs1"},
+		{" start", "#011start", " msg", "#011msg", " suser", "#011suser", " cs1", "#011cs1"},
+		{" start", ", start", " msg", ", msg", " suser", ", suser", " cs1", ", cs1"},
+		{"externalId", "externalid", "Label", "label"},
+		{" start", " startTime", " msg", " message", " suser", " sourceUserName", " cs1", " deviceCustomString1"},
+		{
+			"=6405a9b9860a5ec1dad1eadb", `="6405a9b9860a5ec1dad1eadb"`, "=1678093152044", `="1678093152044"`, "=of M\u00fcller", `="of M\u00fcller"`,
+			"=m\u00fcller@harbour.example", `="m\u00fcller@harbour.example"`, "=portalURL", `="portalURL"`, "=https://x/", `="https://x/"`,
+		},
+	} {
+		message := strings.NewReplacer(relay...).Replace(event)
+		if content(message) != want || message == event {
+			t.Errorf("%q has another content", message)
+		}
+	}
+	for _, other := range [][2]string{{"of M", "of N"}, {"suser=m", "suser=n"}, {"|M", "|N"}, {"|3|", "|5|"}, {"x/", "y/"}, {" suser", "; suser"}} {
+		if content(strings.Replace(event, other[0], other[1], 1)) == want {
+			t.Errorf("with %q it is another event and has the same content", other[1])
+		}
+	}
+	if content(header+"text") == content(header+"of another") {
+		t.Error("text without a key isn't content")
+	}
+}
+
 func TestNormalizeGivesOneContentToAllVersionsOfTheWriter(t *testing.T) {
 	const header = "2023-03-06T08:59:12.044Z hb-agent "
 	content := func(message string) [16]byte { return normalize([]byte(message), arrival(t)).Content }
