@@ -12,16 +12,14 @@ import (
 // message begins and at where its priority, if any, ends.
 func (p *parser) dated(from, at int, m *Message) (body int, ok bool) {
 	n, when, year := bsdStamp(p.line[at:], p.received)
+	before := m.Form
 	m.Form = RFC3164
 	if n == 0 {
 		n = wordEnd(p.line[at:])
 		if when, ok = stamp(p.line[at : at+n]); ok {
 			m.Form = ISO
 		} else if n, when = otherStamp(p.line[at:]); n == 0 {
-			m.Form = ""
-			if m.Priority >= 0 {
-				m.Form = Priority
-			}
+			m.Form = before
 			return 0, false
 		}
 		year = true

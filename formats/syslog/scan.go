@@ -7,16 +7,20 @@ import (
 )
 
 // priority reads <0> to <191> (RFC 5424 section 6.2.1), with or without leading zeros, which only
-// careless senders write.
+// careless senders write, as they do greater numbers: those are -1, for none.
 func priority(b []byte) (n, pri int, ok bool) {
+	const digits, greatest = 5, 191
 	if len(b) == 0 || b[0] != '<' {
 		return 0, 0, false
 	}
-	for n = 1; n < len(b) && n <= 3 && digit(b[n]); n++ {
+	for n = 1; n < len(b) && n <= digits && digit(b[n]); n++ {
 		pri = pri*10 + int(b[n]-'0')
 	}
-	if n == 1 || n == len(b) || b[n] != '>' || pri > 191 {
+	if n == 1 || n == len(b) || b[n] != '>' {
 		return 0, 0, false
+	}
+	if pri > greatest {
+		pri = -1
 	}
 	return n + 1, pri, true
 }
