@@ -47,7 +47,8 @@ func Known(key string) bool {
 		"_cefVer", "locality",
 		// Sluice itself, so that one gateway can read what another wrote
 		"sluiceAddresses", "sluiceAlertId", "sluiceClaims", "sluiceEventKey", "sluiceHosts", "sluiceManagedIn",
-		"sluiceOrigin", "sluiceReason", "sluiceRelation", "sluiceRule", "sluiceService", "sluiceShortened", "sluiceTactics",
+		"sluiceOrigin", "sluiceReason", "sluiceRelation", "sluiceRiskScore", "sluiceRiskScoreBounded",
+		"sluiceRiskScoreTime", "sluiceRiskUser", "sluiceRule", "sluiceService", "sluiceShortened", "sluiceTactics",
 		"sluiceTechniques", "sluiceTruncated", "sluiceTwin", "sluiceTwinUrl", "sluiceUsers", "sluiceWould":
 		return true
 	}

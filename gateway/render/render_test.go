@@ -505,6 +505,34 @@ func FuzzAppendJSON(f *testing.F) {
 	})
 }
 
+// TestAnotherGatewayReadsWhatWeWrite: our own fields are fields to it, and not text of the one before them.
+func TestAnotherGatewayReadsWhatWeWrite(t *testing.T) {
+	e := paired(received([]byte("CEF:0|Microsoft|Azure ATP|2|XSecurityAlert|n|5|externalId=2009 cs1Label=url cs1=https://x/1")))
+	e.Score = &stream.Score{User: "iabreu", Points: 38.72, Bounded: 9.05, At: arrived}
+	for _, name := range []string{"cef", "cef_rendered"} {
+		text, err := rendered(name, nil, &e, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev, err := cef.Parse(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := 0
+		for _, field := range ev.Extension {
+			if strings.HasPrefix(field.Key, "sluice") {
+				ours++
+			}
+			if strings.Contains(field.Value, "=") && !strings.Contains(field.Value, `\\=`) {
+				t.Errorf("%s: %s has a field for text: %q", name, field.Key, field.Value)
+			}
+		}
+		if ours < 4 {
+			t.Errorf("%s: %d fields of our own in %q", name, ours, text)
+		}
+	}
+}
+
 func FuzzAppendCEF(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
