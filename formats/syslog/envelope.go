@@ -109,7 +109,7 @@ func (e envelope) unwrap(content []byte, most int) (event []byte, m Message, ok 
 	// somebody wrote, such as a request, and so may these beside a text in one that comes before them.
 	for _, name := range [...]string{
 		"_raw", "rawmsg", "message", "Message", "MESSAGE", "msg", "full_message", "short_message", "SyslogMessage", "log", "raw", "raw_message",
-		"rawMessage", "raw_event", "rawEvent", "raw_log", "full_log", "event", "textPayload", "_source", "records",
+		"rawMessage", "RawData", "raw_event", "rawEvent", "raw_log", "full_log", "event", "textPayload", "_source", "records",
 	} {
 		value := object[name]
 		if event, m, ok = e.opened(value, tagged, most); ok || len(value) > len(`""`) && value[0] == '"' {

@@ -57,6 +57,7 @@ func TestUnwrap(t *testing.T) {
 		{"a list behind a time", `[1678093152.044, {"log":"` + event + `"}]`, event},
 		{"a list with two messages", `[{"log":"` + event + `"},{"log":"` + event + `"}]`, ""},
 		{"records", `{"records":[{"message":"` + event + `"}]}`, event},
+		{"a row of a text log of Azure Monitor's", `{"records":[{"TimeGenerated":"2023-03-06T09:00:00Z","RawData":"<36>Mar  6 08:59:12 HBDC02 ` + event + `"}]}`, event},
 		{"a result of a search", `{"preview":false,"result":{"_raw":"` + event + `"}}`, event},
 		{"an empty list", `[]`, ""},
 		{"three in each other", `{"log":{"event":{"message":"` + event + `"}}}`, event},
