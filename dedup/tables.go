@@ -123,7 +123,7 @@ func openAll(dir string) error {
 }
 
 // CheckTables has the checksums of all tables of the state in dir looked at, which nobody has open. Nobody else does it:
-// Badger opens a table of which a part is damaged, and takes that part for what was written. All that is kept is in the
+// Badger opens a table of which a part is damaged, and takes that part for what was written, or ends the process over it. All that is kept is in the
 // tables, and in logs that end for Badger where they are damaged: what was behind that is read from the stream again. With
 // [ErrDamaged] the error names every table that is damaged; any other is that one can't be read now, which says nothing of it.
 func CheckTables(ctx context.Context, dir string) error {

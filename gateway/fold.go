@@ -73,8 +73,8 @@ func streamDir(c config.Config) string { return filepath.Join(c.DataDir, "stream
 // stateDir is where the state of recognition is kept.
 func stateDir(c config.Config) string { return filepath.Join(c.DataDir, "state") }
 
-// openProved opens the state in dir if the stream proves what it has seen, and no power cut may have made a
-// hole in it: that shows only as long as nobody has opened it.
+// openProved opens the state in dir if its tables are what was written, the stream proves what it has seen, and no power cut
+// may have made a hole in it: that shows only as long as nobody has opened it.
 func openProved(ctx context.Context, c config.Config, dir string, s *stream.Stream) (*dedup.Index, error) {
 	if err := thisBoot(c).whole(dir); err != nil {
 		return nil, err
@@ -83,6 +83,9 @@ func openProved(ctx context.Context, c config.Config, dir string, s *stream.Stre
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 			return nil, unfit{fmt.Errorf("there is no state, and the stream begins at %d", first)}
 		}
+	}
+	if err := dedup.CheckTables(ctx, dir); err != nil {
+		return nil, err
 	}
 	index, err := dedup.Open(dir, c)
 	if err != nil {

@@ -128,14 +128,6 @@ func (s *store) checkStream(ctx context.Context) error {
 }
 
 func (s *store) checkState(ctx context.Context) {
-	switch err := dedup.CheckTables(ctx, stateDir(s.config)); {
-	case errors.Is(err, dedup.ErrDamaged):
-		s.found(true, "state", "%v; \"sluice store repair\" rebuilds it", err)
-		return
-	case err != nil:
-		s.found(true, "state", "%v", err)
-		return
-	}
 	index, err := openProved(ctx, s.config, stateDir(s.config), s.stream)
 	switch {
 	case isUnfit(err):
@@ -263,16 +255,17 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 	})
 }
 
-// repairState is openState with a closer look; the log says what a rebuilt state no longer remembers.
+// repairState is openState that tells a finding, too; the log says what a rebuilt state no longer remembers.
 func (s *store) repairState(ctx context.Context, log *slog.Logger) (*dedup.Index, error) {
-	switch err := dedup.CheckTables(ctx, stateDir(s.config)); {
-	case errors.Is(err, dedup.ErrDamaged):
+	index, err := openProved(ctx, s.config, stateDir(s.config), s.stream)
+	switch {
+	case isUnfit(err):
 		s.found(false, "state", "%v; it is set aside as %s and rebuilt", err, aside(stateDir(s.config)))
 		return rebuildState(ctx, s.config, s.stream, err, log)
 	case err != nil:
 		return nil, err
 	}
-	return openState(ctx, s.config, s.stream, log)
+	return foldedState(ctx, s.config, index, s.stream, log)
 }
 
 // ExportStore writes every entry of the stream that can be read, the suppressed ones too, as JSON lines,

@@ -108,6 +108,50 @@ func TestAStreamThatWasEmptied(t *testing.T) {
 	}
 }
 
+// TestADamagedTable is set aside at the start and the state made anew, wherever the damage is: Badger takes damaged blocks
+// for what was written, and ends the process over the end of a table that is gone.
+func TestADamagedTable(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(data []byte) []byte{
+		"its end is gone":       func(data []byte) []byte { return data[:len(data)-3] },
+		"a third of it":         func(data []byte) []byte { return data[:len(data)*2/3] },
+		"a bit in a block":      func(data []byte) []byte { data[len(data)/8] ^= 1; return data },
+		"a block of zeros":      func(data []byte) []byte { clear(data[:min(len(data)/4, 4096)]); return data },
+		"the size of its index": func(data []byte) []byte { data[len(data)-1] ^= 0x40; return data },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := frontDoor(t)
+			g := startTimed(t, c, 0)
+			for n := range 20 {
+				g.send(ofMDI(n))
+			}
+			g.stop()
+			tables, err := filepath.Glob(filepath.Join(stateDir(c), "*.sst"))
+			if err != nil || len(tables) == 0 {
+				t.Fatal(tables, err)
+			}
+			data, err := os.ReadFile(tables[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(tables[0], damage(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			index, err := openStateOf(t, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := index.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(stateDir(c) + ".damaged"); err != nil {
+				t.Errorf("it is taken for what was written: %v", err)
+			}
+		})
+	}
+}
+
 // TestOnlyDamageIsRepaired: a state that merely can't be read now stays as it is, and one that lacks a table is rebuilt.
 func TestOnlyDamageIsRepaired(t *testing.T) {
 	t.Parallel()
