@@ -154,7 +154,9 @@ func (s *Splitter) count(at int, after bool) (head, n int) {
 // lacked returns how many bytes the counted message before lacked, if its count was one of characters and the next one begins
 // with its count behind them; else 0.
 func (s *Splitter) lacked() (n int) {
-	for owed := s.owed; owed > 0 || n > 0; n++ {
+	owed := s.owed
+	s.owed = 0 // what comes later lacks nothing
+	for ; owed > 0 || n > 0; n++ {
 		if n == s.max || !s.have(n+1) || delimiter(s.buf[n:n+1]) == 0 {
 			return 0
 		}

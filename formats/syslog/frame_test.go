@@ -60,6 +60,7 @@ func TestSplitterTellsFramingsApart(t *testing.T) {
 		{"counted in characters", short("<36>1 Müller") + short("<36>1 łódź 7") + short("<36>1 end, and so on"), []string{"<36>1 Mülle", "r…", "<36>1 łód\xc5", "\xba 7…", "<36>1 end, and so on"}},
 		{"counted in characters, with line feeds", short("<36>1 Müller") + "\n" + counted(a), []string{"<36>1 Mülle", "r", a}},
 		{"counted in bytes, and other text behind", counted("<36>1 Müller") + "1 or 2" + counted(a), []string{"<36>1 Müller", "1 or 2" + counted(a)}},
+		{"counted in bytes, and a line like a count later", counted("<36>1 Müller") + "\nabc\nx" + counted(a), []string{"<36>1 Müller", "abc", "x" + counted(a)}},
 		{"nothing", "", nil},
 		{"delimiters only", "\n\r\n\x00\n", nil},
 	}
