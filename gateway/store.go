@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-siem/sluice/config"
 	"github.com/sluice-siem/sluice/dedup"
+	"github.com/sluice-siem/sluice/gateway/access"
 	"github.com/sluice-siem/sluice/gateway/deadletter"
 	"github.com/sluice-siem/sluice/gateway/ledger"
 	"github.com/sluice-siem/sluice/gateway/render"
@@ -22,7 +23,7 @@ import (
 
 // Finding is what one of the files below data_dir is like.
 type Finding struct {
-	Store string // stream, state, checkpoint, model, cursor NAME, dead letters NAME, view of a limited role
+	Store string // stream, state, checkpoint, model, access, cursor NAME, dead letters NAME, view of a limited role
 	What  string // in words
 	Bad   bool   // something is damaged or lost
 }
@@ -93,6 +94,9 @@ func CheckStore(ctx context.Context, c config.Config, log *slog.Logger) (finding
 	})
 	if err := ledger.CheckLosses(c.DataDir); err != nil {
 		s.found(true, "ledger", "%v", err)
+	}
+	for _, d := range access.Check(c.DataDir) {
+		s.found(true, "access", "%s: %v; the next start sets it aside: %s", filepath.Base(d.Path), d.Err, d.Lost)
 	}
 	return s.findings, s.eachLetter(func(name, _, id string, err error) {
 		s.found(true, name, "%s can't be read: %v", id, err)
@@ -198,8 +202,8 @@ func (s *store) eachLetter(damaged func(name, target, id string, err error)) err
 
 // RepairStore mends what a gateway's start would, and more: the state is rebuilt from the checkpoint and
 // the stream where it is damaged or the stream doesn't bear it out, damaged files of the model are set aside, to be made
-// anew, cursors that are damaged begin where they can be proved, and damaged dead letters are set aside. Nothing is
-// deleted that could be read.
+// anew, cursors that are damaged begin where they can be proved, and damaged dead letters, passwords and tokens are set
+// aside. Nothing is deleted that could be read.
 func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findings []Finding, err error) {
 	s, err := openStore(ctx, c, log)
 	if err != nil {
@@ -222,6 +226,13 @@ func RepairStore(ctx context.Context, c config.Config, log *slog.Logger) (findin
 	}
 	s.found(false, "state", "has seen batch %d; a checkpoint of it is written", mark.Sequence)
 	if err := s.repairModels(ctx); err != nil {
+		return s.findings, err
+	}
+	damaged, err := access.Mend(c.DataDir)
+	for _, d := range damaged {
+		s.found(true, "access", "%s: %v; it is set aside: %s", filepath.Base(d.Path), d.Err, d.Lost)
+	}
+	if err != nil {
 		return s.findings, err
 	}
 	l, err := ledger.Open(ctx, s.stream, c.DataDir, log) // it puts on record what it had counted and is lost

@@ -4,10 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/sluice-siem/sluice/gateway/durable"
@@ -31,17 +28,13 @@ type admin struct {
 }
 
 // openAdmin reads the password, where there is one.
-func openAdmin(dir string, on bool, cost int) (*admin, error) {
-	a := &admin{path: filepath.Join(dir, "admin"), on: on, cost: cost, busy: make(chan struct{}, 1)}
+func openAdmin(path string, on bool, cost int) (*admin, error) {
+	a := &admin{path: path, on: on, cost: cost, busy: make(chan struct{}, 1)}
 	if !on {
 		return a, nil
 	}
-	data, err := os.ReadFile(a.path)
-	if err == nil {
-		err = json.Unmarshal(data, &a.kept)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the local admin's password in %s: %w; delete the file to get a one-time password at the next start", a.path, err)
+	if err := read(path, &a.kept); err != nil {
+		return nil, fmt.Errorf("read the local admin's password: %w", err)
 	}
 	return a, nil
 }

@@ -54,7 +54,7 @@ type Door struct {
 	notes    *notes
 }
 
-// Open reads what is kept of tokens and the local admin.
+// Open reads what is kept of tokens and the local admin. What is damaged of that is set aside, and lets nobody in.
 func Open(o Options) (*Door, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -62,18 +62,20 @@ func Open(o Options) (*Door, error) {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: 10 * time.Second}
 	}
-	dir := filepath.Join(o.DataDir, "access")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(tokensPath(o.DataDir)), 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of tokens: %w", err)
 	}
 	d := &Door{
 		options: o, sessions: newSessions(o.Access.Sessions), pending: newPending(), cross: http.NewCrossOriginProtection(), tries: newTries(), notes: newNotes(o.Note, o.Now),
 	}
-	var err error
-	if d.tokens, err = openTokens(dir, o.Access); err != nil {
+	err := mend(o.DataDir, o.Log)
+	if err != nil {
 		return nil, err
 	}
-	if d.admin, err = openAdmin(dir, o.Access.LocalAdmin, cmp.Or(o.Rounds, usualRounds)); err != nil {
+	if d.tokens, err = openTokens(tokensPath(o.DataDir), o.Access); err != nil {
+		return nil, err
+	}
+	if d.admin, err = openAdmin(adminPath(o.DataDir), o.Access.LocalAdmin, cmp.Or(o.Rounds, usualRounds)); err != nil {
 		return nil, err
 	}
 	for _, n := range o.Proxies {

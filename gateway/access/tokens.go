@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -59,18 +56,11 @@ type tokenFile struct {
 	People map[string]Identity `json:"creators"`
 }
 
-func openTokens(dir string, access config.Access) (*tokens, error) {
-	t := &tokens{path: filepath.Join(dir, "tokens"), access: access, people: map[string]Identity{}}
-	data, err := os.ReadFile(t.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return t, nil
-	}
+func openTokens(path string, access config.Access) (*tokens, error) {
+	t := &tokens{path: path, access: access, people: map[string]Identity{}}
 	var f tokenFile
-	if err == nil {
-		err = json.Unmarshal(data, &f)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the tokens in %s: %w; delete the file to revoke them all", t.path, err)
+	if err := read(path, &f); err != nil {
+		return nil, fmt.Errorf("read the tokens: %w", err)
 	}
 	t.list = f.Tokens
 	if f.People != nil {
