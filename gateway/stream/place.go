@@ -76,10 +76,8 @@ func (r *Reader) open(ctx context.Context, start Start) error {
 	path := r.stream.options.cursorPath(r.name)
 	rec, err := loadCursor(path)
 	switch {
-	case missing(err) && start == Now:
-		rec, err = record{mark: r.stream.end(), Since: hour(time.Now())}, nil
 	case missing(err):
-		rec, err = r.stream.beginning(ctx, start)
+		rec, err = r.begin(ctx, start)
 	case errors.Is(err, errDamaged):
 		r.log.Warn("the cursor is damaged: starting with the oldest message, so entries may be delivered twice", "err", err)
 		rec, err = r.stream.beginning(ctx, Oldest)
@@ -100,6 +98,22 @@ func (r *Reader) open(ctx context.Context, start Start) error {
 	}
 	r.rewind()
 	return nil
+}
+
+// begin is a record for a name that has none. The stream can't know whether it is new, or its file lost: in a stream
+// that isn't new, either comes with many entries again or leaves many out, so that it is told.
+func (r *Reader) begin(ctx context.Context, start Start) (rec record, err error) {
+	end := r.stream.end()
+	if start == Now {
+		rec = record{mark: end, Since: hour(time.Now())}
+	} else if rec, err = r.stream.beginning(ctx, start); err != nil {
+		return record{}, err
+	}
+	if end.Total > 0 {
+		r.log.Warn("there is no cursor of that name: it is new, or its file is gone, and then entries may be delivered twice or left out",
+			"after_batch", rec.At.Sequence, "passed_over", rec.Total, "to_come", end.Total-rec.Total)
+	}
+	return rec, nil
 }
 
 // end is the mark on the last entry.

@@ -150,6 +150,36 @@ func TestStarts(t *testing.T) {
 	}
 }
 
+// TestANameWithoutACursorIsToldOf: the file of one that isn't new is lost, and nobody else would say that entries come twice
+// or not at all.
+func TestANameWithoutACursorIsToldOf(t *testing.T) {
+	for name, start := range map[string]Start{"oldest": Oldest, "now": Now, "a time": Since(time.Unix(0, 0))} {
+		t.Run(name, func(t *testing.T) {
+			w := &warnings{}
+			o := Options{Dir: t.TempDir(), Log: slog.New(w)}
+			s := openStream(t, o)
+			openReader(t, s, "siem", start)
+			appendEntries(t, s, 0, 2)
+			closeStream(t, s)
+			s = openStream(t, o)
+			openReader(t, s, "siem", start)
+			if w.has("no cursor") {
+				t.Errorf("a new stream has no cursors, and one that is there is one: %q", w.got)
+			}
+			closeStream(t, s)
+			if err := os.Remove(s.options.cursorPath("siem")); err != nil {
+				t.Fatal(err)
+			}
+			s = openStream(t, o)
+			openReader(t, s, "siem", start)
+			if !w.has("no cursor") {
+				t.Error("nothing says that the cursor is gone")
+			}
+			closeStream(t, s)
+		})
+	}
+}
+
 // TestStartAtATime: a reader begins with the first message that has something of that time or later.
 func TestStartAtATime(t *testing.T) {
 	o := Options{Dir: t.TempDir()}
