@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -38,6 +39,7 @@ func runGateway(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	log := newLog(stderr)
+	quiet(log)
 	if *demo {
 		return runDemo(ctx, c, *path != "", stdout, log)
 	}
@@ -140,6 +142,13 @@ func warn(path string, log *slog.Logger) error {
 		log.Warn("the configuration names what this machine lacks", "problem", p.Error())
 	}
 	return err
+}
+
+// quiet makes lines for who looks for faults of what libraries log by themselves. net/http does so of a receiver that says
+// more than it announced: a line for each answer, in the receiver's words.
+func quiet(log *slog.Logger) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer())
 }
 
 // newLog writes text where a person reads it, and JSON elsewhere.
