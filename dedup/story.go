@@ -207,6 +207,28 @@ func oneWording(a, b prose) bool {
 	return len(a.words) >= 5 && 3*shared >= 2*len(a.words)
 }
 
+// retold: of the words of the shorter text that belong to no name, machine or count, at most half are in the other: the two tell
+// the story each in its own words, so that what one of them leaves out says little.
+func retold(a, b prose) bool {
+	if len(a.words) > len(b.words) {
+		a, b = b, a
+	}
+	own, shared, named := 0, 0, a.spans
+	for i, w := range a.words {
+		for len(named) > 0 && named[0].to <= i {
+			named = named[1:]
+		}
+		if len(named) > 0 && named[0].from <= i || strings.ContainsAny(w, "0123456789") {
+			continue
+		}
+		own++
+		if b.known.has(plain(w)) {
+			shared++
+		}
+	}
+	return own > 0 && 2*shared <= own
+}
+
 // isThing: a word that names a machine, a service or the like, and no count, address or word of the language.
 func isThing(word string) bool {
 	if isAddress(word) || !strings.ContainsFunc(word, unicode.IsLetter) {

@@ -33,12 +33,13 @@ const (
 	pointsDeviceText  = 20
 	pointsOtherDevice = -30
 	pointsUnnamed     = -45 // one text names the party, the other tells of the same kind of thing without it
+	pointsRetold      = -15 // the same, where the other tells it in words of its own
 	pointsBothNamed   = 24
 	pointsCalled      = 20
 	pointsMoment      = 5 // two accounts that can't be compared, at one moment
 	pointsAddress     = 10
 	pointsText        = 12
-	pointsSameMoment  = 45 // equal to the millisecond
+	pointsSameMoment  = 60 // equal to the millisecond
 	pointsEqualTime   = 30
 	pointsRaise       = 8
 )
@@ -139,7 +140,7 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 	if v.points-times < pointsID && s.tellOfTwo(a, b) {
 		return v, false
 	}
-	s.weighDevices(&v, a, b)
+	s.weighDevices(&v, a, b, v.points > before && sameMoment(a.n, b.n))
 	if v.points == before && before-times < pointsID {
 		s.weighParticulars(&v, a, b)
 	}
@@ -165,7 +166,8 @@ func namesID(a, b *facts) string {
 	return ""
 }
 
-func (s scale) weighDevices(v *verdict, a, b *facts) {
+// weighDevices compares the machines. Where it is one person's alert of one moment, a text may leave them out.
+func (s scale) weighDevices(v *verdict, a, b *facts, one bool) {
 	for _, d := range a.devices {
 		if slices.ContainsFunc(b.devices, func(o device) bool { return s.directory.one(o, d) }) {
 			v.add("device", pointsDevice, "both are about %s", d)
@@ -193,12 +195,20 @@ func (s scale) weighDevices(v *verdict, a, b *facts) {
 		v.add("device", pointsOtherDevice, "one is about %s, the other about %s", a.devices[0], b.devices[0])
 		return
 	}
+	if one {
+		return
+	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
-			if own, _ := side[0].text.names(s.directory, d); own && side[1].doesWithoutMachines() {
-				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
-				return
+			if own, _ := side[0].text.names(s.directory, d); !own || !side[1].doesWithoutMachines() {
+				continue
 			}
+			if retold(a.text, b.text) {
+				v.add("device", pointsRetold, "one text names %s, the other tells the story in words of its own and without", d)
+			} else {
+				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
+			}
+			return
 		}
 	}
 }

@@ -67,6 +67,7 @@ func TestRecognise(t *testing.T) {
 		return told{class: cloudRemote, title: titleRemote, user: user, text: text}
 	}
 	shifted := func(d told, by time.Duration) told { d.shift = by; return d }
+	exactly := func(d told) told { return shifted(d, 123456700) }
 	late := func(d told, by time.Duration) told { d.late = by; return d }
 	typed := func(d told, class, title, id string) told { d.class, d.title, d.id = class, title, id; return d }
 	const generic = " performed 7 suspicious activities MITRE Technique used Remote Services (T1021)"
@@ -506,6 +507,26 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran commands from an unknown country."), 15*s), false,
 		},
 		{
+			"a machine in one text, and the same moment", exactly(remote("nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3.")),
+			exactly(cloud("nora.falk@harbour.example", "Nora Falk ran commands on HARBOURDC.")), true,
+		},
+		{
+			"a machine in one text, and the same moment of somebody else", exactly(remote("nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3.")),
+			exactly(cloud("omar.haddad@harbour.example", "Omar Haddad ran commands on HARBOURDC.")), false,
+		},
+		{
+			"a machine in one text, the other in words of its own", remote("nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "The administration tools of Nora Falk were misused."), 15*s), true,
+		},
+		{
+			"a machine in one text, the other in words of its own, later", remote("nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "The administration tools of Nora Falk were misused."), 4*m), false,
+		},
+		{
+			"a machine in one text, and names alone in the other", remote("nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk HARBOURDC2 HARBOURDC3"), 15*s), false,
+		},
+		{
 			"an account whose name stands where the other text has an address", remote("", "", "Somebody ran 60 commands as 10.1.2.3 in full."),
 			shifted(cloud("", "Somebody ran 60 commands as user_7 in full."), 5*s), false,
 		},
@@ -807,6 +828,41 @@ func TestRecogniseWithoutStarts(t *testing.T) {
 		st.standing()
 		if got := st.alerts() == 1; got != one {
 			t.Errorf("%v late: one alert: %v, want %v", late, got, one)
+		}
+	}
+}
+
+// TestTheMomentTellsWhichOfTwo: of two alerts of one person within seconds, that of the same millisecond is meant, whatever
+// machines the texts name besides.
+func TestTheMomentTellsWhichOfTwo(t *testing.T) {
+	c := with(func(*config.Config) {})
+	said := func(class, user, host, text string, shift time.Duration) told {
+		return told{class: class, title: titleRemote, id: "2019", user: user, host: host, text: text, shift: shift}
+	}
+	const first, second = 123456700, 2987654300
+	messages := map[string]string{
+		"M1": said(classRemote, "nfalk", "LAB3", "An actor took the ticket of Nora Falk (Pilot) from LAB3 and used it on APPSRV7.", first).mdi(1),
+		"C1": said(cloudRemote, "nora.falk@harbour.example", "", "Tickets of Nora Falk were used on APPSRV7.", first).mcas(2),
+		"M2": said(classRemote, "nfalk", "APPSRV7", "An actor took the ticket of Nora Falk (Pilot) from APPSRV7 and used it on LAB3.", second).mdi(3),
+		"C2": said(cloudRemote, "nora.falk@harbour.example", "", "Tickets of Nora Falk were used on LAB3.", second).mcas(4),
+	}
+	for _, order := range permutations([]string{"M1", "M2", "C1", "C2"}) {
+		st := newStory(t, c)
+		for i, message := range order {
+			st.at(2*m+time.Duration(i)*10*s, messages[message])
+		}
+		st.at(200 * h)
+		st.standing()
+		of := map[string]dedup.AlertID{}
+		for _, e := range st.entries {
+			for name, message := range messages {
+				if string(e.Notification.Raw) == message {
+					of[name] = e.Match.Alert // the last word on it
+				}
+			}
+		}
+		if of["M1"] != of["C1"] || of["M2"] != of["C2"] || of["M1"] == of["M2"] {
+			t.Errorf("%v: %v\n%s", order, of, strings.Join(st.tell(), "\n"))
 		}
 	}
 }
