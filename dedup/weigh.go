@@ -33,7 +33,7 @@ const (
 	pointsDeviceText  = 20
 	pointsOtherDevice = -30
 	pointsUnnamed     = -45 // one text names the party, the other tells of the same kind of thing without it
-	pointsRetold      = -15 // the same, where the other tells it in words of its own
+	pointsRetold      = -25 // the same, where the other tells it in words of its own
 	pointsBothNamed   = 24
 	pointsCalled      = 20
 	pointsMoment      = 5 // two accounts that can't be compared, at one moment
@@ -205,6 +205,7 @@ func (s scale) weighDevices(v *verdict, a, b *facts, one bool) {
 			}
 			if retold(a.text, b.text) {
 				v.add("device", pointsRetold, "one text names %s, the other tells the story in words of its own and without", d)
+				v.exact = false // there may be one of that person's on another machine
 			} else {
 				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
 			}

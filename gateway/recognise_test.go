@@ -867,6 +867,29 @@ func TestTheMomentTellsWhichOfTwo(t *testing.T) {
 	}
 }
 
+// TestOtherWordsWait: whether a text in words of its own is of this machine's alert or of the next one's isn't known at once.
+func TestOtherWordsWait(t *testing.T) {
+	st := newStory(t, with(func(*config.Config) {}))
+	said := told{class: classRemote, title: titleRemote, id: "2019", user: "nora.falk"}
+	on := func(host string, shift time.Duration) told {
+		d := said
+		d.host, d.shift, d.text = host, shift, "nora.falk made 60 attempts to run commands on HARBOURDC2 from "+host+"."
+		return d
+	}
+	cloud := told{class: cloudRemote, title: titleRemote, user: "nora.falk@harbour.example", shift: 1123456700, text: "The tools of Nora Falk were misused at HARBOURDC2."}
+	st.at(2*m, on("LAB3", 0).mdi(1))
+	st.at(3*m, cloud.mcas(2))
+	if last := st.entries[len(st.entries)-1]; last.Decision.Action != dedup.Hold {
+		t.Errorf("decided at once: %v", last.Match.Evidence)
+	}
+	st.at(4*m, on("LAB4", cloud.shift).mdi(3))
+	st.at(200 * h)
+	st.standing()
+	if got := st.alerts(); got != 2 || st.entries[0].Match.Alert == st.entries[1].Match.Alert {
+		t.Errorf("%d alerts:\n%s", got, strings.Join(st.tell(), "\n"))
+	}
+}
+
 // TestTwoOfOneMillisecond: two alerts of one millisecond and accounts that can't be compared aren't told apart by who comes first.
 func TestTwoOfOneMillisecond(t *testing.T) {
 	c := with(func(*config.Config) {})
