@@ -207,14 +207,21 @@ func oneWording(a, b prose) bool {
 	return len(a.words) >= 5 && 3*shared >= 2*len(a.words)
 }
 
-// retold: of the words of the shorter text that belong to no name, machine or count, at most half are in the other: the two tell
-// the story each in its own words, so that what one of them leaves out says little.
+// retold: two texts tell the story each in words of its own, so that what one of them leaves out says little.
 func retold(a, b prose) bool {
-	if len(a.words) > len(b.words) {
-		a, b = b, a
+	switch x, y := len(a.words), len(b.words); {
+	case x < y:
+		return a.ownWords(b)
+	case x > y:
+		return b.ownWords(a)
 	}
-	own, shared, named := 0, 0, a.spans
-	for i, w := range a.words {
+	return a.ownWords(b) && b.ownWords(a)
+}
+
+// ownWords: of the words that belong to no name, machine or count, at most half are in the other text.
+func (p prose) ownWords(other prose) bool {
+	own, shared, named := 0, 0, p.spans
+	for i, w := range p.words {
 		for len(named) > 0 && named[0].to <= i {
 			named = named[1:]
 		}
@@ -222,7 +229,7 @@ func retold(a, b prose) bool {
 			continue
 		}
 		own++
-		if b.known.has(plain(w)) {
+		if other.known.has(plain(w)) {
 			shared++
 		}
 	}

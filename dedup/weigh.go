@@ -195,20 +195,19 @@ func (s scale) weighDevices(v *verdict, a, b *facts, one bool) {
 		v.add("device", pointsOtherDevice, "one is about %s, the other about %s", a.devices[0], b.devices[0])
 		return
 	}
-	if one {
-		return
-	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
 		for _, d := range side[0].devices {
 			if own, _ := side[0].text.names(s.directory, d); !own || !side[1].doesWithoutMachines() {
 				continue
 			}
-			if retold(a.text, b.text) {
+			switch {
+			case one:
+			case retold(a.text, b.text):
 				v.add("device", pointsRetold, "one text names %s, the other tells the story in words of its own and without", d)
-				v.exact = false // there may be one of that person's on another machine
-			} else {
+			default:
 				v.add("device", pointsUnnamed, "one text names %s, the other tells its story without", d)
 			}
+			v.exact = false // there may be an alert of that person's on another machine
 			return
 		}
 	}

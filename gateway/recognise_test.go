@@ -58,6 +58,19 @@ func (s *story) alerts() int {
 	return len(all)
 }
 
+// alertsOf tells of each message the alert that it turned out to be.
+func (s *story) alertsOf(messages map[string]string) map[string]dedup.AlertID {
+	of := map[string]dedup.AlertID{}
+	for _, e := range s.entries {
+		for name, message := range messages {
+			if string(e.Notification.Raw) == message {
+				of[name] = e.Match.Alert // the last word on it
+			}
+		}
+	}
+	return of
+}
+
 // TestRecognise: what an analyst would call one alert, and what not.
 func TestRecognise(t *testing.T) {
 	remote := func(user, host, text string) told {
@@ -511,6 +524,10 @@ func TestRecognise(t *testing.T) {
 			exactly(cloud("nora.falk@harbour.example", "Nora Falk ran commands on HARBOURDC.")), true,
 		},
 		{
+			"one moment, and another machine in words of its own", exactly(remote("E104233", "LAB3", "Nora Falk (Nurse) ran commands on HARBOURDC from LAB3.")),
+			exactly(cloud("nora.falk@harbour.example", "The administration tools of LAB4 were misused.")), true,
+		},
+		{
 			"a machine in one text, and the same moment of somebody else", exactly(remote("nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3.")),
 			exactly(cloud("omar.haddad@harbour.example", "Omar Haddad ran commands on HARBOURDC.")), false,
 		},
@@ -853,14 +870,32 @@ func TestTheMomentTellsWhichOfTwo(t *testing.T) {
 		}
 		st.at(200 * h)
 		st.standing()
-		of := map[string]dedup.AlertID{}
-		for _, e := range st.entries {
-			for name, message := range messages {
-				if string(e.Notification.Raw) == message {
-					of[name] = e.Match.Alert // the last word on it
-				}
-			}
+		of := st.alertsOf(messages)
+		if of["M1"] != of["C1"] || of["M2"] != of["C2"] || of["M1"] == of["M2"] {
+			t.Errorf("%v: %v\n%s", order, of, strings.Join(st.tell(), "\n"))
 		}
+	}
+}
+
+// TestTheMachineTellsWhichOfOneMoment: of two alerts of one person in one millisecond, that whose machine the text names is meant.
+func TestTheMachineTellsWhichOfOneMoment(t *testing.T) {
+	said := func(class, user, host, text string) told {
+		return told{class: class, title: titleRemote, id: "2019", user: user, host: host, text: text, shift: 123456700}
+	}
+	messages := map[string]string{
+		"M1": said(classRemote, "nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3.").mdi(1),
+		"C1": said(cloudRemote, "nora.falk@harbour.example", "", "The administration tools of LAB3 were misused.").mcas(2),
+		"M2": said(classRemote, "nfalk", "LAB4", "nfalk made 60 attempts to run commands on HARBOURDC from LAB4.").mdi(3),
+		"C2": said(cloudRemote, "nora.falk@harbour.example", "", "The administration tools of LAB4 were misused.").mcas(4),
+	}
+	for _, order := range permutations([]string{"M1", "M2", "C1", "C2"}) {
+		st := newStory(t, with(func(*config.Config) {}))
+		for i, message := range order {
+			st.at(2*m+time.Duration(i)*10*s, messages[message])
+		}
+		st.at(200 * h)
+		st.standing()
+		of := st.alertsOf(messages)
 		if of["M1"] != of["C1"] || of["M2"] != of["C2"] || of["M1"] == of["M2"] {
 			t.Errorf("%v: %v\n%s", order, of, strings.Join(st.tell(), "\n"))
 		}
