@@ -140,11 +140,12 @@ func (s scale) judge(a, b *facts, explain bool) (v verdict, ok bool) {
 	if v.points-times < pointsID && s.tellOfTwo(a, b) {
 		return v, false
 	}
-	s.weighDevices(&v, a, b, v.points > before && sameMoment(a.n, b.n))
+	one := v.points > before+pointsMoment // the same person's, and not just somebody's
+	s.weighDevices(&v, a, b, one && sameMoment(a.n, b.n))
 	if v.points == before && before-times < pointsID {
 		s.weighParticulars(&v, a, b)
 	}
-	if v.points <= before && before-times < pointsID {
+	if v.points <= before && before-times < pointsID && !one {
 		return v, false // the same type at the same time, and nobody in common
 	}
 	weighAddresses(&v, a, b)

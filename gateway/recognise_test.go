@@ -528,6 +528,18 @@ func TestRecognise(t *testing.T) {
 			exactly(cloud("nora.falk@harbour.example", "The administration tools of LAB4 were misused.")), true,
 		},
 		{
+			"one moment, accounts that can't be compared, and another machine", exactly(remote("E104233", "LAB3", "E104233 ran commands on HARBOURDC from LAB3.")),
+			exactly(cloud("nora.falk@harbour.example", "The administration tools of LAB4 were misused.")), false,
+		},
+		{
+			"a machine in one text, and a second apart", remote("nora.falk", "LAB3", "nora.falk ran commands on HARBOURDC from LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "nora.falk ran commands on HARBOURDC."), s), true,
+		},
+		{
+			"a machine in one text, and half a minute apart", remote("nora.falk", "LAB3", "nora.falk ran commands on HARBOURDC from LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "nora.falk ran commands on HARBOURDC."), 30*s), false,
+		},
+		{
 			"a machine in one text, and the same moment of somebody else", exactly(remote("nfalk", "LAB3", "nfalk made 60 attempts to run commands on HARBOURDC from LAB3.")),
 			exactly(cloud("omar.haddad@harbour.example", "Omar Haddad ran commands on HARBOURDC.")), false,
 		},
