@@ -40,7 +40,10 @@ type facts struct {
 const mostAccounts = 16
 
 func (s scale) facts(n *formats.Notification) facts {
-	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n), text: readProse(n.Message, n.Service)}
+	f := facts{n: n, others: Counterparts(s.services, n), detection: s.catalog.Resolve(n)}
+	message, broken := wholeWords(n)
+	f.text = readProse(message, n.Service)
+	f.text.broken = broken
 	looked := 0
 	for _, a := range n.Accounts {
 		for _, name := range listedNames(html.UnescapeString(a.Name)) {
@@ -66,6 +69,15 @@ func (s scale) facts(n *formats.Notification) facts {
 		f.steps = mostEffort
 	}
 	return f
+}
+
+// wholeWords is the text without the word in which it breaks off, if it does: a part of a machine's name is another machine's.
+// Both services write the URL behind the text.
+func wholeWords(n *formats.Notification) (text string, broken bool) {
+	if n.URL != "" || n.Service == formats.IdentityProtection || n.Message == "" || strings.HasSuffix(n.Message, ".") {
+		return n.Message, false
+	}
+	return n.Message[:strings.LastIndexByte(n.Message, ' ')+1], true
 }
 
 // listedNames takes a list apart, at semicolons, which no name has in it, and at commas where each stands behind an address.

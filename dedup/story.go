@@ -264,7 +264,7 @@ func (s scale) weighParticulars(v *verdict, a, b *facts) {
 	x, y := a.text, b.text
 	switch {
 	case x.generic || y.generic:
-	case len(x.words) >= 4 && s.sameWords(a, b):
+	case min(len(x.words), len(y.words)) >= 4 && s.sameWords(a, b):
 		v.add("text", pointsDeviceText, "the texts are the same")
 	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x, y) || s.within(y, x)):
 		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
@@ -327,13 +327,14 @@ func (s scale) tellTheSame(a, b *facts) bool {
 	return len(a.text.words) >= 6 && s.sameWords(a, b) || s.sameStory(a, b) || s.sameStory(b, a)
 }
 
-// sameWords compares word for word. An address may stand for the other's machine, and so may what stands for one that
-// couldn't be resolved.
+// sameWords compares word for word, as far as a text goes that breaks off. An address may stand for the other's machine, and
+// so may what stands for one that couldn't be resolved.
 func (s scale) sameWords(a, b *facts) bool {
-	if len(a.text.words) != len(b.text.words) {
+	x, y := len(a.text.words), len(b.text.words)
+	if x > y && !b.text.broken || x < y && !a.text.broken {
 		return false
 	}
-	for i := range a.text.words {
+	for i := range min(x, y) {
 		if !s.directory.one(a.text.machines[i], b.text.machines[i]) && !s.standsFor(a, b, i) && !s.standsFor(b, a, i) {
 			return false
 		}

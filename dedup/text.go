@@ -19,6 +19,7 @@ type prose struct {
 	machines []device // the words again, read as machines' names
 	things   []device // those that name something: machines, services
 	specific []device // those with a digit: numbers, hosts, identifiers
+	broken   bool     // it breaks off, and its last word with it
 	small    bool     // it begins with two words in lower case
 	generic  bool     // "X performed 3 suspicious activities": a summary that names no particulars
 	subject  []name   // that X

@@ -844,6 +844,45 @@ func TestRecognise(t *testing.T) {
 	}
 }
 
+// TestRecogniseBroken: a message that breaks off within a word names no other machine with what is left of it.
+func TestRecogniseBroken(t *testing.T) {
+	const text = "Nora Falk ran 3 commands on HARBOURDC2 from LAB31."
+	for _, tt := range []struct {
+		name, user, told, broken string
+		shift                    time.Duration
+		one                      bool
+	}{
+		{"within a machine's name", "nora.falk@harbour.example", text, "from LAB3", 2 * s, true},
+		{"within the name of another one before it", "nora.falk@harbour.example", text, "on HARBOURDC", 2 * s, true},
+		{"behind the name of another machine", "nora.falk@harbour.example", strings.Replace(text, "DC2", "DC7", 1), "from LAB3", 2 * s, false},
+		{"and there is nobody in common but in the text", "", text, "from LAB3", 2 * s, true},
+		{"and there is nobody in common but in the text, of which little is left", "", text, "Nora Falk ra", 2 * s, false},
+		{"and there is nobody in common but in the text, which is another one", "", strings.Replace(text, "DC2", "DC7", 1), "from LAB3", 2 * s, false},
+	} {
+		for _, first := range []string{"defender", "cloud"} {
+			d := told{class: classRemote, title: titleRemote, id: "2019", user: "E104233", text: text}
+			if tt.user != "" {
+				d.user = "nfalk"
+			}
+			a := d.mdi(1)
+			a = a[:strings.Index(a, tt.broken)+len(tt.broken)]
+			d.class, d.user, d.text, d.shift = cloudRemote, tt.user, tt.told, tt.shift
+			b := d.mcas(2)
+			if first == "cloud" {
+				a, b = b, a
+			}
+			st := newStory(t, with(func(*config.Config) {}))
+			st.at(2*m, a)
+			st.at(3*m, b)
+			st.at(200 * h)
+			st.standing()
+			if got := st.alerts() == 1; got != tt.one {
+				t.Errorf("%s, %s first: one alert: %v, want %v\n%s", tt.name, first, got, tt.one, strings.Join(st.tell(), "\n"))
+			}
+		}
+	}
+}
+
 // TestRecogniseWithoutStarts: collectors write times in forms that say too little, such as those of a place without its zone.
 func TestRecogniseWithoutStarts(t *testing.T) {
 	start := regexp.MustCompile(`(start|end)=\S+`)
