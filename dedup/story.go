@@ -264,7 +264,7 @@ func (s scale) weighParticulars(v *verdict, a, b *facts) {
 	x, y := a.text, b.text
 	switch {
 	case x.generic || y.generic:
-	case min(len(x.words), len(y.words)) >= 4 && s.sameWords(a, b):
+	case s.sameWords(a, b):
 		v.add("text", pointsDeviceText, "the texts are the same")
 	case len(x.specific) > 0 && len(y.specific) > 0 && (s.within(x, y) || s.within(y, x)):
 		v.add("text", pointsDeviceText, "both texts name %v", x.specific[:min(3, len(x.specific))])
@@ -327,26 +327,35 @@ func (s scale) tellTheSame(a, b *facts) bool {
 	return len(a.text.words) >= 6 && s.sameWords(a, b) || s.sameStory(a, b) || s.sameStory(b, a)
 }
 
-// sameWords compares word for word, as far as a text goes that breaks off. An address may stand for the other's machine, and
-// so may what stands for one that couldn't be resolved.
+// sameWords compares word for word, as far as a text goes that breaks off, and without what stands in parentheses where only
+// one text has any, as job titles do. An address may stand for the other's machine, and so may what stands for one that
+// couldn't be resolved.
 func (s scale) sameWords(a, b *facts) bool {
-	x, y := len(a.text.words), len(b.text.words)
-	if x > y && !b.text.broken || x < y && !a.text.broken {
+	const fewest = 4
+	if len(a.text.words) != len(b.text.words) && !a.text.broken && !b.text.broken && !slices.Contains(a.text.aside, true) && !slices.Contains(b.text.aside, true) {
+		return false // as most
+	}
+	x, y := a.text.outside(), b.text.outside()
+	if some, others := len(x) < len(a.text.words), len(y) < len(b.text.words); some && others {
+		x, y = indices(a.text.words), indices(b.text.words)
+	}
+	if n := min(len(x), len(y)); n < fewest || len(x) > n && !b.text.broken || len(y) > n && !a.text.broken {
 		return false
 	}
-	for i := range min(x, y) {
-		if !s.directory.one(a.text.machines[i], b.text.machines[i]) && !s.standsFor(a, b, i) && !s.standsFor(b, a, i) {
+	for n := range min(len(x), len(y)) {
+		i, j := x[n], y[n]
+		if !s.directory.one(a.text.machines[i], b.text.machines[j]) && !s.standsFor(a, i, b, j) && !s.standsFor(b, j, a, i) {
 			return false
 		}
 	}
 	return true
 }
 
-// standsFor: the word there is in the place of a machine's name, which the other has, and is about.
-func (s scale) standsFor(f, other *facts, at int) bool {
-	word := f.text.words[at]
-	return (isAddress(word) && !isAddress(other.text.words[at]) || f.unresolved && word == unresolved) &&
-		slices.ContainsFunc(other.devices, func(d device) bool { return s.directory.one(d, other.text.machines[at]) })
+// standsFor: the word of f at i is in the place of a machine's name, which the other has at j, and is about.
+func (s scale) standsFor(f *facts, i int, other *facts, j int) bool {
+	word := f.text.words[i]
+	return (isAddress(word) && !isAddress(other.text.words[j]) || f.unresolved && word == unresolved) &&
+		slices.ContainsFunc(other.devices, func(d device) bool { return s.directory.one(d, other.text.machines[j]) })
 }
 
 // sameStory: without its own account, one text is in the other word for word, a particular among them.

@@ -532,6 +532,10 @@ func TestRecognise(t *testing.T) {
 			exactly(cloud("nora.falk@harbour.example", "The administration tools of LAB4 were misused.")), false,
 		},
 		{
+			"a job title in one of two texts that are the same", remote("E104233", "", "Falk, Nora (Pilot) added Omar Haddad to the group Domain Admins."),
+			shifted(cloud("", "Falk, Nora added Omar Haddad to the group Domain Admins."), 2*s), true,
+		},
+		{
 			"a machine in one text, and a second apart", remote("nora.falk", "LAB3", "nora.falk ran commands on HARBOURDC from LAB3."),
 			shifted(cloud("nora.falk@harbour.example", "nora.falk ran commands on HARBOURDC."), s), true,
 		},
