@@ -21,6 +21,8 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 		best, x, y = k, p, q // whatever else they are called
 	case k == namesake, otherNumber(p, q) && !s.bothNamed(a, b), s.signedInApart(p, q, a, b):
 		return false // two people of one display name
+	case best == doubtful && k >= likely:
+		best, x, y = k, p, q // svc-sync under either suffix, whatever a display name says of its role
 	}
 	switch best {
 	case same:

@@ -433,6 +433,21 @@ func TestDecisions(t *testing.T) {
 			"notification mcas alert 3 forwarded managed_here",
 			"release idp alert 3 suppressed twin_forwarded",
 		}},
+		{"a risky sign-in of a service account under two suffixes", with(), func(st *story) {
+			named := func(message string) string { return strings.Replace(message, "Ida Brook", "svc sync", 1) }
+			st.at(1*m, named(riskDetection(1, "unfamiliarFeatures", "svc-sync@harbour.example", 0)))
+			st.at(3*m, riskySignIn("svc-sync@harbour.onmicrosoft.com", 0))
+			st.at(5*h, named(riskDetection(2, "unfamiliarFeatures", "svc-sync@harbour.example", 5*h)))
+			st.at(5*h+3*m, riskySignIn("svc-sync2@harbour.onmicrosoft.com", 5*h))
+			st.at(9 * h)
+		}, []string{
+			"notification idp alert 1 held waiting",
+			"notification mcas alert 1 forwarded managed_here",
+			"release idp alert 1 suppressed twin_forwarded",
+			"notification idp alert 2 held waiting",
+			"notification mcas alert 3 forwarded managed_here",
+			"release idp alert 2 forwarded hold_expired",
+		}},
 		{"one risky sign-in for several detections", with(), func(st *story) {
 			st.at(1*m, riskDetection(1, "unfamiliarFeatures", "ida.brook@harbour.example", 0))
 			st.at(2*m, riskDetection(2, "anonymizedIPAddress", "ida.brook@harbour.example", 1*m))

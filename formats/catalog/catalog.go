@@ -262,11 +262,35 @@ func resolveRisk(n *formats.Notification) Detection {
 		return Detection{Keys: []string{leaked}, Titles: titles(title), Known: true}
 	case risky && sub != "" && sub != "s":
 		// "generic" is what Graph says where the licence hides the type.
-		return Detection{Keys: []string{anySignIn + ":" + sub, anySignIn + ":generic"}, Titles: titles(title), Known: true}
+		keys := []string{anySignIn + ":" + sub, anySignIn + ":generic"}
+		if now := formerRisk(sub); now != "" {
+			keys = append(keys, anySignIn+":"+now)
+		}
+		return Detection{Keys: keys, Titles: titles(title), Known: true}
 	case risky || strings.Contains(n.Type, "RISKY_SIGN_IN"):
 		return Detection{Keys: []string{anySignIn}, Titles: titles(title), Known: true, Many: true}
 	}
 	return Detection{Titles: titles(title)}
+}
+
+// formerRisk is the risk event that went by that name while Cloud App Security showed Identity Protection's alerts, to the end of
+// 2022, and was renamed since; folded, "" for another name.
+func formerRisk(name string) string {
+	switch name {
+	case "azureadthreatintelligence":
+		return "investigationsthreatintelligence"
+	case "signinsfromanonymousipaddresses":
+		return "anonymizedipaddress"
+	case "signinsfrominfecteddevices":
+		return "malwareinfectedipaddress"
+	case "signinsfromipaddresseswithsuspiciousactivity":
+		return "suspiciousipaddress"
+	case "signinsfromunfamiliarlocations":
+		return "unfamiliarfeatures"
+	case "impossibletraveltoatypicallocations":
+		return "unlikelytravel"
+	}
+	return ""
 }
 
 func titles(title string) []string {

@@ -101,6 +101,14 @@ func TestCompare(t *testing.T) {
 			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), Conflict,
 		},
 		{
+			"a sign-in by its former name", risk("investigationsThreatIntelligence", "Microsoft Entra threat intelligence"),
+			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Azure AD threat intelligence"), ByType,
+		},
+		{
+			"another sign-in by its former name", risk("unfamiliarFeatures", "Unfamiliar sign-in properties"),
+			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Sign-ins from infected devices"), Conflict,
+		},
+		{
 			"a sign-in whose type the licence hides", risk("generic", "Generic"),
 			mcas(p, "ALERT_EXTERNAL_AADIP_RISKY_SIGN_IN", "Risky sign-in: Anonymous IP address"), ByType,
 		},
