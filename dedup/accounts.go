@@ -66,6 +66,10 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 				v.add("account", pointsNamed, "the other's text names %s, who may be %s", p, n)
 				return true
 			}
+			if p, ok := s.likeAnAccount(side[1], n); ok {
+				v.add("account", pointsNumbered, "the other's text names %s, who may be %s", p, n)
+				return true
+			}
 		}
 	}
 	for _, side := range [2][2]*facts{{a, b}, {b, a}} {
@@ -85,6 +89,22 @@ func (s scale) weighAccounts(v *verdict, a, b *facts) bool {
 		v.exact = false // others may have begun in it
 	}
 	return true
+}
+
+// likeAnAccount finds the account among the words of f's text that look like one, as hvogel01 does, and any with which a text
+// begins in lower case.
+func (s scale) likeAnAccount(f *facts, account name) (name, bool) {
+	const most = 16 // however many somebody writes
+	words := f.text.things[:min(len(f.text.things), most)]
+	if f.text.small {
+		words = append(slices.Clone(words), f.text.machines[0])
+	}
+	for _, w := range words {
+		if n := parseName(w.String()); !slices.Contains(f.devices, w) && s.kin(n, account) >= likely {
+			return n, true
+		}
+	}
+	return name{}, false
 }
 
 // callsAnother: f's text gives people's names in the place of its account, which is a number, and none of them is the other's

@@ -536,6 +536,22 @@ func TestRecognise(t *testing.T) {
 			shifted(cloud("", "Falk, Nora added Omar Haddad to the group Domain Admins."), 2*s), true,
 		},
 		{
+			"an account in the text alone, with a number", remote("", "LAB3", "On LAB3 nfalk01 ran 3 commands."),
+			shifted(cloud("nora.falk@harbour.example", "On LAB3 Nora Falk ran 3 commands."), 2*s), true,
+		},
+		{
+			"an account in the text alone, with which it begins", remote("", "LAB3", "nfalk ran 3 commands on LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran 3 commands on LAB3."), 2*s), true,
+		},
+		{
+			"an account in the text alone, and another person's", remote("", "LAB3", "ohaddad01 ran 3 commands on LAB3."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran 3 commands on LAB3."), 2*s), false,
+		},
+		{
+			"a machine that is called as a person, and nobody else", remote("", "NFALK01", "Somebody ran 3 commands on NFALK01."),
+			shifted(cloud("nora.falk@harbour.example", "Nora Falk ran 3 commands on LAB3."), 2*s), false,
+		},
+		{
 			"a machine in one text, and a second apart", remote("nora.falk", "LAB3", "nora.falk ran commands on HARBOURDC from LAB3."),
 			shifted(cloud("nora.falk@harbour.example", "nora.falk ran commands on HARBOURDC."), s), true,
 		},
