@@ -82,7 +82,7 @@ func (m Match) Sure() bool {
 			points -= e.Points
 		}
 	}
-	return points >= pointsType+pointsSameMoment
+	return points >= pointsType+pointsSameTime
 }
 
 // Sighting is the trace of one service's notifications on an alert.

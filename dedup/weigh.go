@@ -39,7 +39,8 @@ const (
 	pointsMoment      = 5 // two accounts that can't be compared, at one moment
 	pointsAddress     = 10
 	pointsText        = 12
-	pointsSameMoment  = 60 // equal to the millisecond
+	pointsSameMoment  = 60 // equal to the millisecond, where one is told more exactly
+	pointsSameTime    = 45 // equal as far as both are told
 	pointsEqualTime   = 30
 	pointsRaise       = 8
 )
@@ -266,6 +267,9 @@ func (s scale) weighTimes(v *verdict, a, b *formats.Notification) bool {
 		if delta := absolute(a.Start.Sub(b.Start)); delta <= s.config.Skew {
 			v.exact = delta <= equalTimes
 			fits, points, apart, format = true, timePoints(delta), delta.Round(time.Millisecond), "the event times are %s apart"
+			if points == pointsSameMoment && !sameMoment(a, b) {
+				points = pointsSameTime
+			}
 		}
 	}
 	for _, side := range [2][2]*formats.Notification{{a, b}, {b, a}} {
@@ -302,7 +306,7 @@ func raisePoints(later time.Duration) int {
 	return pointsRaise - int(math.Round(5*math.Log2(1+max(later.Minutes(), 0)/4)))
 }
 
-// timePoints weighs the distance of two event times.
+// timePoints weighs the distance of two event times, at most.
 func timePoints(delta time.Duration) int {
 	if delta < time.Millisecond {
 		return pointsSameMoment
