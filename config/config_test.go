@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -208,8 +209,18 @@ func TestLoadSaysThatAFileIsMissing(t *testing.T) {
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Load = %v, want os.ErrNotExist", err)
 	}
-	if _, err := config.Load(t.TempDir()); err == nil {
-		t.Error("Load of a directory succeeds")
+}
+
+// TestOnlyAFileIsAConfiguration: who opens a named pipe waits for its writer for ever, whatever signal comes.
+func TestOnlyAFileIsAConfiguration(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, filepath.Dir(pipe)} {
+		if _, err := config.Load(path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+			t.Errorf("Load(%s) = %v", path, err)
+		}
 	}
 }
 

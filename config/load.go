@@ -39,6 +39,13 @@ func Read(path string) (Config, error) {
 }
 
 func read(path string) (Config, *problems, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	if !info.Mode().IsRegular() { // a pipe may never end, and has nothing for whoever reads it once more
+		return Config{}, nil, fmt.Errorf("load configuration: %s is no regular file, expected one: it is read more than once", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return Config{}, nil, err
